@@ -1,0 +1,1 @@
+"""Facts in, Block Kit out. Pure: no clock, no I/O, no database."""

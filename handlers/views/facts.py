@@ -1,0 +1,187 @@
+"""What a view may know: plain frozen values, read by the flows and handed in.
+
+Everything that a requester wrote is an `Untrusted` string: views may only show it as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from pydantic import JsonValue
+
+from policy.terms import Audience, Choice, RequestStatus, Risk, Severity, TicketStatus, Verdict
+
+Untrusted = NewType("Untrusted", str)
+
+
+@dataclass(frozen=True)
+class RequesterFacts:
+    """Who a ticket came from, as far as it is known."""
+
+    label: Untrusted
+    company: Untrusted | None
+    is_person_known: bool
+    """Slack asserted an account; it says who posted, not that what they claim is true."""
+    is_internal: bool
+    kind: str
+    """'slack_person', 'email', 'http', 'workflow', 'bot'."""
+    claims: tuple[Untrusted, ...] = ()
+    """What they say of themselves (quotes of the signals of kind 'claims_authority'): not verified."""
+
+
+@dataclass(frozen=True)
+class MessageFacts:
+    """One message of a ticket in its present version."""
+
+    author_label: Untrusted
+    author_side: str
+    """'customer', 'internal' or 'bot'"""
+    audience: Audience
+    text: Untrusted
+    at: datetime
+    version: int
+    """1 for never edited."""
+    is_deleted: bool = False
+    attachments: tuple[tuple[Untrusted, Untrusted], ...] = ()
+    """(name, type)"""
+
+
+@dataclass(frozen=True)
+class SignalFacts:
+    """A reason for scrutiny found in the text."""
+
+    kind: str
+    quote: Untrusted
+
+
+@dataclass(frozen=True)
+class ParamFacts:
+    """One parameter with where it came from."""
+
+    name: str
+    value: JsonValue
+    provenance: str
+    evidence: Untrusted
+
+
+@dataclass(frozen=True)
+class SuggestionFacts:
+    """An action triage suggests."""
+
+    suggestion_id: str
+    action_id: str
+    title: str
+    risk: Risk
+    params: tuple[ParamFacts, ...]
+    why: Untrusted
+    request_id: str | None
+    request_status: RequestStatus | None
+    """Of the request that came of it, if any."""
+
+
+@dataclass(frozen=True)
+class TriageFacts:
+    """The latest triage."""
+
+    severity: Severity
+    category: str
+    confidence: float
+    model: str
+    source: str
+    rationale: Untrusted
+    signals: tuple[SignalFacts, ...]
+    suggestions: tuple[SuggestionFacts, ...]
+    fallback_reason: str | None
+
+
+@dataclass(frozen=True)
+class VoteFacts:
+    """A vote as shown."""
+
+    voter_user_id: str
+    voter_label: str
+    choice: Choice
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RequestCardFacts:
+    """An action request as shown on its card and on the ticket's page."""
+
+    request_id: str
+    ticket_id: str
+    ticket_number: int
+    ticket_subject: Untrusted
+    action_id: str
+    action_title: str
+    action_effect: str
+    """What it does, in one sentence, from the catalogue."""
+    undo: str
+    """How it is undone, from the catalogue."""
+    risk: Risk
+    params: tuple[ParamFacts, ...]
+    requester: RequesterFacts
+    proposer_user_id: str | None
+    proposer_label: str
+    subject_label: str
+    """Whom it is done to, for example 'bob@acme.example'; '' for nobody."""
+    verdict: Verdict
+    verdict_reason: str
+    policy_version: str
+    quorum: int
+    eligible: tuple[tuple[str, str], ...]
+    """(Slack user id, name) of those who could approve when the card was made."""
+    status: RequestStatus
+    created_at: datetime
+    expires_at: datetime
+    votes: tuple[VoteFacts, ...] = ()
+    outcome: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class AuditFacts:
+    """One step of the trail."""
+
+    seq: int
+    at: datetime
+    name: str
+    actor: str
+    payload: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class TicketRowFacts:
+    """A line of the ticket list."""
+
+    ticket_id: str
+    number: int
+    subject: Untrusted
+    requester: RequesterFacts
+    severity: Severity
+    status: TicketStatus
+    category: str
+    created_at: datetime
+    updated_at: datetime
+    pending_requests: int = 0
+
+
+@dataclass(frozen=True)
+class TicketFacts:
+    """One ticket's page."""
+
+    row: TicketRowFacts
+    channel_kind: str
+    intake_source: str
+    correlation_id: str
+    assignee_user_id: str | None
+    requested_model_override: Untrusted | None
+    attachment_count: int
+    permalink: str | None
+    messages: tuple[MessageFacts, ...]
+    triage: TriageFacts | None
+    requests: tuple[RequestCardFacts, ...]

@@ -1,0 +1,84 @@
+"""The connection to PostgreSQL: one engine, transactions as context managers, nothing else.
+
+Flows open transactions here; everything else in this room takes one as its first argument. A transaction is
+never held across a call to Slack, a model or an executor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import psycopg
+import sqlalchemy.exc
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+Transaction = AsyncSession
+"""An open transaction. Commits when its `async with` ends, rolls back on an exception."""
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL did not answer. The caller refuses or retries; nothing was changed."""
+
+
+def driver_url(url: str) -> str:
+    """The SQLAlchemy form of a PostgreSQL URL. Raises ValueError for another database."""
+    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    raise ValueError("DATABASE_URL must start with postgresql://")
+
+
+def libpq_url(url: str) -> str:
+    """The form of the same URL that psycopg and psql read."""
+    return driver_url(url).replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self._engine: AsyncEngine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            # A connection that PostgreSQL dropped (restart, failover) is replaced instead of failing a click.
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            # Escaped to ASCII: PostgreSQL's json type keeps \\u0000 and lone surrogates as text, raw it refuses them.
+            json_serializer=partial(json.dumps, separators=(",", ":")),
+        )
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction. Raises DatabaseUnavailable if PostgreSQL cannot be reached or went away."""
+        try:
+            async with self._sessions() as session, session.begin():
+                yield session
+        except sqlalchemy.exc.TimeoutError as error:
+            raise DatabaseUnavailable("no free connection to the database in time") from error
+        except sqlalchemy.exc.DBAPIError as error:
+            if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
+                raise DatabaseUnavailable("the database did not answer") from error
+            raise
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        await self._engine.dispose()
+
+
+async def driver_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
+    """The psycopg connection under a transaction, for statements that must join it from outside SQLAlchemy."""
+    raw = await (await tx.connection()).get_raw_connection()
+    connection = raw.driver_connection
+    if not isinstance(connection, psycopg.AsyncConnection):
+        raise TypeError("the database driver is not psycopg 3")
+    return connection

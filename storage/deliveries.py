@@ -1,0 +1,94 @@
+"""Queries about our own messages in Slack: cards that are kept current, notices that are posted once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from policy.terms import Audience
+from storage import job_queue
+from storage.database import Transaction
+from storage.schema import Delivery
+
+CARDS = ("triage_card", "approval_card")
+"""The kinds that are rendered again when their facts change."""
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A message of ours about to be posted."""
+
+    kind: str
+    audience: Audience
+    channel: str
+    ticket_id: UUID | None = None
+    request_id: UUID | None = None
+    thread_ts: str | None = None
+    to_user: str | None = None
+    shown_digest: str | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def post(tx: Transaction, new: NewDelivery, *, delivery_id: UUID, at: datetime) -> Delivery:
+    """Write down a message to be posted, with the job that posts it."""
+    delivery = Delivery(
+        id=delivery_id,
+        kind=new.kind,
+        ticket_id=new.ticket_id,
+        request_id=new.request_id,
+        audience=new.audience,
+        channel=new.channel,
+        thread_ts=new.thread_ts,
+        to_user=new.to_user,
+        shown_digest=new.shown_digest,
+        args=dict(new.args),
+        state="waiting",
+        created_at=at,
+    )
+    tx.add(delivery)
+    await _defer_sync(tx, delivery_id)
+    return delivery
+
+
+async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
+    """Bring every card of a ticket up to date once the transaction commits."""
+    rows = await tx.scalars(select(Delivery.id).where(Delivery.ticket_id == ticket_id, Delivery.kind.in_(CARDS)))
+    for delivery_id in rows.all():
+        await _defer_sync(tx, delivery_id)
+
+
+async def _defer_sync(tx: Transaction, delivery_id: UUID) -> None:
+    name = f"delivery:{delivery_id}"
+    await job_queue.defer(
+        tx,
+        "sync_delivery",
+        queue=job_queue.DELIVERIES,
+        lock=name,
+        queueing_lock=name,
+        delivery_id=str(delivery_id),
+    )
+
+
+async def get(tx: Transaction, delivery_id: UUID, *, lock: bool = False) -> Delivery | None:
+    """One delivery."""
+    return await tx.get(Delivery, delivery_id, with_for_update=True if lock else None, populate_existing=lock)
+
+
+async def at_message(tx: Transaction, channel: str, ts: str) -> Delivery | None:
+    """Our message that stands at this place in Slack, if we posted it and know so."""
+    return await tx.scalar(select(Delivery).where(Delivery.channel == channel, Delivery.ts == ts))
+
+
+async def of_ticket(tx: Transaction, ticket_id: UUID, *, kinds: Sequence[str]) -> Sequence[Delivery]:
+    """A ticket's deliveries of the given kinds, oldest first."""
+    rows = await tx.scalars(
+        select(Delivery)
+        .where(Delivery.ticket_id == ticket_id, Delivery.kind.in_(kinds))
+        .order_by(Delivery.created_at, Delivery.id)
+    )
+    return rows.all()

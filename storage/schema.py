@@ -1,0 +1,365 @@
+"""The whole schema in one sitting.
+
+One class per table; column comments say what a value means where the name does not. Times are timestamptz in UTC.
+People are stored as `PersonKey` text ("HOME/USER"). Columns of type JSON keep their exact text, so that what was
+hashed or signed can be read back byte for byte; nothing else depends on key order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import UUID as PGUUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from policy.terms import (
+    Audience,
+    Choice,
+    RequesterKind,
+    RequestStatus,
+    Risk,
+    Severity,
+    TicketStatus,
+    Verdict,
+)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables: enums are stored as their text values, datetimes with time zone."""
+
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        str: Text,
+        UUID: PGUUID(as_uuid=True),
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        bytes: LargeBinary,
+    }
+
+
+class InboxEvent(Table):
+    """What arrived, as it arrived, durable before it is acknowledged."""
+
+    __tablename__ = "inbox"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str]
+    """'slack_event', 'slack_shortcut', 'slack_command' or 'http_intake'."""
+    dedup_key: Mapped[str] = mapped_column(unique=True)
+    payload: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    handled_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    """What came of it, in a few words; 'failed: …' where it was given up."""
+
+
+class Ticket(Table):
+    """One request for help."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        UniqueConstraint("slack_channel", "slack_ts"),
+        UniqueConstraint("intake_source", "correlation_id"),
+        Index("tickets_by_update", "status", "updated_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    subject: Mapped[str]
+    status: Mapped[str] = mapped_column(default=TicketStatus.OPEN)
+    severity: Mapped[str] = mapped_column(default=Severity.MEDIUM)
+    category: Mapped[str] = mapped_column(default="other")
+    assignee: Mapped[str | None]
+    channel_kind: Mapped[str]
+    intake_source: Mapped[str]
+    """The channel's name in the audit trail: 'slack', 'email', or what the HTTP caller named."""
+    correlation_id: Mapped[str]
+    slack_channel: Mapped[str | None]
+    slack_ts: Mapped[str | None]
+    requester_kind: Mapped[str] = mapped_column(default=RequesterKind.SLACK_PERSON)
+    requester: Mapped[str | None]
+    requester_label: Mapped[str]
+    requester_company: Mapped[str | None]
+    requester_is_internal: Mapped[bool] = mapped_column(default=False)
+    requested_model_override: Mapped[str | None]
+    attachment_count: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int] = mapped_column(default=0)
+    """Goes up with each edit or deletion of a message; a request shown for an older revision does not run."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Message(Table):
+    """One message of a ticket; its words are in `message_versions`."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("slack_channel", "slack_ts"),
+        Index("messages_by_ticket", "ticket_id", "created_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
+    audience: Mapped[str] = mapped_column(default=Audience.CUSTOMER)
+    """CUSTOMER: the requester's side can read it where it stands; INTERNAL: only our own people."""
+    author_side: Mapped[str]
+    """'customer', 'internal' or 'bot': who wrote it and from where."""
+    author: Mapped[str | None]
+    author_label: Mapped[str]
+    slack_channel: Mapped[str | None]
+    slack_ts: Mapped[str | None]
+    created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class MessageVersion(Table):
+    """What a message said at one time: posted, edited, deleted. Never overwritten."""
+
+    __tablename__ = "message_versions"
+
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """'posted', 'edited' or 'deleted'."""
+    text: Mapped[str]
+    source_version: Mapped[str | None]
+    """Slack's edit timestamp, so that a late, older edit does not overwrite a newer one."""
+    at: Mapped[datetime]
+
+
+class Attachment(Table):
+    """A file that came with a message: its name and type, never its content."""
+
+    __tablename__ = "attachments"
+
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    mimetype: Mapped[str]
+
+
+class Triage(Table):
+    """One triage of a ticket, with the result as it was given."""
+
+    __tablename__ = "triages"
+    __table_args__ = (Index("triages_by_ticket", "ticket_id", "created_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
+    severity: Mapped[str]
+    category: Mapped[str]
+    confidence: Mapped[Decimal] = mapped_column(Numeric(4, 3))
+    model: Mapped[str]
+    source: Mapped[str]
+    rationale: Mapped[str]
+    signals: Mapped[list[Any]]
+    fallback_reason: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Suggestion(Table):
+    """An action triage thinks fits, waiting for an operator or run by policy."""
+
+    __tablename__ = "suggestions"
+    __table_args__ = (Index("suggestions_by_ticket", "ticket_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
+    triage_id: Mapped[UUID] = mapped_column(ForeignKey("triages.id"))
+    position: Mapped[int]
+    action_id: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    """name -> {value, provenance, evidence}"""
+    why: Mapped[str]
+    request_id: Mapped[UUID | None]
+    """The request that came of it, if any."""
+
+
+class ActionRequest(Table):
+    """One proposed action with exact parameters, and everything it is judged on."""
+
+    __tablename__ = "action_requests"
+    __table_args__ = (
+        Index("requests_by_ticket", "ticket_id", "created_at"),
+        Index("requests_to_wake", "wake_at", postgresql_where="wake_at is not null"),
+        CheckConstraint("quorum >= 0", name="quorum_is_not_negative"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
+    ticket_revision: Mapped[int]
+    suggestion_id: Mapped[UUID | None]
+    action_id: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    provenance: Mapped[dict[str, Any]]
+    """parameter name -> {provenance, evidence}"""
+    risk: Mapped[str] = mapped_column(default=Risk.HIGH)
+    verdict: Mapped[str] = mapped_column(default=Verdict.DENY)
+    verdict_reason: Mapped[str]
+    policy_ids: Mapped[list[Any]]
+    policy_version: Mapped[str]
+    proposer: Mapped[str | None]
+    """None where the bot proposed; then `proposer_label` names the part of it."""
+    proposer_label: Mapped[str]
+    subjects: Mapped[list[Any]]
+    subject_label: Mapped[str] = mapped_column(default="")
+    eligible: Mapped[list[Any]]
+    """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
+    status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
+    quorum: Mapped[int]
+    card: Mapped[list[Any]]
+    """The blocks of the card's substance as shown; part of the digest."""
+    digest: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    wake_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(default="")
+    """What came of it, in words."""
+
+
+class VoteRow(Table):
+    """A person's signed say. A row counts only if its signature verifies over the request's digest."""
+
+    __tablename__ = "votes"
+    # One approval and one rejection a person at most: who approved may still stop it while it waits.
+    __table_args__ = (UniqueConstraint("request_id", "voter", "choice"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("action_requests.id"))
+    voter: Mapped[str]
+    voter_label: Mapped[str]
+    choice: Mapped[str] = mapped_column(default=Choice.REJECT)
+    reason: Mapped[str]
+    digest: Mapped[str]
+    cast_at: Mapped[datetime]
+    slack_request_id: Mapped[str]
+    signature: Mapped[str]
+    key_id: Mapped[str]
+
+
+class Execution(Table):
+    """The one run of a request: claimed by inserting this row."""
+
+    __tablename__ = "executions"
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("action_requests.id"), primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[str]
+    """'running', 'done', 'failed' or 'unknown'."""
+    attempts: Mapped[int] = mapped_column(default=1)
+    detail: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Delivery(Table):
+    """One message of ours in Slack (a card that is kept current, or a notice that is posted once)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("channel", "ts"),
+        Index("deliveries_by_ticket", "ticket_id"),
+        Index("deliveries_by_request", "request_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """Names the view: 'triage_card', 'approval_card', 'acknowledgement', 'outcome', 'refusal', …"""
+    ticket_id: Mapped[UUID | None] = mapped_column(ForeignKey("tickets.id"))
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
+    audience: Mapped[str]
+    channel: Mapped[str]
+    thread_ts: Mapped[str | None]
+    to_user: Mapped[str | None]
+    """Slack user id of the only reader (ephemeral), else None."""
+    args: Mapped[dict[str, Any]]
+    ts: Mapped[str | None]
+    shown_digest: Mapped[str | None]
+    """For an approval card: the digest of what it shows. A vote counts for this digest only."""
+    content_hash: Mapped[str | None]
+    state: Mapped[str]
+    """'waiting', 'posting', 'posted', 'held' (the audience guard) or 'failed'."""
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    posted_at: Mapped[datetime | None]
+
+
+class AuditChain(Table):
+    """Head of one hash chain; locked and moved in the transaction that appends."""
+
+    __tablename__ = "audit_chains"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    """'ticket:UUID', or 'system' for what belongs to no ticket."""
+    length: Mapped[int]
+    head: Mapped[bytes]
+
+
+class AuditEvent(Table):
+    """One step, append-only (triggers refuse UPDATE, DELETE and TRUNCATE)."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index("audit_by_time", "at"),)
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    name: Mapped[str]
+    actor: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class DirectoryPerson(Table):
+    """A person of the directory that actions act on (imported from CSV)."""
+
+    __tablename__ = "directory_people"
+
+    email: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    slack_key: Mapped[str | None]
+    """PersonKey text of their Slack account, where known: they are the subject of what is done to them."""
+    status: Mapped[str]
+    """'active' or 'suspended'."""
+
+
+class DirectoryKey(Table):
+    """An API key of the directory: its id and owner, never its secret."""
+
+    __tablename__ = "directory_keys"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_email: Mapped[str] = mapped_column(ForeignKey("directory_people.email"))
+    label: Mapped[str]
+    status: Mapped[str]
+    """'active' or 'revoked'."""
+
+
+class Effect(Table):
+    """What an executor did under one idempotency key: the target's own memory, asked when an outcome is unknown."""
+
+    __tablename__ = "effects"
+
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    action_id: Mapped[str]
+    result: Mapped[dict[str, Any]]
+    at: Mapped[datetime]

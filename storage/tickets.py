@@ -1,0 +1,114 @@
+"""Queries about tickets, their messages and their triage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from policy.terms import RequestStatus, TicketStatus
+from storage.database import Transaction
+from storage.schema import (
+    ActionRequest,
+    Attachment,
+    Message,
+    MessageVersion,
+    Suggestion,
+    Ticket,
+    Triage,
+)
+
+
+async def get(tx: Transaction, ticket_id: UUID, *, lock: bool = False) -> Ticket | None:
+    """One ticket; with `lock`, nobody else changes it until the transaction ends."""
+    return await tx.get(Ticket, ticket_id, with_for_update=True if lock else None, populate_existing=lock)
+
+
+async def by_number(tx: Transaction, number: int) -> Ticket | None:
+    """The ticket people call CS-<number>."""
+    return await tx.scalar(select(Ticket).where(Ticket.number == number))
+
+
+async def by_slack_thread(tx: Transaction, channel: str, ts: str) -> Ticket | None:
+    """The ticket whose first message is this one."""
+    return await tx.scalar(select(Ticket).where(Ticket.slack_channel == channel, Ticket.slack_ts == ts))
+
+
+async def by_correlation(tx: Transaction, source: str, correlation_id: str) -> Ticket | None:
+    """The ticket that came in under this correlation id."""
+    return await tx.scalar(
+        select(Ticket).where(Ticket.intake_source == source, Ticket.correlation_id == correlation_id)
+    )
+
+
+async def newest(tx: Transaction, *, status: TicketStatus | None, offset: int, limit: int) -> list[tuple[Ticket, int]]:
+    """Tickets by last update, newest first, with how many requests of each wait for votes."""
+    pending = (
+        select(func.count())
+        .where(ActionRequest.ticket_id == Ticket.id, ActionRequest.status == RequestStatus.PENDING)
+        .correlate(Ticket)
+        .scalar_subquery()
+    )
+    query = select(Ticket, pending).order_by(Ticket.updated_at.desc(), Ticket.number.desc())
+    if status is not None:
+        query = query.where(Ticket.status == status)
+    return [(row[0], row[1]) for row in await tx.execute(query.offset(offset).limit(limit))]
+
+
+async def message_at(tx: Transaction, channel: str, ts: str) -> Message | None:
+    """The stored message that stands at this place in Slack."""
+    return await tx.scalar(select(Message).where(Message.slack_channel == channel, Message.slack_ts == ts))
+
+
+async def messages(tx: Transaction, ticket_id: UUID) -> Sequence[Message]:
+    """A ticket's messages, oldest first."""
+    rows = await tx.scalars(
+        select(Message).where(Message.ticket_id == ticket_id).order_by(Message.created_at, Message.id)
+    )
+    return rows.all()
+
+
+async def versions(tx: Transaction, message_ids: Sequence[UUID]) -> dict[UUID, list[MessageVersion]]:
+    """All versions of the given messages, oldest first."""
+    found: dict[UUID, list[MessageVersion]] = {message_id: [] for message_id in message_ids}
+    if message_ids:
+        rows = await tx.scalars(
+            select(MessageVersion).where(MessageVersion.message_id.in_(message_ids)).order_by(MessageVersion.number)
+        )
+        for version in rows:
+            found[version.message_id].append(version)
+    return found
+
+
+async def attachments(tx: Transaction, message_ids: Sequence[UUID]) -> dict[UUID, list[Attachment]]:
+    """The files that came with the given messages, in their order."""
+    found: dict[UUID, list[Attachment]] = {message_id: [] for message_id in message_ids}
+    if message_ids:
+        rows = await tx.scalars(
+            select(Attachment).where(Attachment.message_id.in_(message_ids)).order_by(Attachment.position)
+        )
+        for attachment in rows:
+            found[attachment.message_id].append(attachment)
+    return found
+
+
+def current(versions_of_message: Sequence[MessageVersion]) -> MessageVersion:
+    """What a message says now: the newest by Slack's own edit time, not by arrival (edits can overtake each other)."""
+    return max(
+        versions_of_message,
+        key=lambda version: (version.kind == "deleted", version.source_version or "", version.number),
+    )
+
+
+async def latest_triage(tx: Transaction, ticket_id: UUID) -> Triage | None:
+    """The newest triage of a ticket."""
+    return await tx.scalar(
+        select(Triage).where(Triage.ticket_id == ticket_id).order_by(Triage.created_at.desc()).limit(1)
+    )
+
+
+async def suggestions(tx: Transaction, triage_id: UUID) -> Sequence[Suggestion]:
+    """What one triage suggested, in its order."""
+    rows = await tx.scalars(select(Suggestion).where(Suggestion.triage_id == triage_id).order_by(Suggestion.position))
+    return rows.all()
