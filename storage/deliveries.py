@@ -84,6 +84,15 @@ async def at_message(tx: Transaction, channel: str, ts: str) -> Delivery | None:
     return await tx.scalar(select(Delivery).where(Delivery.channel == channel, Delivery.ts == ts))
 
 
+async def card_of(tx: Transaction, request_id: UUID) -> Delivery | None:
+    """The approval card of a request, if it stands in Slack."""
+    return await tx.scalar(
+        select(Delivery).where(
+            Delivery.request_id == request_id, Delivery.kind == "approval_card", Delivery.state == "posted"
+        )
+    )
+
+
 async def of_ticket(tx: Transaction, ticket_id: UUID, *, kinds: Sequence[str]) -> Sequence[Delivery]:
     """A ticket's deliveries of the given kinds, oldest first."""
     rows = await tx.scalars(

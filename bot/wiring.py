@@ -1,0 +1,148 @@
+"""The composition root: settings in, a desk with all its parts out. Nothing else builds parts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import aiohttp
+import procrastinate
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler, AsyncServerErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from actions.catalogue import Catalogue
+from actions.executors import DeskExecutor, DirectoryExecutor
+from actions.runner import Runner
+from bot.settings import Settings, SettingsError
+from bot.slack_app import make_slack_app
+from bot.worker import Workers
+from copilot.suggestions import CATEGORIES, Triager
+from copilot.triage import choose_triager
+from handlers.desk import Desk
+from handlers.identity import Home, Identity
+from handlers.jobs import job_table
+from handlers.reception import Reception, Whispers
+from policy.engine import PolicyEngine
+from policy.gate import Gate
+from policy.loading import DEFAULT_FOLDER
+from policy.votes import VoteSigner
+from storage.database import Database
+from storage.inbox import Inbox
+from storage.job_queue import make_job_app
+from storage.targets import DeskInDatabase, DirectoryInDatabase
+
+log = logging.getLogger(__name__)
+
+RUN_TIMEOUT_SECONDS = 30.0
+SLACK_TIMEOUT_SECONDS = 15
+
+
+def utc_now() -> datetime:
+    """The wall clock. PostgreSQL keeps microseconds, and so does this."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that runs, not yet started."""
+
+    settings: Settings
+    database: Database
+    inbox: Inbox
+    jobs: procrastinate.App
+    client: AsyncWebClient
+    reception: Reception
+    slack: AsyncApp
+    workers: Workers
+
+
+async def build(
+    settings: Settings,
+    database_url: str,
+    *,
+    triager: Triager | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], UUID] = uuid4,
+) -> Parts:
+    """Put the parts together. Asks Slack who the bot is. Raises SettingsError."""
+    client = make_client(settings)
+    bot = await _who_am_i(client)
+    database, inbox = Database(database_url), Inbox(database_url)
+    identity = Identity(client, Home(bot["team_id"], bot.get("enterprise_id")), settings.desk.groups, time.monotonic)
+    signer = VoteSigner({"v1": settings.vote_key}, "v1")
+    desk = Desk(
+        database=database,
+        gate=Gate(PolicyEngine.load(DEFAULT_FOLDER), signer),
+        signer=signer,
+        catalogue=Catalogue({"category": CATEGORIES}),
+        triager=triager or choose_triager(settings.anthropic_api_key),
+        runner=_runner(database, new_id),
+        people=identity,
+        settings=settings.desk,
+        clock=clock,
+        new_id=new_id,
+    )
+    reception = Reception(
+        desk=desk,
+        client=client,
+        identity=identity,
+        inbox=inbox,
+        whispers=Whispers(client),
+        bot_user_id=str(bot["user_id"]),
+        bot_id=str(bot["bot_id"]),
+        app_id=bot.get("app_id"),
+    )
+    jobs = make_job_app(database_url, pool_size=settings.workers)
+    return Parts(
+        settings=settings,
+        database=database,
+        inbox=inbox,
+        jobs=jobs,
+        client=client,
+        reception=reception,
+        slack=make_slack_app(reception, signing_secret=settings.slack.signing_secret, client=client),
+        workers=Workers(jobs, job_table(reception), concurrency=settings.workers),
+    )
+
+
+def make_client(settings: Settings) -> AsyncWebClient:
+    """The Web API client, the same for Slack and for the local Slack.
+
+    A 429 is not waited out here: a delivery is put back on its queue instead, and a person who is waiting is told.
+    """
+    access = settings.slack
+    client = AsyncWebClient(
+        token=access.bot_token, base_url=access.api_url or AsyncWebClient.BASE_URL, timeout=SLACK_TIMEOUT_SECONDS
+    )
+    client.retry_handlers = [AsyncConnectionErrorRetryHandler(), AsyncServerErrorRetryHandler(max_retry_count=2)]
+    return client
+
+
+async def _who_am_i(client: AsyncWebClient) -> dict[str, str]:
+    try:
+        answer = await client.auth_test()
+    except SlackApiError as error:
+        code = error.response.get("error")
+        raise SettingsError(
+            [f"SLACK_BOT_TOKEN: Slack refuses it ({code}). Install the app again and copy the new token."]
+        ) from error
+    except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise SettingsError([f"Slack cannot be reached at {client.base_url}: {error}"]) from error
+    found = {name: value for name, value in dict(answer.data).items() if isinstance(value, str)}  # type: ignore[arg-type]  # JSON of auth.test
+    if "bot_id" not in found:
+        raise SettingsError(["SLACK_BOT_TOKEN: it is not a bot's token. Use the Bot User OAuth Token (xoxb-…)."])
+    return found
+
+
+def _runner(database: Database, new_id: Callable[[], UUID]) -> Runner:
+    directory = DirectoryExecutor(DirectoryInDatabase(database))
+    desk = DeskExecutor(DeskInDatabase(database, new_id))
+    runner = Runner({"ticket.": desk, "api_key.": directory, "user.": directory}, RUN_TIMEOUT_SECONDS)
+    runner.require(spec.action_id for spec in Catalogue())
+    return runner

@@ -1,0 +1,130 @@
+"""The worker: Procrastinate runs the jobs, `handlers.jobs` says which flow each is.
+
+A job that raises TryLater is put back for as long as it says; any other failure is tried again with growing pauses and
+then kept as failed, in sight of `countersign jobs`. One of the two places where any exception is caught.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import procrastinate
+from procrastinate import JobContext, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+
+from handlers.errors import TryLater
+from storage.database import DatabaseUnavailable
+from storage.job_queue import DECISIONS, DELIVERIES
+
+log = logging.getLogger(__name__)
+
+JobFunction = Callable[..., Awaitable[None]]
+
+HEARTBEAT_SECONDS = 2.0
+STALLED_AFTER_SECONDS = 10.0
+"""A worker that has not been heard of for this long is dead; its jobs are handed out again."""
+POLL_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 300
+GIVE_UP_AFTER = 12
+
+
+class Patience(BaseRetryStrategy):
+    """How long a failed job waits before its next try."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Never gives up on what says it will pass; gives up on anything else after some tries."""
+        if isinstance(exception, TryLater):
+            return RetryDecision(retry_at=_after(exception.seconds))
+        if isinstance(exception, DatabaseUnavailable | ConnectorException | OSError):
+            return RetryDecision(retry_at=_after(min(2.0 * (job.attempts + 1), 30)))
+        if job.attempts + 1 >= GIVE_UP_AFTER:
+            return None
+        return RetryDecision(retry_at=_after(min(2 ** min(job.attempts, 9), LONGEST_PAUSE_SECONDS)))
+
+
+def _after(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+class Workers:
+    """The running workers of one process: one for decisions, one for deliveries, and one that finds dead ones' jobs."""
+
+    def __init__(self, app: procrastinate.App, jobs: Mapping[str, JobFunction], *, concurrency: int) -> None:
+        self._app = app
+        self._concurrency = concurrency
+        self._tasks: list[asyncio.Task[None]] = []
+        for name, function in jobs.items():
+            self._register(name, function)
+
+    def _register(self, name: str, function: JobFunction) -> None:
+        async def task(_context: JobContext, /, **args: Any) -> None:
+            try:
+                await function(**args)
+            except TryLater as later:
+                log.info("%s %s: again in %.1f s: %s", name, args, later.seconds, later)
+                raise
+            except DatabaseUnavailable as error:
+                log.warning("%s %s: the database did not answer: %s", name, args, error)
+                raise
+            except Exception as error:  # kept by the queue, tried again, and in the log whole
+                log.error("%s %s failed: %r", name, args, error, exc_info=error)
+                raise
+
+        self._app.task(name=name, pass_context=True, retry=Patience())(task)
+
+    async def start(self) -> None:
+        """Start working. Jobs of workers that died before are handed out again at once."""
+        await self._rescue()
+        for queue in (DECISIONS, DELIVERIES):
+            self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
+        self._tasks.append(asyncio.create_task(self._keep_rescuing(), name="rescuer"))
+
+    async def stop(self, *, within_seconds: float = 10.0) -> None:
+        """Take no new job, let the running ones end, then stop."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_seconds)
+        self._tasks.clear()
+
+    async def _keep_working(self, queue: str) -> None:
+        """Work, and begin again where the database went away under the worker."""
+        while True:
+            try:
+                await self._app.run_worker_async(
+                    queues=[queue],
+                    name=queue,
+                    concurrency=self._concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=POLL_SECONDS,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_AFTER_SECONDS,
+                    shutdown_graceful_timeout=8.0,
+                    delete_jobs="successful",
+                )
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # the worker must outlive a database restart
+                log.error("the worker of %s stopped: %r; starting it again", queue, error)
+            await asyncio.sleep(1.0)
+
+    async def _keep_rescuing(self) -> None:
+        while True:
+            await asyncio.sleep(STALLED_AFTER_SECONDS / 2)
+            try:
+                await self._rescue()
+            except ConnectorException as error:
+                log.warning("could not look for jobs of dead workers: %s", error)
+
+    async def _rescue(self) -> None:
+        manager = self._app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+            log.warning("job %s %s was left by a dead worker; handing it out again", job.id, job.task_name)
+            if job.id is not None:
+                await manager.retry_job_by_id_async(job.id, datetime.now(UTC))

@@ -1,0 +1,65 @@
+"""What every flow works with, put together once by `bot.wiring` and handed in as the first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from actions.catalogue import Catalogue
+from actions.runner import Runner
+from copilot.suggestions import Triager
+from policy.gate import Gate
+from policy.terms import Person, PersonKey
+from policy.votes import VoteSigner
+from storage.database import Database
+
+
+class People(Protocol):
+    """The identity door as flows see it: every answer is read live, or the question fails."""
+
+    async def resolve(self, key: PersonKey) -> Person:
+        """Who this is right now. Raises `IdentityUnavailable` if Slack does not say so clearly."""
+        ...
+
+    async def members(self, group: str) -> Sequence[Person]:
+        """Everyone who is in a policy group right now. Raises `IdentityUnavailable`."""
+        ...
+
+
+@dataclass(frozen=True)
+class GroupSetting:
+    """One policy group: Slack's user group, narrowed to the people the settings name."""
+
+    name: str
+    usergroup_id: str
+    member_ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """Where the desk lives in Slack."""
+
+    triage_channel: str
+    approvals_channel: str
+    intake_channels: frozenset[str]
+    groups: Mapping[str, GroupSetting] = field(default_factory=dict)
+    command: str = "/countersign"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The product's parts. Tests build one with other parts at the same seams."""
+
+    database: Database
+    gate: Gate
+    signer: VoteSigner
+    catalogue: Catalogue
+    triager: Triager
+    runner: Runner
+    people: People
+    settings: DeskSettings
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]

@@ -1,0 +1,188 @@
+"""A person says yes or no to one request, on one card, over one digest.
+
+1  the click must come from our own approval card: looked up by where the message stands, never by what it says
+2  the request is locked: two clicks at once are one after the other
+3  the digest of what would run now must be the digest the card showed
+4  the gate rules on the person, resolved live just before
+5  the vote is signed over the digest and written with its audit event
+6  one rejection ends it; the last approval needed starts the run, in the same transaction
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from handlers.desk import Desk
+from handlers.errors import NotFound, Refused
+from handlers.flows.customer_notice import tell_requester
+from handlers.flows.judged_facts import digest_of, request_facts
+from policy.lifecycle import RequestEvent, move
+from policy.terms import Choice, Person, RequestStatus, Ruling, Tally, Vote
+from policy.votes import tally
+from storage import audit, deliveries, job_queue, requests, tickets
+from storage.audit import NewEvent, Step
+from storage.database import Transaction
+from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
+
+ALREADY_VOTED = "Your vote on this is on record already; pressing again changes nothing."
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """A click on Approve, or a reason sent with Reject."""
+
+    request_id: UUID
+    choice: Choice
+    slack_request_id: str
+    channel: str | None = None
+    """Where the pressed card stands; None for a reason sent from a modal, which stands nowhere."""
+    message_ts: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class VoteResult:
+    """Where the request stands after a vote that counted."""
+
+    status: RequestStatus
+    votes: int
+    quorum: int
+
+
+async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
+    """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
+    async with desk.database.transaction() as tx:
+        delivery, request, ticket = await _found(tx, ballot)
+        ruling = _rule(desk, ballot, voter, delivery, request, ticket)
+        refusal = ruling if not ruling.is_allowed else await _repeated(tx, ballot, voter)
+        if refusal is not None:
+            await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
+        else:
+            result = await _count(desk, tx, ballot, voter, request, ticket)
+    if refusal is not None:
+        raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
+    return result
+
+
+async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> None:
+    """Whether a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
+    async with desk.database.transaction() as tx:
+        delivery, request, ticket = await _found(tx, ballot)
+        ruling = _rule(desk, ballot, voter, delivery, request, ticket)
+        refusal = ruling if not ruling.is_allowed else await _repeated(tx, ballot, voter)
+        if refusal is not None:
+            await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
+    if refusal is not None:
+        raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
+
+
+async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionRequest, Ticket]:
+    if ballot.channel is not None and ballot.message_ts is not None:
+        delivery = await deliveries.at_message(tx, ballot.channel, ballot.message_ts)  # (1)
+    else:
+        delivery = await deliveries.card_of(tx, ballot.request_id)
+    if delivery is None or delivery.kind != "approval_card" or delivery.request_id != ballot.request_id:
+        raise NotFound("approval card")
+    request = await requests.get(tx, ballot.request_id, lock=True)  # (2)
+    ticket = None if request is None else await tickets.get(tx, request.ticket_id)
+    if request is None or ticket is None:
+        raise NotFound("request")
+    return delivery, request, ticket
+
+
+def _rule(
+    desk: Desk, ballot: Ballot, voter: Person, delivery: Delivery, request: ActionRequest, ticket: Ticket
+) -> Ruling:
+    facts = request_facts(request, ticket, desk.catalogue)
+    shown = delivery.shown_digest or ""
+    if digest_of(request, ticket) != request.digest:  # (3)
+        shown = ""
+    return desk.gate.rule_on_vote(facts, voter, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
+
+
+async def _repeated(tx: Transaction, ballot: Ballot, voter: Person) -> Ruling | None:
+    earlier = (await requests.votes(tx, [ballot.request_id]))[ballot.request_id]
+    if any(row.voter == str(voter.key) and row.choice == ballot.choice for row in earlier):
+        return Ruling(False, "already-voted", f"{voter.key} has voted {ballot.choice} already", ALREADY_VOTED)
+    return None
+
+
+async def _record_refusal(
+    desk: Desk, tx: Transaction, ballot: Ballot, voter: Person, ticket: Ticket, ruling: Ruling
+) -> None:
+    payload = {
+        "actionRequestId": str(ballot.request_id),
+        "choice": ballot.choice,
+        "rule": ruling.code,
+        "reason": ruling.reason,
+        "policyIds": list(ruling.policy_ids),
+    }
+    await audit.record(tx, ticket.id, Step.VOTE_REFUSED, str(voter.key), payload, at=desk.clock())
+
+
+async def _count(
+    desk: Desk, tx: Transaction, ballot: Ballot, voter: Person, request: ActionRequest, ticket: Ticket
+) -> VoteResult:
+    now = desk.clock()
+    vote = desk.signer.sign(  # (5)
+        Vote(
+            request_id=str(request.id),
+            voter=voter.key,
+            choice=ballot.choice,
+            digest=request.digest,
+            cast_at=now,
+            slack_request_id=ballot.slack_request_id,
+            reason=ballot.reason,
+        )
+    )
+    tx.add(_row(request, voter, vote))
+    await tx.flush()
+    payload = {
+        "actionRequestId": str(request.id),
+        "choice": vote.choice,
+        "digest": vote.digest,
+        "slackRequestId": vote.slack_request_id,
+        "reason": vote.reason,
+    }
+    events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
+    stored = (await requests.votes(tx, [request.id]))[request.id]
+    outcome = tally([requests.as_vote(row) for row in stored], request.quorum)
+    events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
+    await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)
+    await deliveries.refresh(tx, ticket_id=ticket.id)
+    return VoteResult(RequestStatus(request.status), len(stored), request.quorum)
+
+
+def _row(request: ActionRequest, voter: Person, vote: Vote) -> VoteRow:
+    return VoteRow(
+        request_id=request.id,
+        voter=str(vote.voter),
+        voter_label=voter.name,
+        choice=vote.choice,
+        reason=vote.reason,
+        digest=vote.digest,
+        cast_at=vote.cast_at,
+        slack_request_id=vote.slack_request_id,
+        signature=vote.signature,
+        key_id=vote.key_id,
+    )
+
+
+async def _decide(
+    desk: Desk, tx: Transaction, outcome: Tally, request: ActionRequest, ticket: Ticket, ballot: Ballot
+) -> list[NewEvent]:
+    if outcome is Tally.PENDING:
+        return []
+    ids = {"actionId": request.action_id, "actionRequestId": str(request.id)}
+    now = desk.clock()
+    request.decided_at, ticket.updated_at = now, now
+    if outcome is Tally.REJECTED:
+        request.status = move(RequestStatus(request.status), RequestEvent.REJECTED)
+        request.wake_at, request.outcome = None, f"Rejected: {ballot.reason}"
+        await tell_requester(desk, tx, ticket, request)
+        return [NewEvent(Step.REQUEST_REJECTED, "policy", ids | {"reason": ballot.reason})]
+    request.status = move(RequestStatus(request.status), RequestEvent.APPROVED)
+    lock = job_queue.ticket_lock(ticket.id)
+    await job_queue.defer(tx, "run_action", lock=lock, request_id=str(request.id))
+    return [NewEvent(Step.REQUEST_APPROVED, "policy", ids | {"quorum": request.quorum})]

@@ -1,0 +1,101 @@
+"""Stored rows as the values the gate judges: one place, so that every path is judged on the same facts."""
+
+from __future__ import annotations
+
+from actions.catalogue import ActionSpec, Catalogue
+from policy.digest import request_digest
+from policy.terms import (
+    ActionFacts,
+    PersonKey,
+    Provenance,
+    Requester,
+    RequesterKind,
+    RequestFacts,
+    RequestStatus,
+    Risk,
+    Severity,
+    TicketStatus,
+)
+from storage.schema import ActionRequest, Ticket
+
+
+def requester_of(ticket: Ticket) -> Requester:
+    """Who a ticket came from; the label decides nothing."""
+    return Requester(
+        kind=RequesterKind(ticket.requester_kind),
+        key=None if ticket.requester is None else PersonKey.parse(ticket.requester),
+        label=ticket.requester_label,
+        company=ticket.requester_company,
+        is_internal=ticket.requester_is_internal,
+    )
+
+
+def action_facts(
+    ticket: Ticket,
+    spec: ActionSpec,  # type: ignore[type-arg]  # the kind of parameters does not matter here
+    params: dict[str, object],
+    *,
+    subjects: frozenset[PersonKey],
+    provenance: dict[str, Provenance],
+) -> ActionFacts:
+    """An action on a ticket, whoever proposes it."""
+    return ActionFacts(
+        action_id=spec.action_id,
+        risk=spec.risk,
+        params=params,  # type: ignore[arg-type]  # canonical JSON of the catalogue
+        ticket_id=str(ticket.id),
+        ticket_status=TicketStatus(ticket.status),
+        ticket_category=ticket.category,
+        ticket_severity=Severity(ticket.severity),
+        channel_kind=ticket.channel_kind,
+        requester=requester_of(ticket),
+        subjects=subjects,
+        # A parameter nobody accounts for counts as the requester's word.
+        unconfirmed_params=frozenset(
+            name for name in params if not provenance.get(name, Provenance.REQUESTER).is_trusted
+        ),
+        proposable_by=spec.proposable_by,
+    )
+
+
+def request_facts(request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
+    """A stored request. Risk and who may propose come from the catalogue, not from the row."""
+    spec = catalogue.get(request.action_id)
+    provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
+    subjects = frozenset(PersonKey.parse(key) for key in request.subjects)
+    return RequestFacts(
+        request_id=str(request.id),
+        action=action_facts(ticket, spec, request.params, subjects=subjects, provenance=provenance),
+        proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
+        editors=frozenset(),
+        status=RequestStatus(request.status),
+        quorum=request.quorum,
+        digest=request.digest,
+        policy_version=request.policy_version,
+        expires_at=request.expires_at,
+    )
+
+
+def digest_of(request: ActionRequest, ticket: Ticket) -> str:
+    """The digest of what would run now, from the rows as they stand: an edited row no longer matches its votes."""
+    requester = requester_of(ticket).key
+    return request_digest(
+        request_id=str(request.id),
+        action_id=request.action_id,
+        params=request.params,
+        ticket_id=str(request.ticket_id),
+        # The ticket's revision, not the request's: an edit since the card was shown changes the digest.
+        ticket_revision=ticket.revision,
+        policy_version=request.policy_version,
+        quorum=request.quorum,
+        expires_at=request.expires_at,
+        card=request.card,
+        requester=requester,
+        proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
+        subjects=[PersonKey.parse(key) for key in request.subjects],
+    )
+
+
+def risk_of(request: ActionRequest) -> Risk:
+    """The risk as it was when the request was made."""
+    return Risk(request.risk)

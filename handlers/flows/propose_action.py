@@ -1,0 +1,272 @@
+"""A proposal meets the policy: allowed and queued, shown for approval, or denied; always recorded.
+
+The order matters. The parameters are validated by the catalogue (1), the person the action is done to is looked up
+(2), the gate judges (3), who could approve is read live with no transaction open (4), and only then is the request
+written with the digest of exactly what will be shown, in one transaction with its audit events and its job (5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from actions.catalogue import ActionSpec
+from actions.errors import InvalidParams, UnknownAction
+from handlers.desk import Desk
+from handlers.errors import BadInput, NotFound, Refused, TryLater
+from handlers.flows.judged_facts import action_facts, digest_of, request_facts
+from handlers.flows.read_ticket import request_card_facts
+from handlers.views.approval_card import approval_substance
+from policy.lifecycle import first_status
+from policy.terms import (
+    ActionFacts,
+    Agent,
+    Audience,
+    Judgement,
+    Person,
+    PersonKey,
+    Proposer,
+    Provenance,
+    RequestStatus,
+    Verdict,
+)
+from storage import audit, deliveries, directory, job_queue, requests, tickets
+from storage.audit import NewEvent, Step
+from storage.database import Transaction
+from storage.deliveries import NewDelivery
+from storage.schema import ActionRequest, Suggestion, Ticket
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An action somebody wants to happen."""
+
+    ticket_id: UUID
+    action_id: str
+    params: Mapping[str, Any]
+    provenance: Mapping[str, Provenance]
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    suggestion_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What came of a proposal."""
+
+    request_id: UUID
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Everything known of a proposal before it is written."""
+
+    proposal: Proposal
+    spec: ActionSpec[Any]
+    params: dict[str, Any]
+    proposer: Proposer
+    subject_label: str
+    subjects: frozenset[PersonKey]
+    judgement: Judgement
+    ticket_revision: int
+    candidates: tuple[Person, ...] = ()
+
+
+async def propose_action(desk: Desk, proposal: Proposal, proposer: Proposer) -> Proposed:
+    """Propose one action on a ticket.
+
+    Raises BadInput with a message per field, NotFound, Refused where the policy denies a person's proposal (it is
+    recorded all the same), and IdentityUnavailable where Slack does not say who could approve.
+    """
+    draft = await _judge(desk, proposal, proposer)
+    if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
+        draft = await _with_candidates(desk, draft)
+    proposed = await _write(desk, draft)
+    if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
+        raise Refused(
+            f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
+            code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
+            reply=f"The policy does not allow this: {proposed.reason}",
+            is_recorded=True,
+        )
+    return proposed
+
+
+async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
+    spec, params = _validated(desk, proposal)  # (1)
+    async with desk.database.transaction() as tx:
+        ticket = await tickets.get(tx, proposal.ticket_id)
+        if ticket is None:
+            raise NotFound("ticket")
+        subject_label, subjects = await _subject(tx, spec, params)  # (2)
+        facts = _facts(ticket, spec, params, subjects, proposal)
+    judgement = desk.gate.judge_proposal(facts, proposer)  # (3)
+    return _Draft(proposal, spec, params, proposer, subject_label, subjects, judgement, ticket.revision)
+
+
+def _validated(desk: Desk, proposal: Proposal) -> tuple[ActionSpec[Any], dict[str, Any]]:
+    try:
+        return desk.catalogue.get(proposal.action_id), desk.catalogue.parse(proposal.action_id, dict(proposal.params))
+    except UnknownAction as error:
+        raise BadInput({"action": error.reply}) from error
+    except InvalidParams as error:
+        raise BadInput(error.fields) from error
+
+
+async def _subject(
+    tx: Transaction, spec: ActionSpec[Any], params: Mapping[str, Any]
+) -> tuple[str, frozenset[PersonKey]]:
+    """Whom the action is done to. An unknown key or address is an error in that field: nothing could run on it."""
+    if spec.subject_param is None:
+        return "", frozenset()
+    found = await directory.subject_of(tx, spec.subject_param, params[spec.subject_param])
+    if found is None:
+        raise BadInput({spec.subject_param: "The directory does not know this. Check it, then try again."})
+    label, slack_key = found
+    return label, frozenset() if slack_key is None else frozenset({PersonKey.parse(slack_key)})
+
+
+def _facts(
+    ticket: Ticket, spec: ActionSpec[Any], params: dict[str, Any], subjects: frozenset[PersonKey], proposal: Proposal
+) -> ActionFacts:
+    return action_facts(ticket, spec, params, subjects=subjects, provenance=dict(proposal.provenance))
+
+
+async def _with_candidates(desk: Desk, draft: _Draft) -> _Draft:  # (4)
+    people: dict[PersonKey, Person] = {}
+    for group in desk.settings.groups:
+        people |= {person.key: person for person in await desk.people.members(group)}
+    return _Draft(**{**draft.__dict__, "candidates": tuple(people.values())})
+
+
+async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
+    async with desk.database.transaction() as tx:
+        ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
+        if ticket is None:
+            raise NotFound("ticket")
+        if ticket.revision != draft.ticket_revision:
+            raise TryLater("the ticket was edited while the proposal was judged", seconds=0.5)
+        suggestion = await _free_suggestion(tx, draft)
+        if isinstance(suggestion, Proposed):
+            return suggestion
+        request = _row(desk, draft, ticket)
+        tx.add(request)
+        if suggestion is not None:
+            suggestion.request_id = request.id
+        ticket.updated_at = request.created_at
+        await tx.flush()
+        await _show(desk, tx, draft, request, ticket)
+        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request), at=request.created_at)
+        await _next(desk, tx, draft, request)
+        await deliveries.refresh(tx, ticket_id=ticket.id)
+        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason)
+
+
+async def _free_suggestion(tx: Transaction, draft: _Draft) -> Suggestion | Proposed | None:
+    """The suggestion this comes from, locked; what already came of it, if somebody was faster."""
+    if draft.proposal.suggestion_id is None:
+        return None
+    suggestion = await tx.get(Suggestion, draft.proposal.suggestion_id, with_for_update=True)
+    if suggestion is None or suggestion.ticket_id != draft.proposal.ticket_id:
+        raise NotFound("suggestion")
+    if suggestion.request_id is None:
+        return suggestion
+    earlier = await requests.get(tx, suggestion.request_id)
+    if earlier is None:
+        raise NotFound("request")
+    return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason)
+
+
+def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
+    now, judgement = desk.clock(), draft.judgement
+    proposer = draft.proposer
+    expires_at = now + timedelta(seconds=judgement.ttl_seconds)
+    return ActionRequest(
+        id=desk.new_id(),
+        ticket_id=ticket.id,
+        ticket_revision=ticket.revision,
+        suggestion_id=draft.proposal.suggestion_id,
+        action_id=draft.spec.action_id,
+        params=draft.params,
+        provenance={
+            name: {
+                "provenance": draft.proposal.provenance.get(name, Provenance.REQUESTER),
+                "evidence": draft.proposal.evidence.get(name, ""),
+            }
+            for name in draft.params
+        },
+        risk=draft.spec.risk,
+        verdict=judgement.verdict,
+        verdict_reason=judgement.reason,
+        policy_ids=list(judgement.policy_ids),
+        policy_version=desk.gate.policy_version,
+        proposer=None if isinstance(proposer, Agent) else str(proposer.key),
+        proposer_label=proposer.name,
+        subjects=sorted(str(key) for key in draft.subjects),
+        subject_label=draft.subject_label,
+        eligible=[],
+        status=first_status(judgement.verdict),
+        quorum=judgement.quorum,
+        card=[],
+        digest="",
+        created_at=now,
+        expires_at=expires_at,
+        wake_at=expires_at if judgement.verdict is Verdict.NEEDS_APPROVAL else None,
+        outcome=judgement.reason if judgement.verdict is Verdict.DENY else "",
+    )
+
+
+async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> None:
+    """Fill in who could approve, draw the card's substance, and take the digest over both."""
+    if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
+        facts = request_facts(request, ticket, desk.catalogue)
+        could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
+        request.eligible = [{"key": str(person.key), "name": person.name} for person in could]
+        if len(could) < request.quorum:
+            request.verdict_reason += (
+                f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
+            )
+    request.card = approval_substance(await request_card_facts(tx, desk.catalogue, request)) or []
+    request.digest = digest_of(request, ticket)
+
+
+def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
+    proposer = draft.proposer
+    actor = f"agent:{proposer.name}" if isinstance(proposer, Agent) else str(proposer.key)
+    confirmed = sorted(name for name, where in draft.proposal.provenance.items() if where is Provenance.OPERATOR)
+    ids = {"actionId": request.action_id, "actionRequestId": str(request.id)}
+    events = []
+    if confirmed and draft.proposal.suggestion_id is not None:
+        events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
+    events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
+    verdict = {
+        "verdict": draft.judgement.verdict,
+        "actionId": request.action_id,
+        "actionRequestId": str(request.id),
+        "reason": request.verdict_reason,
+        "policyIds": list(draft.judgement.policy_ids),
+        "policyVersion": request.policy_version,
+        "quorum": request.quorum,
+    }
+    events.append(NewEvent(Step.POLICY_DECIDED, "policy", verdict))
+    return events
+
+
+async def _next(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest) -> None:
+    if request.status == RequestStatus.APPROVED:
+        lock = job_queue.ticket_lock(request.ticket_id)
+        await job_queue.defer(tx, "run_action", lock=lock, request_id=str(request.id))
+    if request.status == RequestStatus.PENDING:
+        card = NewDelivery(
+            "approval_card",
+            Audience.INTERNAL,
+            desk.settings.approvals_channel,
+            ticket_id=request.ticket_id,
+            request_id=request.id,
+            shown_digest=request.digest if request.card else None,
+        )
+        await deliveries.post(tx, card, delivery_id=desk.new_id(), at=request.created_at)

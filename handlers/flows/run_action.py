@@ -1,0 +1,253 @@
+"""An approved request runs once. The only door to the runner.
+
+    1  the request and its votes are read; a request that has ended stays ended
+    2  every voter, and a person who proposed, is resolved live: no answer, no run
+    3  request and ticket are locked and read again, and the gate rules once more on the votes' signatures, the digest
+       of what would run now, the people as they are now, and the quorum
+    4  the run is claimed: one `executions` row per request, with the idempotency key, committed before anything runs
+    5  the executor runs with no transaction open
+    6  what came of it is written with its audit event, cards and notices
+
+A worker that dies after (4) leaves a request that is 'running'. Whoever picks it up asks the target what became of
+the idempotency key, and only if the target says that nothing did is it carried out, under the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from actions.executors import Outcome, Run
+from handlers.desk import Desk
+from handlers.errors import IdentityUnavailable, TryLater
+from handlers.flows.customer_notice import tell_requester
+from handlers.flows.judged_facts import digest_of, request_facts
+from policy.lifecycle import RequestEvent, move
+from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
+from storage import audit, deliveries, requests, tickets
+from storage.audit import Step
+from storage.database import Transaction
+from storage.deliveries import NewDelivery
+from storage.schema import ActionRequest, Execution, Ticket
+
+SLACK_RETRY_SECONDS = 10.0
+RECONCILE_SECONDS = (5, 15, 60, 300, 900)
+"""How long to wait before the target is asked again about an unknown outcome; after the last, a person decides."""
+
+_OUTCOME_EVENTS: Mapping[str, RequestEvent] = {
+    "done": RequestEvent.SUCCEEDED,
+    "failed": RequestEvent.FAILED,
+    "unknown": RequestEvent.LOST,
+}
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A request as it was read in (1)."""
+
+    status: RequestStatus
+    votes: tuple[Vote, ...]
+    proposer: PersonKey | None
+    proposer_label: str
+
+
+async def run_action(desk: Desk, request_id: UUID) -> None:
+    """Run one approved request, or find out what became of a run that was cut off. Raises TryLater."""
+    stored = await _read(desk, request_id)  # (1)
+    if stored is None:
+        return
+    if stored.status is RequestStatus.APPROVED:
+        voters, proposer = await _people(desk, stored)  # (2)
+        run = await _claim(desk, request_id, stored, voters, proposer)  # (3) (4)
+        if run is not None:
+            await _finish(desk, request_id, run, await desk.runner.run(run))  # (5) (6)
+    elif stored.status in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
+        await _reconcile(desk, request_id, stored.status)
+
+
+async def _read(desk: Desk, request_id: UUID) -> _Stored | None:
+    async with desk.database.transaction() as tx:
+        request = await requests.get(tx, request_id)
+        if request is None:
+            return None
+        rows = (await requests.votes(tx, [request_id]))[request_id]
+        return _Stored(
+            RequestStatus(request.status),
+            tuple(requests.as_vote(row) for row in rows),
+            None if request.proposer is None else PersonKey.parse(request.proposer),
+            request.proposer_label,
+        )
+
+
+async def _people(desk: Desk, stored: _Stored) -> tuple[dict[PersonKey, Person], Proposer]:
+    try:
+        voters = {vote.voter: await desk.people.resolve(vote.voter) for vote in stored.votes}
+        if stored.proposer is None:
+            return voters, Agent(stored.proposer_label)
+        return voters, voters.get(stored.proposer) or await desk.people.resolve(stored.proposer)
+    except IdentityUnavailable as error:
+        # Not run, and not given up: it is asked again until the request expires.
+        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+
+
+async def _claim(
+    desk: Desk, request_id: UUID, stored: _Stored, voters: Mapping[PersonKey, Person], proposer: Proposer
+) -> Run | None:
+    async with desk.database.transaction() as tx:
+        request = await requests.get(tx, request_id, lock=True)
+        if request is None or request.status != RequestStatus.APPROVED:
+            return None
+        ticket = await tickets.get(tx, request.ticket_id, lock=True)
+        if ticket is None:
+            return None
+        ruling = await _rule(desk, tx, request, ticket, voters, proposer)
+        if not ruling.is_allowed:
+            await _refuse(desk, tx, request, ticket, ruling)
+            return None
+        now = desk.clock()
+        request.status = move(RequestStatus.APPROVED, RequestEvent.STARTED)
+        # A look later, should the worker die: the job queue hands its job to another, this is the second net.
+        request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[2])
+        key = f"{request.id}:{request.digest[:16]}"
+        tx.add(Execution(request_id=request.id, idempotency_key=key, state="running", detail={}, started_at=now))
+        payload = _ids(request) | {"idempotencyKey": key, "votes": len(stored.votes)}
+        await audit.record(tx, ticket.id, Step.ACTION_STARTED, "bot", payload, at=now)
+        return _run(request, key, desk)
+
+
+async def _rule(
+    desk: Desk,
+    tx: Transaction,
+    request: ActionRequest,
+    ticket: Ticket,
+    voters: Mapping[PersonKey, Person],
+    proposer: Proposer,
+) -> Ruling:
+    votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
+    return desk.gate.rule_on_run(
+        request_facts(request, ticket, desk.catalogue),
+        votes,
+        voters,
+        digest_now=digest_of(request, ticket),
+        now=desk.clock(),
+        proposer=proposer if request.quorum == 0 else None,
+    )
+
+
+async def _refuse(desk: Desk, tx: Transaction, request: ActionRequest, ticket: Ticket, ruling: Ruling) -> None:
+    now = desk.clock()
+    request.status = move(RequestStatus.APPROVED, RequestEvent.REFUSED)
+    request.outcome, request.decided_at, request.wake_at = f"Not run: {ruling.reason}", now, None
+    ticket.updated_at = now
+    payload = _ids(request) | {"rule": ruling.code, "reason": ruling.reason, "policyIds": list(ruling.policy_ids)}
+    await audit.record(tx, ticket.id, Step.RUN_REFUSED, "policy", payload, at=now)
+    await deliveries.refresh(tx, ticket_id=ticket.id)
+
+
+async def _reconcile(desk: Desk, request_id: UUID, status: RequestStatus) -> None:
+    async with desk.database.transaction() as tx:
+        request = await requests.get(tx, request_id)
+        execution = await requests.execution(tx, request_id)
+        if request is None or execution is None:
+            return
+        run = _run(request, execution.idempotency_key, desk)
+    outcome = await desk.runner.reconcile(run)
+    if outcome is None and status is RequestStatus.RUNNING:
+        # The target is sure that nothing happened: the first attempt was cut off before it reached it.
+        outcome = await desk.runner.run(run)
+    elif outcome is None:
+        outcome = Outcome("failed", "The target has no trace of it: it did not happen. Propose it again if it should.")
+    await _finish(desk, request_id, run, outcome, reconciled=True)
+
+
+async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:
+    now = desk.clock()
+    async with desk.database.transaction() as tx:
+        request = await requests.get(tx, request_id, lock=True)
+        execution = await requests.execution(tx, request_id)
+        if request is None or execution is None:
+            return
+        before = RequestStatus(request.status)
+        if before not in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
+            return  # Another worker was faster; the outcome is on record.
+        ticket = await tickets.get(tx, request.ticket_id, lock=True)
+        if ticket is None:
+            return
+        execution.attempts += reconciled
+        if outcome.state == "unknown" and before is RequestStatus.UNKNOWN:
+            _ask_later(request, execution, now, outcome)
+            return
+        request.status = move(before, _OUTCOME_EVENTS[outcome.state])
+        _write(request, execution, ticket, outcome, now)
+        step = Step.OUTCOME_RECONCILED if before is RequestStatus.UNKNOWN else Step.ACTION_EXECUTED
+        await audit.record(tx, ticket.id, step, "bot", _outcome_payload(request, outcome), at=now)
+        await _tell(desk, tx, ticket, request, run, outcome)
+        await deliveries.refresh(tx, ticket_id=ticket.id)
+
+
+def _write(request: ActionRequest, execution: Execution, ticket: Ticket, outcome: Outcome, now: Any) -> None:
+    execution.state, execution.detail = outcome.state, dict(outcome.detail)
+    request.outcome, ticket.updated_at = outcome.summary, now
+    if outcome.state == "unknown":
+        _ask_later(request, execution, now, outcome)
+    else:
+        execution.finished_at, request.decided_at, request.wake_at = now, now, None
+
+
+def _ask_later(request: ActionRequest, execution: Execution, now: Any, outcome: Outcome) -> None:
+    turn = execution.attempts - 1
+    request.outcome = outcome.summary
+    if turn < len(RECONCILE_SECONDS):
+        request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[turn])
+    else:
+        request.wake_at = None
+        request.outcome += " The target could not say what became of it; a person has to look."
+
+
+async def _tell(
+    desk: Desk, tx: Transaction, ticket: Ticket, request: ActionRequest, run: Run, outcome: Outcome
+) -> None:
+    message_id = outcome.detail.get("messageId")
+    if request.action_id == "ticket.reply_to_customer" and outcome.is_done and ticket.slack_channel is not None:
+        reply = NewDelivery(
+            "customer_reply",
+            Audience.CUSTOMER,
+            ticket.slack_channel,
+            ticket_id=ticket.id,
+            request_id=request.id,
+            thread_ts=ticket.slack_ts,
+            args={"text": run.text("text"), "messageId": message_id},
+        )
+        await deliveries.post(tx, reply, delivery_id=desk.new_id(), at=desk.clock())
+    await tell_requester(desk, tx, ticket, request)
+
+
+def _outcome_payload(request: ActionRequest, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "success": outcome.is_done,
+        "actionId": request.action_id,
+        "actionRequestId": str(request.id),
+        "outcome": outcome.state,
+        "summary": outcome.summary,
+        "detail": dict(outcome.detail),
+    }
+
+
+def _ids(request: ActionRequest) -> dict[str, Any]:
+    return {"actionId": request.action_id, "actionRequestId": str(request.id)}
+
+
+def _run(request: ActionRequest, key: str, desk: Desk) -> Run:
+    return Run(
+        action_id=request.action_id,
+        params=request.params,
+        ticket_id=str(request.ticket_id),
+        request_id=str(request.id),
+        idempotency_key=key,
+        actor_label=request.proposer_label,
+        at=desk.clock(),
+        actor=request.proposer,
+    )

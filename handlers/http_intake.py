@@ -1,0 +1,128 @@
+"""POST /api/v1/intake: a ticket from another system, in JSON.
+
+The caller proves itself with a bearer token, or signs the body as Slack signs its own (HMAC-SHA-256 over
+`v1:TIMESTAMP:BODY`, five minutes of tolerance). Who the requester is, is the caller's word: an unknown human to the
+gate. 202 is answered only once the request is durable; the correlation id makes a repeated call one ticket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from handlers.errors import BadInput, Refused
+from handlers.plain_input import MAX_TEXT_CHARACTERS
+from storage.inbox import Arrival
+
+MAX_BODY_BYTES = 1_000_000
+SIGNATURE_TOLERANCE_SECONDS = 300
+SIGNATURE_HEADER = "X-Countersign-Signature"
+TIMESTAMP_HEADER = "X-Countersign-Timestamp"
+
+_EXPECTED = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this endpoint",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "bool_type": "must be true or false",
+}
+
+
+class IntakeRequest(BaseModel):
+    """The body of the call."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=AliasGenerator(validation_alias=to_camel)
+    )
+
+    channel: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    """Where it came in, such as 'email' or 'web-form': the name the audit trail uses."""
+    correlation_id: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
+    requester: str = Field(min_length=1, max_length=300)
+    text: str = Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)
+    subject: str | None = Field(default=None, max_length=200)
+    attachment_count: int = Field(default=0, ge=0, le=1000)
+    requested_model_override: str | None = Field(default=None, max_length=200)
+
+
+@dataclass(frozen=True)
+class IntakeKeys:
+    """What callers prove themselves with; with neither, the endpoint answers nobody."""
+
+    bearer_tokens: frozenset[str] = field(default_factory=frozenset, repr=False)
+    signing_secret: str | None = field(default=None, repr=False)
+
+
+def authenticate(keys: IntakeKeys, headers: Mapping[str, str], body: bytes, *, now: float) -> None:
+    """Whether the caller may hand in tickets. Raises Refused, saying what is expected."""
+    authorization = headers.get("Authorization", "")
+    if authorization.startswith("Bearer "):
+        given = authorization.removeprefix("Bearer ").strip().encode()
+        # Every token is compared, so that the time taken says nothing about which one came close.
+        matches = [hmac.compare_digest(given, token.encode()) for token in keys.bearer_tokens]
+        if any(matches):
+            return
+        raise _refused("the bearer token is not one of this desk's")
+    if keys.signing_secret is None or SIGNATURE_HEADER not in headers:
+        raise _refused(f"send 'Authorization: Bearer TOKEN', or sign the body ({SIGNATURE_HEADER}, {TIMESTAMP_HEADER})")
+    timestamp = headers.get(TIMESTAMP_HEADER, "")
+    if not timestamp.isascii() or not timestamp.isdigit() or abs(now - int(timestamp)) > SIGNATURE_TOLERANCE_SECONDS:
+        raise _refused(f"{TIMESTAMP_HEADER} must be the present time in seconds, at most five minutes off")
+    expected = sign(keys.signing_secret, timestamp, body)
+    if not hmac.compare_digest(expected.encode(), headers[SIGNATURE_HEADER].encode()):
+        raise _refused(f"{SIGNATURE_HEADER} does not match the body")
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature a caller sends for a body at a time."""
+    digest = hmac.new(secret.encode(), b"v1:" + timestamp.encode() + b":" + body, hashlib.sha256)
+    return "v1=" + digest.hexdigest()
+
+
+def read_request(body: bytes) -> IntakeRequest:
+    """The call's body. Raises BadInput with each wrong field's name and what is expected."""
+    try:
+        value = json.loads(body)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise BadInput({"body": "must be a JSON object in UTF-8"}) from error
+    if not isinstance(value, dict):
+        raise BadInput({"body": "must be a JSON object"})
+    try:
+        return IntakeRequest.model_validate(value)
+    except ValidationError as error:
+        raise BadInput({_name(problem): _sentence(problem) for problem in error.errors()}) from error
+
+
+def arrival_of(request: IntakeRequest) -> Arrival:
+    """The request as an inbox row."""
+    return Arrival(
+        kind="http_intake",
+        dedup_key=f"http:{request.channel}:{request.correlation_id}",
+        lock=f"http:{request.channel}:{request.correlation_id}",
+        payload={to_camel(name): value for name, value in request.model_dump(mode="json").items()},
+    )
+
+
+def _name(problem: Any) -> str:
+    return ".".join(str(part)[:60] for part in problem["loc"]) or "body"
+
+
+def _sentence(problem: Any) -> str:
+    kind = str(problem["type"])
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    context = problem.get("ctx") or {}
+    if kind == "string_pattern_mismatch":
+        return f"must match {context.get('pattern')}"
+    return str(problem["msg"])[:200].lower()
+
+
+def _refused(what: str) -> Refused:
+    return Refused(what, code="intake-unauthenticated", reply=what)

@@ -1,0 +1,238 @@
+"""The only door for 'who': what Slack asserts about an account right now, as a `Person`.
+
+Three rules. The account is taken from `body.user.id` and `body.user.team_id` of a click, and from nothing else (in a
+shared channel `team.id` is the app's own workspace, and Bolt's `context.team_id` and `actor_team_id` follow it). What
+is not stated is not proven: a missing field never makes somebody a full member. And no answer from Slack is no
+answer: it raises, it is never guessed or taken from a cache where something is decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.desk import GroupSetting
+from handlers.errors import IdentityRefused, IdentityUnavailable
+from policy.terms import Person, PersonKey
+
+log = logging.getLogger(__name__)
+
+ANSWER_WITHIN_SECONDS = 2.0
+"""Slack gives a click three seconds; past this the click is refused, with words, instead of timing out without."""
+AUTHOR_CACHE_SECONDS = 30.0
+SLACKBOT = "USLACKBOT"
+_NO_SUCH_PERSON = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
+_NOT_PEOPLE = ("is_app_user", "is_workflow_bot", "is_connector_bot")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The company that runs the desk, as `auth.test` names it."""
+
+    team_id: str
+    enterprise_id: str | None = None
+
+    def owns(self, team_id: str, enterprise_id: str | None) -> bool:
+        """Whether an account of this team or enterprise is one of ours."""
+        if self.enterprise_id is not None and enterprise_id is not None:
+            return self.enterprise_id == enterprise_id
+        return team_id == self.team_id
+
+
+class Identity:
+    """Reads people from Slack. Implements `handlers.desk.People`."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        home: Home,
+        groups: Mapping[str, GroupSetting],
+        monotonic: Callable[[], float],
+        *,
+        answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
+    ) -> None:
+        self._client = client
+        self.home = home
+        self._groups = dict(groups)
+        self._monotonic = monotonic
+        self._deadline = answer_within_seconds
+        self._authors: dict[tuple[str, str], tuple[float, Person]] = {}
+        self._team_names: dict[str, str] = {}
+
+    async def clicker(self, body: Mapping[str, Any]) -> Person:
+        """Who pressed, submitted or typed. Raises IdentityRefused or IdentityUnavailable."""
+        user = body.get("user")
+        if isinstance(user, Mapping):
+            user_id, team_id = user.get("id"), user.get("team_id")
+        else:  # A slash command's form has them flat; its team_id is the typist's.
+            user_id, team_id = body.get("user_id"), body.get("team_id")
+        if not _is_id(user_id) or not _is_id(team_id):
+            raise IdentityRefused(
+                "the payload names no user or no team of theirs",
+                code="identity-incomplete",
+                reply="Slack did not say which company your account belongs to, so nothing was done.",
+            )
+        return await self._live(str(user_id), str(team_id))
+
+    async def resolve(self, key: PersonKey) -> Person:
+        """Who this is right now. Raises IdentityUnavailable; an account that is gone is nobody, not an error."""
+        try:
+            return await self._live(key.user_id, key.home)
+        except IdentityRefused as refused:
+            log.warning("%s counts no longer: %s", key, refused)
+            return Person(key, key.home, str(key), "", None, False, False, False, False, False)
+
+    async def members(self, group: str) -> Sequence[Person]:
+        """Everyone in a policy group right now. Raises IdentityUnavailable."""
+        setting = self._groups[group]
+        user_ids = sorted(await self._group_members(setting))
+        people = await asyncio.gather(*(self._live(user_id, None) for user_id in user_ids), return_exceptions=True)
+        found = []
+        for answer in people:
+            if isinstance(answer, IdentityUnavailable):
+                raise answer
+            if isinstance(answer, Person):
+                found.append(answer)
+            elif not isinstance(answer, IdentityRefused):
+                raise answer
+        return found
+
+    async def author(self, user_id: str, team_id: str | None) -> Person:
+        """Who wrote a message, for display and for its side of the thread: may be half a minute old.
+
+        Never used where something is decided. Raises IdentityRefused or IdentityUnavailable.
+        """
+        now = self._monotonic()
+        known = self._authors.get((user_id, team_id or ""))
+        if known is not None and known[0] > now:
+            return known[1]
+        person = await self._live(user_id, team_id)
+        if len(self._authors) > 10_000:
+            self._authors.clear()
+        self._authors[(user_id, team_id or "")] = (now + AUTHOR_CACHE_SECONDS, person)
+        return person
+
+    async def _live(self, user_id: str, claimed_home: str | None) -> Person:
+        """Ask Slack, and check that the account belongs where the payload says it does."""
+        answer = await self._ask(lambda: self._client.users_info(user=user_id), f"users.info of {user_id}")
+        person = person_of(answer.get("user") or {}, self.home)
+        if person.key.user_id != user_id or not _is_same_home(answer["user"], claimed_home):
+            raise IdentityRefused(
+                f"{user_id} is not of {claimed_home}: Slack says {person.key}",
+                code="identity-mismatch",
+                reply="Slack's answer about your account does not match your click, so nothing was done.",
+            )
+        company = await self._company(person.team_id, answer["user"])
+        groups = await self._groups_of(person)
+        return replace(person, company=company, groups=groups)
+
+    async def _groups_of(self, person: Person) -> frozenset[str]:
+        """The policy groups of a person: asked only where being in one could count."""
+        if not (person.is_home and person.is_active and person.is_full_member and person.is_human):
+            return frozenset()
+        listed = [setting for setting in self._groups.values() if person.key.user_id in setting.member_ids]
+        members = await asyncio.gather(*(self._group_members(setting) for setting in listed))
+        return frozenset(
+            setting.name for setting, ids in zip(listed, members, strict=True) if person.key.user_id in ids
+        )
+
+    async def _group_members(self, setting: GroupSetting) -> frozenset[str]:
+        # A workspace may let every member edit its user groups, so Slack's list alone proves nothing.
+        answer = await self._ask(
+            lambda: self._client.usergroups_users_list(usergroup=setting.usergroup_id, include_disabled=False),
+            f"members of {setting.usergroup_id}",
+        )
+        return frozenset(answer.get("users") or ()) & setting.member_ids
+
+    async def _company(self, team_id: str, user: Mapping[str, Any]) -> str:
+        enterprise = user.get("enterprise_user")
+        if isinstance(enterprise, Mapping) and enterprise.get("enterprise_name"):
+            return str(enterprise["enterprise_name"])
+        if team_id and team_id not in self._team_names:
+            try:
+                answer = await self._ask(lambda: self._client.team_info(team=team_id), f"team.info of {team_id}")
+                team = answer.get("team") or {}
+                # Slack answers with our own team where it may not show the other one.
+                name = str(team.get("name") or team_id) if team.get("id") == team_id else team_id
+                self._team_names[team_id] = name
+            except (IdentityRefused, IdentityUnavailable):
+                return team_id  # Only a name on a card: the id will do.
+        return self._team_names.get(team_id, team_id)
+
+    async def _ask(self, call: Callable[[], Awaitable[Any]], what: str) -> Any:
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await call()
+        except TimeoutError as error:
+            raise IdentityUnavailable(f"{what}: no answer in {self._deadline} s") from error
+        except SlackApiError as error:
+            code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
+            if code in _NO_SUCH_PERSON:
+                raise IdentityRefused(
+                    f"{what}: {code}",
+                    code="identity-unknown",
+                    reply="Slack does not show me your account, so nothing was done.",
+                ) from error
+            raise IdentityUnavailable(f"{what}: {code or error}") from error
+        except (SlackClientError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise IdentityUnavailable(f"{what}: {error}") from error
+
+
+def person_of(user: Mapping[str, Any], home: Home) -> Person:
+    """A `users.info` user as a Person without groups. Raises IdentityRefused if it has no id or no home."""
+    enterprise_id = _enterprise_id(user)
+    team_id = user.get("team_id") or next(iter(_enterprise_teams(user)), None)
+    if not _is_id(user.get("id")) or not (_is_id(team_id) or _is_id(enterprise_id)):
+        raise IdentityRefused(
+            "users.info names no id or no team",
+            code="identity-incomplete",
+            reply="Slack did not say which company your account belongs to, so nothing was done.",
+        )
+    profile = user.get("profile") or {}
+    user_id = str(user["id"])
+    return Person(
+        key=PersonKey(str(enterprise_id or team_id), user_id),
+        team_id=str(team_id or ""),
+        name=str(profile.get("real_name") or user.get("real_name") or user.get("name") or user_id),
+        company="",
+        email=profile.get("email"),
+        is_home=home.owns(str(team_id or ""), enterprise_id),
+        is_active=user.get("deleted") is False and not user.get("is_invited_user"),
+        is_full_member=user.get("is_restricted") is False
+        and user.get("is_ultra_restricted") is False
+        and not user.get("is_stranger"),
+        is_human=user.get("is_bot") is False
+        and user_id != SLACKBOT
+        and not any(user.get(flag) for flag in _NOT_PEOPLE),
+        is_email_confirmed=user.get("is_email_confirmed") is True,
+    )
+
+
+def _enterprise_id(user: Mapping[str, Any]) -> str | None:
+    enterprise = user.get("enterprise_user")
+    found = enterprise.get("enterprise_id") if isinstance(enterprise, Mapping) else None
+    return str(found) if _is_id(found) else None
+
+
+def _enterprise_teams(user: Mapping[str, Any]) -> Sequence[str]:
+    enterprise = user.get("enterprise_user")
+    teams = enterprise.get("teams") if isinstance(enterprise, Mapping) else None
+    return [str(team) for team in teams] if isinstance(teams, list) else []
+
+
+def _is_same_home(user: Mapping[str, Any], claimed: str | None) -> bool:
+    """Whether the payload's team is one that Slack says the account belongs to."""
+    return claimed is None or claimed in {user.get("team_id"), _enterprise_id(user), *_enterprise_teams(user)}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 2 <= len(value) <= 30 and value.isalnum()

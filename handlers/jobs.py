@@ -1,0 +1,30 @@
+"""THE table of jobs: a name on the queue and the flow it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+from handlers.arrivals import handle_arrival
+from handlers.delivery import sync_delivery
+from handlers.flows.run_action import run_action
+from handlers.flows.triage_ticket import triage_ticket
+from handlers.reception import Reception
+
+
+def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None]]]:
+    """Every job of the bot, bound to its parts."""
+
+    async def arrival(inbox_id: int) -> None:
+        await handle_arrival(reception, inbox_id)
+
+    async def triage(ticket_id: str) -> None:
+        await triage_ticket(reception.desk, UUID(ticket_id))
+
+    async def run(request_id: str) -> None:
+        await run_action(reception.desk, UUID(request_id))
+
+    async def delivery(delivery_id: str) -> None:
+        await sync_delivery(reception.desk, reception.client, UUID(delivery_id))
+
+    return {"handle_arrival": arrival, "triage_ticket": triage, "run_action": run, "sync_delivery": delivery}

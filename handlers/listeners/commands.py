@@ -1,0 +1,96 @@
+"""`/countersign`, and the shortcuts."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from handlers.arrivals import requester_of
+from handlers.errors import NotFound
+from handlers.flows.check_access import require_access
+from handlers.flows.open_ticket import NewTicket, open_ticket
+from handlers.flows.read_ticket import ticket_id_of, ticket_page
+from handlers.listeners import pages
+from handlers.listeners.call import Call
+from handlers.slack_messages import Posted, moment_of, read_message
+from handlers.views import notices
+from policy.terms import Person, Requester, RequesterKind
+
+
+async def command(call: Call) -> None:
+    """`/countersign tickets | ticket N | audit N | new TEXT | help`."""
+    words = str(call.body.get("text") or "").strip()
+    verb, _, rest = words.partition(" ")
+    match verb.lower():
+        case "" | "help":
+            call.tell(notices.help_text())
+        case "tickets":
+            await pages.open_list(call)
+        case "ticket" | "audit" if rest.strip().lstrip("#").isdigit() and len(rest.strip()) < 12:
+            number = int(rest.strip().lstrip("#"))
+            await _open_numbered(call, verb.lower(), number)
+        case "new" if rest.strip():
+            await _open_new(call, rest.strip())
+        case _:
+            call.tell(notices.not_understood(words))
+
+
+async def _open_numbered(call: Call, verb: str, number: int) -> None:
+    person = await call.person()
+    await require_access(call.reception.desk, person, f"{verb} {number}")
+    ticket_id = await ticket_id_of(call.reception.desk, number)
+    if verb == "audit":
+        await pages.open_trail(call, ticket_id)
+    else:
+        await pages.open_ticket_modal(call, ticket_id)
+
+
+async def _open_new(call: Call, text: str) -> None:
+    person = await call.person()
+    desk = call.reception.desk
+    new = NewTicket(
+        channel_kind="slack_internal" if person.is_home else "slack_shared",
+        intake_source="slack",
+        correlation_id=f"command:{call.trigger_id}",
+        requester=_requester(person),
+        text=text,
+        posted_at=desk.clock().astimezone(UTC),
+    )
+    ticket_id, _ = await open_ticket(desk, new)
+    call.tell(notices.opened((await ticket_page(desk, ticket_id)).row.number))
+
+
+async def make_ticket(call: Call) -> None:
+    """The message shortcut: somebody's message becomes a ticket of its author, in its thread."""
+    person = await call.person()
+    desk, channel = call.reception.desk, call.channel
+    message: Any = call.body.get("message")
+    if not isinstance(message, dict) or channel is None:
+        raise NotFound("message")
+    reception = call.reception
+    posted = read_message(
+        {**message, "channel": channel}, own_bot_id=reception.bot_id, own_user_id=reception.bot_user_id
+    )
+    if not isinstance(posted, Posted) or posted.is_empty:
+        raise NotFound("message")
+    author = None if posted.user is None else await reception.identity.author(posted.user, posted.team)
+    new = NewTicket(
+        channel_kind="slack_internal" if author is not None and author.is_home else "slack_shared",
+        intake_source="slack",
+        correlation_id=f"{channel}:{posted.root_ts}",
+        requester=requester_of(posted, author),
+        text=posted.text,
+        posted_at=moment_of(posted.ts),
+        attachments=posted.files,
+        slack_channel=channel,
+        slack_ts=posted.root_ts,
+        source_version=posted.edited_ts,
+        opened_by=str(person.key),
+    )
+    ticket_id, _ = await open_ticket(desk, new)
+    call.tell(notices.opened((await ticket_page(desk, ticket_id)).row.number))
+
+
+def _requester(person: Person) -> Requester:
+    is_internal = person.is_home and person.is_active and person.is_full_member and person.is_human
+    return Requester(RequesterKind.SLACK_PERSON, person.key, person.name, person.company, is_internal)

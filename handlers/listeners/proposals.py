@@ -1,0 +1,141 @@
+"""From a suggestion or a ticket to a proposal: an operator confirms or fills in every value."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from actions.catalogue import ActionSpec, Catalogue
+from handlers.errors import BadInput, NotFound
+from handlers.flows.check_access import require_access
+from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.read_request import read_request
+from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
+from handlers.flows.read_ticket import ticket_page
+from handlers.listeners.call import Call, read_id
+from handlers.views import notices
+from handlers.views.blocks import Block
+from handlers.views.notice_modal import notice_modal
+from handlers.views.propose_modals import (
+    CHOICE_BLOCK,
+    ActionChoice,
+    FormField,
+    action_form_modal,
+    choose_action_modal,
+    confirm_modal,
+)
+from policy.terms import Person, Provenance
+
+
+async def confirm(call: Call) -> None:
+    """Show a suggestion's values, prefilled, with where each was found."""
+    person = await call.person()
+    found = await read_suggestion(call.reception.desk, call.id_value())
+    await require_access(call.reception.desk, person, "confirm a suggestion", found.ticket_id)
+    fields = form_fields(call.reception.desk.catalogue, found.suggestion.action_id)
+    await call.open_view(confirm_modal(found.suggestion, found.ticket, fields))
+
+
+async def submit_confirmed(call: Call) -> Block | None:
+    """The operator confirmed: they are the proposer from here on."""
+    person = await call.person()
+    desk = call.reception.desk
+    found = await read_suggestion(desk, read_id(call.metadata))
+    await require_access(desk, person, "confirm a suggestion", found.ticket_id)
+    return await _propose(call, confirmed_proposal(found, call.input_values()), person)
+
+
+async def choose(call: Call) -> None:
+    """Which action? Only those the catalogue lets this person propose are offered."""
+    person = await call.person()
+    desk, ticket_id = call.reception.desk, call.id_value()
+    await require_access(desk, person, "propose an action", ticket_id)
+    choices = [_choice(spec) for spec in desk.catalogue if spec.proposable_by & person.groups]
+    await call.open_view(choose_action_modal(choices, str(ticket_id)))
+
+
+async def submit_choice(call: Call) -> Block | None:
+    """The chosen action's form takes the place of the choice."""
+    person = await call.person()
+    desk, ticket_id = call.reception.desk, read_id(call.metadata)
+    await require_access(desk, person, "propose an action", ticket_id)
+    spec = _spec(desk.catalogue, call.input_values().get(CHOICE_BLOCK, ""))
+    ticket = await ticket_page(desk, ticket_id)
+    metadata = json.dumps({"ticket": str(ticket_id), "action": spec.action_id})
+    form = action_form_modal(_choice(spec), form_fields(desk.catalogue, spec.action_id), ticket.row, metadata)
+    return {"response_action": "update", "view": form}
+
+
+async def submit_form(call: Call) -> Block | None:
+    """The form was filled in: a proposal in the operator's own words."""
+    person = await call.person()
+    ticket_id, action_id = _form_metadata(call.metadata)
+    desk, values = call.reception.desk, call.input_values()
+    await require_access(desk, person, "propose an action", ticket_id)
+    proposal = Proposal(ticket_id, action_id, values, dict.fromkeys(values, Provenance.OPERATOR))
+    return await _propose(call, proposal, person)
+
+
+async def _propose(call: Call, proposal: Proposal, person: Person) -> Block | None:
+    desk = call.reception.desk
+    try:
+        proposed = await propose_action(desk, proposal, person)
+    except BadInput as error:
+        known = {name: message for name, message in error.fields.items() if name in _block_ids(call)}
+        if not known:
+            raise
+        return {"response_action": "errors", "errors": known}
+    said = notices.proposed(await read_request(desk, proposed.request_id))
+    return {"response_action": "update", "view": notice_modal(said)}
+
+
+def form_fields(catalogue: Catalogue, action_id: str) -> list[FormField]:
+    """An action's parameters as inputs."""
+    spec = _spec(catalogue, action_id)
+    properties: dict[str, Any] = dict(next(schema for one, _, schema in catalogue.offers() if one == action_id))
+    fields = []
+    for name in spec.param_names:
+        described = properties.get("properties", {}).get(name, {})
+        choices = catalogue.choices(action_id, name)
+        kind = "select" if choices else "long_text" if name in spec.long_params else "text"
+        fields.append(
+            FormField(
+                name=name,
+                label=_label(name),
+                kind=kind,  # type: ignore[arg-type]  # one of the three literals above
+                options=tuple((choice, choice.replace("_", " ")) for choice in choices),
+                hint=str(described.get("description", ""))[:150],
+                max_length=min(int(described.get("maxLength", 3000)), 3000),
+            )
+        )
+    return fields
+
+
+def _label(name: str) -> str:
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    return words[:1].upper() + words[1:]
+
+
+def _choice(spec: ActionSpec[Any]) -> ActionChoice:
+    return ActionChoice(spec.action_id, spec.title, spec.risk, spec.effect)
+
+
+def _spec(catalogue: Catalogue, action_id: str) -> ActionSpec[Any]:
+    for spec in catalogue:
+        if spec.action_id == action_id:
+            return spec
+    raise NotFound("action")
+
+
+def _form_metadata(text: str) -> tuple[UUID, str]:
+    try:
+        found = json.loads(text)
+        return UUID(found["ticket"]), str(found["action"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotFound("ticket or request") from error
+
+
+def _block_ids(call: Call) -> set[str]:
+    blocks = call.view.get("blocks")
+    return {str(block.get("block_id")) for block in blocks} if isinstance(blocks, list) else set()

@@ -1,0 +1,215 @@
+"""The approval card: everything that a vote is about, then how the vote stands.
+
+The substance is the part that never changes: it is hashed into the request's digest when the request is made and stored
+with it, so what was shown can be compared with what runs. It shows everything or it does not exist; a card without it
+has no Approve button. The live part (state, votes, buttons) is drawn around it again for each update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from handlers.views.blocks import (
+    HEADER_LENGTH,
+    MESSAGE_BLOCKS,
+    MESSAGE_SIZE,
+    Block,
+    actions,
+    bullets,
+    button,
+    confirmation,
+    context,
+    divider,
+    header,
+    labelled,
+    line,
+    moment,
+    person,
+    plain,
+    rich,
+    say,
+    size,
+    utc,
+    when,
+)
+from handlers.views.facts import RequestCardFacts, VoteFacts
+from handlers.views.parameters import parameter_blocks
+from handlers.views.plain import escape_markup, mono, one_line, visible
+from handlers.views.rendered import Rendered
+from handlers.views.wording import VERDICT_WORDS, count, request_status_words, requester_lines, risk_words
+from policy.terms import Choice, RequestStatus, Risk
+
+LIVE_BLOCKS = 8
+LIVE_SIZE = 2500
+"""Kept free for the live part, whose own limits hold it below this."""
+
+_VOTES_SHOWN = 5
+_REASON_LENGTH = 160
+_OUTCOME_LENGTH = 300
+_ELIGIBLE_NAMED = 40
+_SUBJECT_LENGTH = 150
+_DIGEST_SHOWN = 12
+
+
+def approval_substance(request: RequestCardFacts) -> list[Block] | None:
+    """The stable part of the card, or None where Slack would not take all of it in one message."""
+    # Reading copies repeat what the exact values say already; they give way first.
+    drafts = (_substance(request, has_reading_copies=True), _substance(request, has_reading_copies=False))
+    return next((blocks for blocks in drafts if _fits(blocks)), None)
+
+
+def _substance(request: RequestCardFacts, *, has_reading_copies: bool) -> list[Block]:
+    return [
+        header(_whole(request.action_title)),
+        rich(*_what_it_does(request)),
+        *parameter_blocks(request.params, has_reading_copies=has_reading_copies),
+        rich(*_who_and_why(request)),
+        context(
+            plain(f"Action {request.action_id}  ·  policy {request.policy_version}"),
+            plain(f"Expires {utc(request.expires_at)}, for you"),
+            moment(request.expires_at),
+        ),
+    ]
+
+
+def _fits(blocks: Sequence[Block]) -> bool:
+    title = blocks[0]["text"]["text"]
+    has_room = len(blocks) <= MESSAGE_BLOCKS - LIVE_BLOCKS and size(blocks) <= MESSAGE_SIZE - LIVE_SIZE
+    return len(title) <= HEADER_LENGTH and has_room
+
+
+def approval_card(request: RequestCardFacts, substance: Sequence[Block] | None) -> Rendered:
+    """The card as it stands now. `substance` is what `approval_substance` gave when the request was made."""
+    shown = list(substance) if substance else _too_large(request)
+    blocks = [
+        _state(request),
+        *shown,
+        *_votes(request.votes),
+        _fingerprint(request),
+        _buttons(request, bool(substance)),
+    ]
+    return Rendered(_fallback(request, bool(substance)), tuple(blocks))
+
+
+def _what_it_does(request: RequestCardFacts) -> list[Block]:
+    lines = [
+        line(say(risk_words(request.risk), bold=True)),
+        labelled("What it does", say(_whole(request.action_effect))),
+        labelled("How it is undone", say(_whole(request.undo))),
+    ]
+    if request.subject_label:
+        lines.append(labelled("Done to", say(_exact_label(request.subject_label))))
+    return lines
+
+
+def _who_and_why(request: RequestCardFacts) -> list[Block]:
+    return [
+        *requester_lines(request.requester, label="Asked by"),
+        labelled("Proposed by", person(request.proposer_user_id, one_line(request.proposer_label, 160))),
+        labelled("Ticket", say(f"#{request.ticket_number}  {one_line(request.ticket_subject, _SUBJECT_LENGTH)}")),
+        labelled(VERDICT_WORDS[request.verdict], say(_whole(request.verdict_reason))),
+        labelled("Votes needed", say(_quorum_words(request.quorum))),
+        labelled("Who can approve", *_eligible(request)),
+    ]
+
+
+def _whole(text: str) -> str:
+    """Own text, in full: the limit is one that no escape can make it reach."""
+    return visible(text, 12 * len(text) + 200)
+
+
+def _exact_label(label: str) -> str:
+    return mono(label)[1:-1]
+
+
+def _quorum_words(quorum: int) -> str:
+    if quorum <= 1:
+        return "one person approves; one rejection is final"
+    return f"{quorum} different people approve; one rejection is final"
+
+
+def _eligible(request: RequestCardFacts) -> list[Block]:
+    if not request.eligible:
+        return [say("nobody at the moment: ask whoever keeps the policy", bold=True)]
+    runs: list[Block] = []
+    for user_id, name in request.eligible[:_ELIGIBLE_NAMED]:
+        runs += [say(", "), person(user_id, one_line(name, 80))]
+    hidden = len(request.eligible) - _ELIGIBLE_NAMED
+    return runs[1:] + ([say(f" and {hidden} more")] if hidden > 0 else [])
+
+
+def _state(request: RequestCardFacts) -> Block:
+    lines = [line(say(request_status_words(request.status), bold=True), *_state_detail(request))]
+    if request.outcome:
+        lines.append(labelled("Outcome", say(one_line(request.outcome, _OUTCOME_LENGTH))))
+    return rich(*lines)
+
+
+def _state_detail(request: RequestCardFacts) -> list[Block]:
+    if request.status is not RequestStatus.PENDING:
+        return []
+    approvals = len({vote.voter_user_id for vote in request.votes if vote.choice is Choice.APPROVE})
+    return [say(f"  ·  {approvals} of {max(request.quorum, 1)} so far, until "), when(request.expires_at)]
+
+
+def _votes(votes: Sequence[VoteFacts]) -> list[Block]:
+    if not votes:
+        return []
+    lines = [_vote(vote) for vote in votes[-_VOTES_SHOWN:]]
+    hidden = len(votes) - _VOTES_SHOWN
+    if hidden > 0:
+        lines.append(line(say(f"{count(hidden, 'earlier vote')} in the audit trail")))
+    return [divider(), rich(line(say("Votes", bold=True)), bullets(lines))]
+
+
+def _vote(vote: VoteFacts) -> Block:
+    verb = " approved, " if vote.choice is Choice.APPROVE else " rejected, "
+    runs = [person(vote.voter_user_id, one_line(vote.voter_label, 80)), say(verb), when(vote.at)]
+    if vote.reason:
+        runs.append(say(f": “{one_line(vote.reason, _REASON_LENGTH, where='see the audit trail')}”"))
+    return line(*runs)
+
+
+def _fingerprint(request: RequestCardFacts) -> Block:
+    if not request.digest:
+        return context(plain("No fingerprint yet: nothing on this card can be approved"))
+    return context(
+        plain(f"Fingerprint {request.digest[:_DIGEST_SHOWN]}: what is shown above is what runs, or nothing does")
+    )
+
+
+def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
+    look = button("Open ticket", "ticket.open", request.ticket_id)
+    if request.status is not RequestStatus.PENDING or not request.digest:
+        return actions(look)
+    reject = button("Reject", "request.reject", request.request_id, style="danger")
+    if not is_complete:
+        return actions(reject, look)
+    confirm = _question(request) if request.risk in (Risk.HIGH, Risk.CRITICAL) else None
+    approve = button("Approve", "request.approve", request.request_id, style="primary", confirm=confirm)
+    return actions(approve, reject, look)
+
+
+def _question(request: RequestCardFacts) -> Block:
+    action = one_line(request.action_title, HEADER_LENGTH)
+    text = f"{action}, with exactly the values on this card. It runs as soon as enough people have approved."
+    return confirmation(f"Approve this {request.risk.value}-risk action?", text, "Approve", is_dangerous=True)
+
+
+def _too_large(request: RequestCardFacts) -> list[Block]:
+    return [
+        header(one_line(request.action_title, HEADER_LENGTH)),
+        rich(
+            line(say("This request is too large to be shown whole, so it cannot be approved here.", bold=True)),
+            line(say("Open the ticket to read all of its values; propose it again with shorter ones, or reject it.")),
+            *requester_lines(request.requester, label="Asked by"),
+        ),
+    ]
+
+
+def _fallback(request: RequestCardFacts, is_complete: bool) -> str:
+    state = request_status_words(request.status)
+    about = f"{one_line(request.action_title, HEADER_LENGTH)} for ticket #{request.ticket_number}"
+    values = ", ".join(f"{param.name} {visible(mono(param.value), 120)}" for param in request.params[:4])
+    note = "" if is_complete else " Too large to be shown whole: it cannot be approved here."
+    return escape_markup(f"{state}: {about}. {values}.{note}"[:1500])

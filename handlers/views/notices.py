@@ -1,0 +1,128 @@
+"""Short messages: to the customer, in words that give away nothing internal, and to our own people.
+
+The customer texts name no approver, no policy, no parameter and no rule; they are the only texts of ours that may stand
+where outsiders read.
+"""
+
+from __future__ import annotations
+
+from handlers.views.blocks import TEXT_LENGTH, Block, bullets, context, line, plain, rich, say
+from handlers.views.facts import RequestCardFacts
+from handlers.views.plain import EMPTY, escape_markup, one_line, visible
+from handlers.views.rendered import Rendered
+from policy.terms import RequestStatus, Verdict
+
+_REPLY_LENGTH = 1500
+
+# Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
+_UNANNOUNCED = ("ticket.",)
+_ANNOUNCED = frozenset({"ticket.close", "ticket.reopen"})
+
+_CUSTOMER_OUTCOMES = {
+    RequestStatus.EXECUTED: "the change has been made.",
+    RequestStatus.REJECTED: "we reviewed it and will not make this change. Reply here if you have questions.",
+    RequestStatus.DENIED: "we reviewed it and will not make this change. Reply here if you have questions.",
+    RequestStatus.EXPIRED: "it was not decided in time, and nothing has been changed. We will follow up here.",
+    RequestStatus.FAILED: "we tried to make the change and it did not work. We are looking into it.",
+    RequestStatus.UNKNOWN: "we are checking whether the change has taken effect and will follow up here.",
+}
+_TICKET_OUTCOMES = {
+    "ticket.close": "has been closed. Reply here if you need anything else.",
+    "ticket.reopen": "is open again.",
+}
+
+
+def acknowledgement(number: int) -> Rendered:
+    """To the customer: it has arrived."""
+    return _said(f"Thank you, we have received your request. It is ticket #{number}; we will reply in this thread.")
+
+
+def customer_outcome(number: int, action_id: str, status: RequestStatus) -> Rendered | None:
+    """To the customer: what came of it. None where the customer is not told: not settled yet, or internal work."""
+    if action_id in _ANNOUNCED:
+        done = status is RequestStatus.EXECUTED
+        return _said(f"Your ticket #{number} {_TICKET_OUTCOMES[action_id]}") if done else None
+    if action_id.startswith(_UNANNOUNCED) or status not in _CUSTOMER_OUTCOMES:
+        return None
+    return _said(f"About your request (ticket #{number}): {_CUSTOMER_OUTCOMES[status]}")
+
+
+def customer_reply(text: str) -> Rendered:
+    """To the customer: an approved reply, in exactly the words that were approved, with no markup coming alive."""
+    words = text if text.strip() else EMPTY
+    parts = [words[at : at + TEXT_LENGTH] for at in range(0, len(words), TEXT_LENGTH)]
+    return Rendered(escape_markup(words), tuple(rich(line(say(part))) for part in parts))
+
+
+def refusal(reply: str) -> Rendered:
+    """Ephemeral, to the person who clicked: that it did not count, and why."""
+    shown = visible(reply, _REPLY_LENGTH)
+    return Rendered(escape_markup(shown), (rich(line(say("⛔ Not done  ", bold=True), say(shown))),))
+
+
+def proposed(request: RequestCardFacts) -> Rendered:
+    """To the proposer: what became of the proposal."""
+    title = one_line(request.action_title, 150)
+    if request.verdict is Verdict.DENY:
+        return refusal(request.verdict_reason)
+    if request.verdict is Verdict.ALLOW:
+        return _said(f"{title} on ticket #{request.ticket_number}: allowed by policy, running now.", "✅ Proposed")
+    needed = "one approval" if request.quorum <= 1 else f"{request.quorum} approvals"
+    text = f"{title} on ticket #{request.ticket_number} now waits for {needed} in the approvals channel."
+    return _said(text, "✅ Confirmed and proposed")
+
+
+def vote_recorded(request: RequestCardFacts) -> Rendered:
+    """Ephemeral, to the voter: it counted."""
+    return _said(f"Your vote on “{one_line(request.action_title, 150)}” is recorded.", "✅ Thank you")
+
+
+def opened(number: int) -> Rendered:
+    """To one of our own, who made a ticket by command or shortcut."""
+    return _said(f"Ticket #{number} is open.", "✅ Done")
+
+
+def not_known() -> Rendered:
+    """A button, command or value that belongs to nothing we have."""
+    text = "I do not know what this belongs to: it may be old, or from another workspace. Nothing was done."
+    return _said(text)
+
+
+def not_understood(words: str) -> Rendered:
+    """A command that could not be read, with the help under it."""
+    lead = line(say(f"I could not read “{one_line(words, 100)}”. These are the commands:"))
+    text = f"I could not read “{one_line(words, 100)}”. Try /countersign help."
+    return Rendered(escape_markup(text), (rich(lead), *help_text().blocks))
+
+
+def trouble(reference: str = "") -> Rendered:
+    """Something of ours is down: it was not waved through, and it may be tried again."""
+    text = "Something on our side is not answering, so nothing was done. Please try again in a minute."
+    return _said(text + (f" Reference: {one_line(reference, 80)}." if reference else ""))
+
+
+def nothing_here() -> Rendered:
+    """App Home for everyone who does not work the desk."""
+    return _said("This page is for the people who work the desk. To ask for help, write in your usual channel.")
+
+
+def help_text() -> Rendered:
+    """What `/countersign` can do."""
+    commands = (
+        ("tickets", "the list of tickets"),
+        ("ticket N", "one ticket's page"),
+        ("audit N", "one ticket's audit trail"),
+        ("new TEXT", "make a ticket of TEXT"),
+        ("help", "this text"),
+    )
+    lines = [line(say(f"/countersign {usage}", code=True), say(f"  {words}")) for usage, words in commands]
+    blocks: tuple[Block, ...] = (
+        rich(line(say("What you can ask for", bold=True)), bullets(lines)),
+        context(plain("“Make a ticket” in a message's menu does the same for a message that is already there")),
+    )
+    return Rendered("/countersign tickets, ticket N, audit N, new TEXT, help", blocks)
+
+
+def _said(text: str, lead: str = "") -> Rendered:
+    runs = [say(f"{lead}  ", bold=True)] if lead else []
+    return Rendered(escape_markup(f"{lead}: {text}" if lead else text), (rich(line(*runs, say(text))),))

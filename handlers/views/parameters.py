@@ -1,0 +1,72 @@
+"""Action parameters as cards show them: the exact value, in full, and where it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pydantic import JsonValue
+
+from handlers.views.blocks import Block, line, preformatted, quote, rich, say
+from handlers.views.facts import ParamFacts
+from handlers.views.plain import is_plain_ascii, mono, one_line, visible
+from handlers.views.wording import provenance_words
+
+PART_LENGTH = 2800
+"""Of an exact value, per block; a longer one continues in the next."""
+_PROSE_LENGTH = 40
+_UNBROKEN = re.compile(r"(?:\\u[0-9a-f]{4})+(?:\([^\x00-\x7f]+\))?|\\.|.", re.DOTALL)
+
+
+def parameter_blocks(params: Iterable[ParamFacts], *, has_reading_copies: bool = True) -> list[Block]:
+    """Each parameter exactly and completely, however many blocks that takes; prose once more for reading."""
+    blocks: list[Block] = []
+    for param in params:
+        blocks += _exactly(param)
+        if has_reading_copies:
+            blocks += _reading_copy(param.name, param.value)
+    return blocks or [rich(line(say("Parameters  ", bold=True), say("none")))]
+
+
+def parameter_lines(params: Sequence[ParamFacts], *, limit: int) -> list[Block]:
+    """Each parameter in one or two lines of rich text, for cards on which nothing is decided."""
+    lines = []
+    for param in params:
+        shown = visible(mono(param.value), limit)
+        lines.append(line(say(f"{one_line(param.name, 80)}  ", bold=True), say(shown, code=True)))
+        lines.append(line(say(provenance_words(param.provenance), italic=True)))
+    return lines
+
+
+def _exactly(param: ParamFacts) -> list[Block]:
+    parts = split(mono(param.value), PART_LENGTH)
+    title = line(say(f"{param.name}  ", bold=True), say(f"exactly, {provenance_words(param.provenance)}", italic=True))
+    first, *rest = parts
+    blocks = [rich(title, preformatted(first))]
+    for number, part in enumerate(rest, start=2):
+        more = line(say(f"{param.name}, continued ({number} of {len(parts)})", italic=True))
+        blocks.append(rich(more, preformatted(part)))
+    return blocks
+
+
+def _reading_copy(name: str, value: JsonValue) -> list[Block]:
+    """Prose once more as a person reads it, where its exact form is hard to read."""
+    if not isinstance(value, str) or len(value) < _PROSE_LENGTH or is_plain_ascii(value):
+        return []
+    # Escapes lengthen a text by at most ten characters for each of its own.
+    whole = visible(value, 12 * len(value) + 200)
+    parts = [whole[at : at + PART_LENGTH] for at in range(0, len(whole), PART_LENGTH)]
+    title = line(say(f"{name}, ", bold=True), say("for reading", italic=True))
+    return [rich(title, quote(parts[0])), *(rich(quote(part)) for part in parts[1:])]
+
+
+def split(text: str, length: int) -> list[str]:
+    """Cut an exact value into parts of at most `length`, never inside an escape."""
+    parts: list[str] = []
+    current = ""
+    for unit in _UNBROKEN.findall(text):
+        if len(current) + len(unit) > length:
+            parts.append(current)
+            current = ""
+        current += unit
+    return [*parts, current]

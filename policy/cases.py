@@ -1,0 +1,211 @@
+"""Case files: small stories that say who tries what and what must come of it.
+
+`cases/ALLOW/*.json` must be allowed and `cases/DENY/*.json` denied, by the policy that `shows` names (or, for
+'not-permitted', by no permit at all). A case leaves out what does not matter to it; the defaults below are a
+request that somebody of the security group may decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from policy import entities, invariants
+from policy.engine import Answer, PolicyEngine, Question
+from policy.invariants import Sight, Step
+from policy.loading import read_case_files
+from policy.replies import NOT_PERMITTED
+from policy.terms import (
+    ActionFacts,
+    Agent,
+    Person,
+    PersonKey,
+    Proposer,
+    Requester,
+    RequesterKind,
+    RequestFacts,
+    RequestStatus,
+    Risk,
+    Severity,
+    TicketStatus,
+)
+from policy.weighing import Finding, weigh
+
+_NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class CaseActor(BaseModel):
+    """Who tries: a person, or with `agent` a part of the bot."""
+
+    model_config = _STRICT
+
+    agent: str | None = None
+    key: str = "HOME/ALICE"
+    groups: frozenset[str] = frozenset()
+    is_home: bool = True
+    is_active: bool = True
+    is_full_member: bool = True
+    is_human: bool = True
+    is_email_confirmed: bool = True
+
+    def actor(self) -> Proposer:
+        """As the gate would be handed them."""
+        if self.agent is not None:
+            return Agent(self.agent)
+        flags = self.model_dump(exclude={"agent", "key"})
+        key = PersonKey.parse(self.key)
+        return Person(key=key, team_id=key.home, name=key.user_id, company=key.home, email=None, **flags)
+
+
+class CaseRequest(BaseModel):
+    """What it is tried on."""
+
+    model_config = _STRICT
+
+    action_id: str = "api_key.revoke"
+    risk: Risk = Risk.HIGH
+    proposable_by: frozenset[str] = frozenset({"agent", "support", "security"})
+    unconfirmed_params: frozenset[str] = frozenset()
+    subjects: tuple[str, ...] = ("HOME/BOB",)
+    requester: str | None = "OTHER/MALLORY"
+    requester_kind: RequesterKind = RequesterKind.SLACK_PERSON
+    proposer: str | None = "HOME/PAT"
+    editors: tuple[str, ...] = ()
+    status: RequestStatus | None = None
+    """Left out: as it must be for the step."""
+    ticket_status: TicketStatus = TicketStatus.OPEN
+    category: str = "credentials"
+    severity: Severity = Severity.HIGH
+    channel_kind: str = "slack_shared"
+
+    def action(self) -> ActionFacts:
+        """As it is put forward."""
+        return ActionFacts(
+            action_id=self.action_id,
+            risk=self.risk,
+            params={},
+            ticket_id="ticket",
+            ticket_status=self.ticket_status,
+            ticket_category=self.category,
+            ticket_severity=self.severity,
+            channel_kind=self.channel_kind,
+            requester=Requester(self.requester_kind, _key(self.requester), label=""),
+            subjects=frozenset(map(PersonKey.parse, self.subjects)),
+            unconfirmed_params=self.unconfirmed_params,
+            proposable_by=self.proposable_by,
+        )
+
+    def request(self, step: Step) -> RequestFacts:
+        """As it is stored when `step` is taken."""
+        usual = RequestStatus.APPROVED if step is Step.RUN else RequestStatus.PENDING
+        return RequestFacts(
+            request_id="request",
+            action=self.action(),
+            proposer=_key(self.proposer),
+            editors=frozenset(map(PersonKey.parse, self.editors)),
+            status=self.status or usual,
+            quorum=1,
+            digest="as-stored",
+            policy_version="as-stored",
+            expires_at=_NOW + timedelta(hours=1),
+        )
+
+
+class Case(BaseModel):
+    """One story."""
+
+    model_config = _STRICT
+
+    shows: str
+    """The policy that must decide, or 'not-permitted'."""
+    why: str = Field(min_length=10)
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view"]
+    by: CaseActor
+    request: CaseRequest = CaseRequest()
+    is_expired: bool = False
+    is_other_digest: bool = False
+    is_other_policy: bool = False
+
+
+def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
+    """The cases of a policy folder by their path, and a line for each file that is not one."""
+    cases: dict[str, Case] = {}
+    problems: list[str] = []
+    for path, text in read_case_files(folder).items():
+        try:
+            cases[path] = Case.model_validate_json(text)
+        except ValidationError as error:
+            problems += [f"{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+    return cases, tuple(problems)
+
+
+def run_cases(engine: PolicyEngine, folder: Path) -> tuple[str, ...]:
+    """Run every case of `folder` and name what does not hold, and every policy that no case shows."""
+    cases, malformed = read_cases(folder)
+    problems = list(malformed)
+    for path, case in cases.items():
+        problem = check_case(engine, case, is_allow=path.startswith("ALLOW/"))
+        if problem:
+            problems.append(f"{path}: {problem}")
+    shown = {case.shows for case in cases.values()}
+    problems += [f"{policy_id}: no case shows it" for policy_id in sorted(engine.notes.keys() - shown)]
+    return tuple(problems)
+
+
+def check_case(engine: PolicyEngine, case: Case, *, is_allow: bool) -> str | None:
+    """What does not hold of a case, or None."""
+    finding = find(engine, case)
+    said = f"{'allowed' if finding.is_allowed else 'denied'} by {', '.join(finding.policy_ids) or finding.code}"
+    if finding.is_broken:
+        return f"{said}: {dict(finding.details)}"
+    if finding.is_allowed is not is_allow:
+        return f"should be {'allowed' if is_allow else 'denied'}, but is {said}"
+    if case.shows not in (finding.policy_ids or (NOT_PERMITTED,)):
+        return f"should show {case.shows}, but is {said}"
+    return None
+
+
+def find(engine: PolicyEngine, case: Case) -> Finding:
+    """What both gates say of a case together."""
+    return weigh(*ask_both(engine, case))
+
+
+def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
+    """What Cedar says of a case, and which invariants are broken in code."""
+    actor = case.by.actor()
+    who = entities.actor_ref(actor)
+    facts = [entities.actor_entity(actor)]
+    if case.do == "view":
+        answer = engine.ask(Question(who, case.do, entities.DESK_REF, {}), [*facts, entities.DESK])
+        return answer, invariants.broken_by_actor(actor)
+    if case.do in ("propose", "runUnattended"):
+        action = case.request.action()
+        answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))
+        is_unattended = case.do == "runUnattended"
+        return answer, invariants.broken_by_proposal(actor, action, is_unattended=is_unattended)
+    step = Step(case.do)
+    request = case.request.request(step)
+    sight = _sight(case)
+    context = entities.decision_context(
+        shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+    )
+    question = Question(who, case.do, entities.request_ref(request), context)
+    answer = engine.ask(question, facts + entities.request_entities(request))
+    return answer, invariants.broken_by_decision(actor, request, sight, step)
+
+
+def _sight(case: Case) -> Sight:
+    return Sight(
+        shown_digest="another" if case.is_other_digest else "as-stored",
+        policy_version="another" if case.is_other_policy else "as-stored",
+        now=_NOW + timedelta(hours=2) if case.is_expired else _NOW,
+    )
+
+
+def _key(text: str | None) -> PersonKey | None:
+    return None if text is None else PersonKey.parse(text)

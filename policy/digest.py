@@ -1,0 +1,106 @@
+"""One written form for a value, and the digest over everything an approver was shown.
+
+What lives here turns values into bytes; what the bytes mean is decided elsewhere. Nothing is normalised on the way:
+two texts that merely look alike are two texts, because the approver saw one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from policy.errors import NotCanonical
+from policy.terms import CanonicalParams, PersonKey
+
+_DEEPEST = 64
+_REQUEST_DOMAIN = b"countersign.request.v1\n"
+"""Goes before the hashed bytes, so that a digest of one kind of thing can never stand for another kind."""
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """Write a JSON value in the one way it can be written here: sorted keys, no spaces, UTF-8.
+
+    Follows RFC 8785 except that keys are sorted by code point and that floats, which it prints by ECMAScript's
+    rules, are refused. Integers of any size are written out. Raises NotCanonical.
+    """
+    text = json.dumps(_plain(value, 0), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("a text holds half of a surrogate pair") from error
+
+
+def request_digest(
+    *,
+    request_id: str,
+    action_id: str,
+    params: CanonicalParams,
+    ticket_id: str,
+    ticket_revision: int,
+    policy_version: str,
+    quorum: int,
+    expires_at: datetime,
+    card: JsonValue,
+    requester: PersonKey | None = None,
+    proposer: PersonKey | None = None,
+    subjects: Iterable[PersonKey] = (),
+) -> str:
+    """Hex SHA-256 over what was shown and who may not decide it; what runs must have the same.
+
+    `card` is the rendered substance of the approval card. Give `requester`, `proposer` and `subjects` as well: then
+    an edit of those rows, which would make an excluded person eligible, voids the votes. Raises NotCanonical.
+    """
+    body: JsonValue = {
+        "request": request_id,
+        "action": action_id,
+        "params": dict(params),
+        "ticket": ticket_id,
+        "ticket_revision": ticket_revision,
+        "policy_version": policy_version,
+        "quorum": quorum,
+        "expires_at": utc_text(expires_at),
+        "card": card,
+        "requester": None if requester is None else _pair(requester),
+        "proposer": None if proposer is None else _pair(proposer),
+        "subjects": [_pair(key) for key in sorted(set(subjects))],
+    }
+    return hashlib.sha256(_REQUEST_DOMAIN + canonical_json(body)).hexdigest()
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as text in UTC with microseconds, the same whichever zone it was read back in. Raises NotCanonical."""
+    if moment.tzinfo is None:
+        raise NotCanonical(f"a moment without a time zone: {moment!r}")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _pair(key: PersonKey) -> JsonValue:
+    # Two fields and not "home/user": a slash inside one of them must not make two people look the same.
+    return [key.home, key.user_id]
+
+
+def _plain(value: object, depth: int) -> JsonValue:
+    """The same value built of plain dicts, lists, strings, ints, bools and None. Raises NotCanonical for the rest."""
+    if depth > _DEEPEST:
+        raise NotCanonical(f"nested deeper than {_DEEPEST} levels")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        return {_key(name): _plain(item, depth + 1) for name, item in value.items()}
+    raise NotCanonical(f"no exact written form for {type(value).__name__}")
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise NotCanonical(f"a key that is not text: {name!r}")
+    return str(name)

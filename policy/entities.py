@@ -1,0 +1,141 @@
+"""From terms to the entities and contexts that Cedar judges. Mirrors `cedar/schema.cedarschema`.
+
+Identifiers, yes/no, numbers and words of fixed lists only: no parameter, name, e-mail address or text goes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pydantic import JsonValue
+
+from policy.engine import Entity, EntityRef
+from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts
+
+AGENTS = "agent"
+"""The word in `ActionFacts.proposable_by` that lets parts of the bot propose."""
+
+DESK_REF: EntityRef = {"type": "Desk", "id": "desk"}
+DESK: Entity = {"uid": DESK_REF, "attrs": {}, "parents": []}
+PROPOSAL: EntityRef = {"type": "ActionRequest", "id": "proposal"}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def actor_ref(actor: Proposer) -> EntityRef:
+    """How Cedar names a person or a part of the bot."""
+    return _ref("Agent", actor.name) if isinstance(actor, Agent) else _person_ref(actor.key)
+
+
+def actor_entity(actor: Proposer) -> Entity:
+    """A person with the groups they are in now, or a part of the bot."""
+    if isinstance(actor, Agent):
+        return {"uid": actor_ref(actor), "attrs": {}, "parents": []}
+    return {
+        "uid": actor_ref(actor),
+        "attrs": {
+            "isHome": actor.is_home,
+            "isActive": actor.is_active,
+            "isFullMember": actor.is_full_member,
+            "isHuman": actor.is_human,
+            "isEmailConfirmed": actor.is_email_confirmed,
+        },
+        "parents": _refs("Group", actor.groups),
+    }
+
+
+def proposal_entities(action: ActionFacts) -> list[Entity]:
+    """The action as it is being put forward: nobody has been shown anything yet."""
+    attrs: Entity = {
+        "status": _ref("RequestStatus", "proposed"),
+        "editors": [],
+        "digest": "",
+        "policyVersion": "",
+        "expiresAtMicros": 0,
+    }
+    return [_ticket(action), {"uid": PROPOSAL, "attrs": attrs | _action_attrs(action), "parents": []}]
+
+
+def request_entities(request: RequestFacts) -> list[Entity]:
+    """A stored request and its ticket."""
+    attrs: Entity = {
+        "status": _ref("RequestStatus", request.status.value),
+        "editors": _person_refs(request.editors),
+        "digest": request.digest,
+        "policyVersion": request.policy_version,
+        "expiresAtMicros": micros(request.expires_at),
+    }
+    if request.proposer is not None:
+        attrs["proposer"] = _person_ref(request.proposer)
+    return [
+        _ticket(request.action),
+        {"uid": request_ref(request), "attrs": attrs | _action_attrs(request.action), "parents": []},
+    ]
+
+
+def request_ref(request: RequestFacts) -> EntityRef:
+    """How Cedar names a request."""
+    return _ref("ActionRequest", request.request_id)
+
+
+def decision_context(*, shown_digest: str, policy_version: str, now: datetime) -> Entity:
+    """What approve, reject and run are judged on beside the request."""
+    return {"nowMicros": micros(now), "shownDigest": shown_digest, "policyVersion": policy_version}
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970, exactly. Raises TypeError for a moment without a time zone."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def is_requester_known(action: ActionFacts) -> bool:
+    """Whether a particular human, and not just an address or a form, is behind the ticket."""
+    return action.requester.kind is RequesterKind.SLACK_PERSON and action.requester.key is not None
+
+
+def _action_attrs(action: ActionFacts) -> Entity:
+    attrs: Entity = {
+        "actionId": action.action_id,
+        "risk": _ref("Risk", action.risk.value),
+        "ticket": _ref("Ticket", action.ticket_id),
+        "requesterKind": _ref("RequesterKind", action.requester.kind.value),
+        "isRequesterKnown": is_requester_known(action),
+        "subjects": _person_refs(action.subjects),
+        "proposableBy": _refs("Group", action.proposable_by - {AGENTS}),
+        "isProposableByAgents": AGENTS in action.proposable_by,
+        "hasUnconfirmedParams": bool(action.unconfirmed_params),
+    }
+    if action.requester.key is not None:
+        attrs["requester"] = _person_ref(action.requester.key)
+    return attrs
+
+
+def _ticket(action: ActionFacts) -> Entity:
+    return {
+        "uid": _ref("Ticket", action.ticket_id),
+        "attrs": {
+            "status": _ref("TicketStatus", action.ticket_status.value),
+            "channelKind": _ref("ChannelKind", action.channel_kind),
+            "category": action.ticket_category,
+            "severity": _ref("Severity", action.ticket_severity.value),
+        },
+        "parents": [],
+    }
+
+
+def _ref(kind: str, name: str) -> EntityRef:
+    return {"type": kind, "id": name}
+
+
+def _refs(kind: str, names: Iterable[str]) -> list[JsonValue]:
+    return [_ref(kind, name) for name in sorted(names)]
+
+
+def _person_ref(key: PersonKey) -> EntityRef:
+    return _ref("Person", str(key))
+
+
+def _person_refs(keys: Iterable[PersonKey]) -> list[JsonValue]:
+    return [_person_ref(key) for key in sorted(keys)]

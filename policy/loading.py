@@ -1,0 +1,118 @@
+"""The one place in this room that reads files: a folder of policies, its settings and its cases.
+
+A policy folder holds `schema.cedarschema`, `core.cedar`, at least one more `*.cedar` file (the site's) and
+`settings.toml`; `cases/` is only read when cases are run and is no part of the version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from policy.errors import PolicyUnusable
+from policy.terms import Risk
+
+DEFAULT_FOLDER = Path(__file__).parent / "cedar"
+"""The policies this desk ships with."""
+
+CORE_FILE = "core.cedar"
+SCHEMA_FILE = "schema.cedarschema"
+SETTINGS_FILE = "settings.toml"
+
+GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class RiskSettings(BaseModel):
+    """What one level of risk asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quorum: int = Field(ge=1, le=10, strict=True)
+    ttl_seconds: int = Field(ge=60, le=30 * 86400, strict=True)
+
+
+class PolicySettings(BaseModel):
+    """`settings.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: frozenset[GroupName] = Field(min_length=1)
+    risk: dict[Risk, RiskSettings]
+
+    @model_validator(mode="after")
+    def _is_complete_and_never_laxer_for_more_risk(self) -> PolicySettings:
+        missing = [risk.value for risk in Risk if risk not in self.risk]
+        if missing:
+            raise ValueError(f"no [risk.…] section for: {', '.join(missing)}")
+        for lower, higher in pairwise(Risk):
+            if self.risk[higher].quorum < self.risk[lower].quorum:
+                raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
+        return self
+
+
+@dataclass(frozen=True)
+class PolicyFiles:
+    """A policy folder as read, not yet checked for what the policies say."""
+
+    schema: str
+    policies: Mapping[str, str]
+    """File name -> text, `core.cedar` among them."""
+    settings: PolicySettings
+    version: str
+    """Hex SHA-256 over the names and bytes of all of these files."""
+
+
+def read_policy_files(folder: Path) -> PolicyFiles:
+    """Read a policy folder. Raises PolicyUnusable with one line for each thing that is missing or malformed."""
+    names = sorted({SCHEMA_FILE, SETTINGS_FILE, CORE_FILE, *(path.name for path in folder.glob("*.cedar"))})
+    missing = [f"{name}: not found in the policy folder" for name in names if not (folder / name).is_file()]
+    if len(names) == 3:
+        missing.append("site.cedar: no policies of the site's own, so nothing would ever be allowed")
+    if missing:
+        raise PolicyUnusable(missing)
+    contents = {name: (folder / name).read_bytes() for name in names}
+    texts = {name: _text(name, content) for name, content in contents.items()}
+    return PolicyFiles(
+        schema=texts[SCHEMA_FILE],
+        policies={name: text for name, text in texts.items() if name.endswith(".cedar")},
+        settings=_settings(texts[SETTINGS_FILE]),
+        version=_version(contents),
+    )
+
+
+def read_case_files(folder: Path) -> Mapping[str, str]:
+    """The texts of `cases/ALLOW/*.json` and `cases/DENY/*.json`, by their path within `cases`."""
+    paths = sorted((folder / "cases").glob("*/*.json"))
+    return {path.relative_to(folder / "cases").as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise PolicyUnusable([f"{name}: not UTF-8 text"]) from error
+
+
+def _settings(text: str) -> PolicySettings:
+    try:
+        return PolicySettings.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyUnusable([f"{SETTINGS_FILE}: {error}"]) from error
+    except ValidationError as error:
+        lines = [
+            f"{SETTINGS_FILE}: {'.'.join(map(str, one['loc'])) or 'as a whole'}: {one['msg']}" for one in error.errors()
+        ]
+        raise PolicyUnusable(lines) from error
+
+
+def _version(contents: Mapping[str, bytes]) -> str:
+    # Each file by its own digest, so that moving a line from the end of one file to the start of the next shows.
+    lines = [f"{name} {hashlib.sha256(content).hexdigest()}\n" for name, content in sorted(contents.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

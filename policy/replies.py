@@ -1,0 +1,118 @@
+"""What people are told: for each rule one or two sentences that anybody may read, outsider or not.
+
+A reply says which rule and what to do instead. It never names approvers, groups, channels or what a ticket says.
+The operators' reasons of the invariants are in `cedar/core.cedar`; those of the gate's own refusals are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+PERMITTED = "permitted"
+NOT_PERMITTED = "not-permitted"
+SITE_RULE = (
+    "This desk has a rule against that, so nothing was done. The request stays with the people who may decide it."
+)
+
+REPLIES: Mapping[str, str] = MappingProxyType(
+    {
+        PERMITTED: "Done.",
+        NOT_PERMITTED: (
+            "You are not among the people this desk lets do that, so nothing was done. "
+            "If something is missing, write it in the ticket's thread."
+        ),
+        "core-no-agent": "Only a person can decide this; a bot cannot.",
+        "core-no-bot": (
+            "Only a person's own account can do this, not an app, a bot or a workflow. Do it yourself in Slack."
+        ),
+        "core-no-outsider": (
+            "Only people of the company that runs this desk can do this. "
+            "If you need something, write it in your ticket's thread and someone will take care of it."
+        ),
+        "core-no-inactive-account": (
+            "This account is not active, so it cannot be used here. Ask your workspace's administrators to restore it."
+        ),
+        "core-no-guest": "Guest accounts cannot do this. If you need something, write it in your ticket's thread.",
+        "core-no-unconfirmed-email": (
+            "Your Slack account's e-mail address is not confirmed, so nothing "
+            "was done. Confirm it in Slack and try again."
+        ),
+        "core-no-unlisted-proposer": (
+            "This action cannot be put forward from your account. Describe "
+            "what is needed in the ticket's thread instead."
+        ),
+        "core-no-requester": (
+            "You asked for this, so somebody else has to decide it. There is nothing more for you to do."
+        ),
+        "core-no-proposer": (
+            "You proposed this, so somebody else has to decide it. There is nothing more for you to do."
+        ),
+        "core-no-editor": (
+            "You changed this request, so somebody else has to decide it. There is nothing more for you to do."
+        ),
+        "core-no-subject": "This would be done to your own account, so somebody else has to decide it.",
+        "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",
+        "core-no-unapproved-run": "This request does not stand as approved, so it was not run.",
+        "core-no-expired-request": (
+            "The time to decide this request is over. If it is still needed, propose it again."
+        ),
+        "core-no-other-policy": (
+            "The desk's rules changed after this request was made, so it can no longer be decided. Propose it again."
+        ),
+        "core-no-other-digest": (
+            "What you were shown is not what the request holds now, so nothing "
+            "was done. Look at it again and propose it anew."
+        ),
+        "core-no-unconfirmed-parameters": (
+            "Some values come only from the message itself. One of the desk's people has to confirm them first."
+        ),
+        "core-no-unattended-risk": "This needs somebody's approval before it can run.",
+        "gate-error": (
+            "The rules could not be checked just now, so nothing was done. Please try again in a few minutes."
+        ),
+        "gate-disagreement": (
+            "The rules could not be checked reliably, so nothing was done. The desk's operators were told."
+        ),
+        "rejected": "This request was rejected, so it was not run.",
+        "quorum-not-met": "Not enough people have approved this yet, so it was not run.",
+        "vote-of-another-request": (
+            "A recorded vote does not belong to this request, so it was not run. Propose it again."
+        ),
+        "vote-of-another-digest": (
+            "A recorded vote was for something else than what would run, so it was not run. Propose it again."
+        ),
+        "vote-signature-broken": (
+            "A recorded vote could not be verified, so the request was not run. Propose it again."
+        ),
+        "voter-unknown": "It could not be checked who voted, so the request was not run.",
+        "proposer-unknown": "It could not be checked who proposed this, so it was not run.",
+        "no-longer-unattended": (
+            "The rules no longer let this run without an approval, so it was not run. Propose it again."
+        ),
+    }
+)
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        NOT_PERMITTED: "No permit of this desk's policy names this person for this.",
+        "gate-error": "The policy could not be evaluated; what cannot be evaluated is denied.",
+        "gate-disagreement": (
+            "The policy files and the typed invariants do not give the same answer; both must agree."
+        ),
+        "rejected": "There is a rejection among the votes; one is final.",
+        "quorum-not-met": "Fewer different people approved than are needed.",
+        "vote-of-another-request": "A vote names another request than the one it is stored with.",
+        "vote-of-another-digest": "A vote was cast for another digest than the request has.",
+        "vote-signature-broken": (
+            "A vote's signature does not verify: the row was not written by a click, or was changed."
+        ),
+        "voter-unknown": "Somebody who voted could not be looked up.",
+        "proposer-unknown": (
+            "The request runs without approval, but its proposer was not handed in or is somebody else."
+        ),
+        "no-longer-unattended": (
+            "Judged again just before running, the policy does not allow this without an approval."
+        ),
+    }
+)

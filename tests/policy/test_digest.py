@@ -1,0 +1,137 @@
+"""One written form, and a digest that changes with everything that was shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
+from policy.digest import canonical_json, request_digest
+from policy.errors import NotCanonical
+from policy.terms import PersonKey
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+SHOWN: dict[str, Any] = {
+    "request_id": "r",
+    "action_id": "api_key.revoke",
+    "params": {"key_id": "ak_1"},
+    "ticket_id": "t",
+    "ticket_revision": 3,
+    "policy_version": "v",
+    "quorum": 1,
+    "expires_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "card": [{"type": "section"}],
+    "requester": PersonKey("T", "U1"),
+    "proposer": PersonKey("T", "U2"),
+    "subjects": (PersonKey("T", "U3"),),
+}
+OTHERWISE: dict[str, Any] = {
+    "request_id": "r2",
+    "action_id": "user.suspend",
+    "params": {"key_id": "ak_2"},
+    "ticket_id": "t2",
+    "ticket_revision": 4,
+    "policy_version": "v2",
+    "quorum": 2,
+    "expires_at": datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    "card": [{"type": "header"}],
+    "requester": None,
+    "proposer": None,
+    "subjects": (),
+}
+
+
+def same_json(one: JsonValue, other: JsonValue) -> bool:
+    """Equal as JSON: unlike Python's ==, true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return type(one) is type(other) and one == other
+
+
+@given(VALUES, VALUES)
+def test_two_values_are_written_alike_only_if_they_are_the_same(one: JsonValue, other: JsonValue) -> None:
+    assert (canonical_json(one) == canonical_json(other)) is same_json(one, other)
+
+
+@given(VALUES)
+def test_what_is_written_reads_back_as_the_same_value(value: JsonValue) -> None:
+    assert same_json(json.loads(canonical_json(value)), value)
+
+
+@given(st.dictionaries(TEXTS, st.integers(), min_size=2, max_size=6))
+def test_the_order_in_which_keys_were_put_in_does_not_show(value: dict[str, JsonValue]) -> None:
+    assert canonical_json(dict(reversed(value.items()))) == canonical_json(value)
+
+
+def test_keys_are_sorted_and_nothing_is_spaced_or_escaped_without_need() -> None:
+    written = canonical_json({"b": [1, True, None], "a": 'é"\n'})
+
+    assert written == '{"a":"é\\"\\n","b":[1,true,null]}'.encode()
+
+
+def test_true_and_one_are_written_differently() -> None:
+    assert canonical_json([True]) != canonical_json([1])
+
+
+def test_texts_that_only_look_alike_stay_different() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+
+    assert canonical_json(composed) != canonical_json(decomposed)
+
+
+def test_a_read_only_mapping_is_written_like_a_dict() -> None:
+    inside: Any = {"params": MappingProxyType({"a": 1}), "list": (1, 2)}
+
+    assert canonical_json(inside) == b'{"list":[1,2],"params":{"a":1}}'
+
+
+@pytest.mark.parametrize(
+    "value", [1.0, float("nan"), float("inf"), [0.5], {"a": {"b": 2.5}}, b"bytes", {1: "a"}, "\ud800"]
+)
+def test_a_value_without_one_written_form_is_refused(value: Any) -> None:
+    with pytest.raises(NotCanonical):
+        canonical_json(value)
+
+
+def test_a_value_nested_without_end_is_refused_and_does_not_exhaust_the_stack() -> None:
+    value: list[Any] = []
+    value.append(value)
+
+    with pytest.raises(NotCanonical, match="nested"):
+        canonical_json(value)
+
+
+@pytest.mark.parametrize("part", sorted(SHOWN))
+def test_every_part_of_what_was_shown_moves_the_digest(part: str) -> None:
+    assert request_digest(**SHOWN | {part: OTHERWISE[part]}) != request_digest(**SHOWN)
+
+
+def test_the_digest_is_the_same_in_every_time_zone() -> None:
+    east = SHOWN["expires_at"].astimezone(timezone(timedelta(hours=9)))
+
+    assert request_digest(**SHOWN | {"expires_at": east}) == request_digest(**SHOWN)
+
+
+def test_a_moment_without_a_time_zone_has_no_digest() -> None:
+    with pytest.raises(NotCanonical):
+        request_digest(**SHOWN | {"expires_at": datetime(2026, 1, 1)})
+
+
+def test_two_people_whose_keys_read_alike_give_two_digests() -> None:
+    one, other = PersonKey("T/U", "X"), PersonKey("T", "U/X")
+
+    assert request_digest(**SHOWN | {"proposer": one}) != request_digest(**SHOWN | {"proposer": other})

@@ -1,0 +1,115 @@
+"""Signatures that hold for one exact vote, and a tally that counts people."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.errors import SigningKeyMissing
+from policy.terms import Choice, PersonKey, Tally, Vote
+from policy.votes import VoteSigner, tally
+from tests.policy.builders import NOW, SIGNER, person, vote
+
+CHANGES: dict[str, Any] = {
+    "request_id": "request-2",
+    "voter": PersonKey("T_HOME", "U_OTHER"),
+    "choice": Choice.REJECT,
+    "digest": "d2" * 32,
+    "cast_at": NOW + timedelta(microseconds=1),
+    "slack_request_id": "trigger-2",
+    "reason": "because",
+    "signature": "0" * 64,
+    "key_id": "k2",
+}
+
+
+def test_a_signed_vote_verifies() -> None:
+    assert SIGNER.verify(vote(person()))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Vote)])
+def test_a_vote_changed_in_any_field_does_not_verify(name: str) -> None:
+    both = VoteSigner({"k1": b"\x01" * 32, "k2": b"\x02" * 32}, "k1")
+    changed = replace(vote(person(), signer=both), **{name: CHANGES[name]})
+
+    assert not both.verify(changed)
+
+
+def test_a_vote_read_back_in_another_time_zone_still_verifies() -> None:
+    signed = vote(person())
+    read_back = replace(signed, cast_at=signed.cast_at.astimezone(timezone(timedelta(hours=-7))))
+
+    assert SIGNER.verify(read_back)
+
+
+def test_an_old_key_verifies_what_it_signed_and_signs_nothing_new() -> None:
+    old = VoteSigner({"2025": b"o" * 32}, "2025")
+    rotated = VoteSigner({"2025": b"o" * 32, "2026": b"n" * 32}, "2026")
+    signed_before = vote(person(), signer=old)
+
+    assert rotated.verify(signed_before)
+    assert vote(person(), signer=rotated).key_id == "2026"
+
+
+def test_a_vote_under_a_key_that_was_taken_away_counts_no_more() -> None:
+    old = VoteSigner({"2025": b"o" * 32}, "2025")
+    rotated = VoteSigner({"2026": b"n" * 32}, "2026")
+
+    assert not rotated.verify(vote(person(), signer=old))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signature": "ünïcode"},
+        {"signature": ""},
+        {"signature": "\ud800"},
+        {"reason": "\ud800"},
+        {"cast_at": datetime(2026, 1, 1)},
+    ],
+)
+def test_a_vote_that_makes_no_sense_is_false_and_not_an_error(changes: dict[str, Any]) -> None:
+    assert not SIGNER.verify(replace(vote(person()), **changes))
+
+
+def test_a_signer_without_its_current_key_is_refused() -> None:
+    with pytest.raises(SigningKeyMissing, match="'k2'"):
+        VoteSigner({"k1": b"\x01" * 32}, "k2")
+
+
+def test_a_key_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(SigningKeyMissing, match="shorter than 32 bytes"):
+        VoteSigner({"k1": b"secret"}, "k1")
+
+
+def test_the_same_person_approving_twice_is_one_approval() -> None:
+    sam = person("U_SAM")
+
+    assert tally([vote(sam), vote(sam, slack_request_id="trigger-2")], 2) is Tally.PENDING
+
+
+def test_one_rejection_is_final_however_many_approve() -> None:
+    votes = [vote(person("U_A")), vote(person("U_B")), vote(person("U_C"), choice=Choice.REJECT)]
+
+    assert tally(votes, 1) is Tally.REJECTED
+
+
+def test_no_votes_are_never_enough() -> None:
+    assert tally([], 1) is Tally.PENDING
+
+
+def test_votes_are_not_added_up_for_a_request_that_needs_none() -> None:
+    with pytest.raises(ValueError, match="needs some"):
+        tally([], 0)
+
+
+@given(st.lists(st.sampled_from("ABCD"), max_size=8), st.integers(1, 4))
+def test_approvals_are_enough_exactly_when_enough_different_people_gave_one(who: list[str], quorum: int) -> None:
+    outcome = tally([vote(person(name)) for name in who], quorum)
+
+    assert outcome is (Tally.APPROVED if len(set(who)) >= quorum else Tally.PENDING)

@@ -1,0 +1,149 @@
+"""A whole desk for a test: the local Slack, a fresh PostgreSQL, and the bot, joined by real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import yaml
+from sqlalchemy import text
+
+from actions.directory_csv import read_keys, read_people
+from bot.demo.local import FOLDER, MANIFEST, local_environment
+from bot.process import Running, running
+from bot.settings import Settings, read_settings
+from bot.web import SLACK_PATH
+from bot.wiring import Parts, build
+from copilot.suggestions import Triager
+from local_slack.server import LocalSlack
+from storage import audit, directory
+from storage.audit import StoredEvent
+from storage.database import Database
+
+T = TypeVar("T")
+
+VOTE_KEY = "5a" * 32
+INTAKE_TOKEN = "intake-token-for-tests-0123456789"
+INTAKE_SECRET = "intake-secret-for-tests-0123456789"
+
+
+@dataclass
+class RunningDesk:
+    """What a test holds on to."""
+
+    slack: LocalSlack
+    parts: Parts
+    process: Running
+
+    @property
+    def database(self) -> Database:
+        return self.parts.database
+
+    async def until(self, condition: Callable[[], T | Awaitable[T]], *, seconds: float = 10) -> T:
+        """Wait until the condition gives something true, and return that."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = condition()
+            value: Any = await found if isinstance(found, Awaitable) else found
+            if value:
+                return value  # type: ignore[no-any-return]  # whatever the condition gives
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {seconds} s: {getattr(condition, '__name__', condition)}")
+            await asyncio.sleep(0.02)
+
+    async def rows(self, sql: str, **params: Any) -> list[Any]:
+        """Rows of a query, for looking at what is stored."""
+        async with self.database.transaction() as tx:
+            return list((await tx.execute(text(sql), params)).all())
+
+    async def value(self, sql: str, **params: Any) -> Any:
+        """The one value of a query, or None."""
+        found = await self.rows(sql, **params)
+        return found[0][0] if found else None
+
+    async def trail(self, ticket_id: UUID) -> list[StoredEvent]:
+        """A ticket's audit trail."""
+        async with self.database.transaction() as tx:
+            return await audit.trail(tx, ticket_id)
+
+    async def the_ticket(self, *, seconds: float = 10) -> UUID:
+        """The id of the only ticket, once it is there."""
+        found: UUID = await self.until(lambda: self.value("select id from tickets"), seconds=seconds)
+        return found
+
+    async def idle(self, *, seconds: float = 15) -> None:
+        """Wait until no job is waiting or running (jobs that were put back for later do not count)."""
+
+        async def nothing_to_do() -> bool:
+            return not await self.value(
+                "select count(*) from procrastinate_jobs where status = 'doing'"
+                " or (status = 'todo' and (scheduled_at is null or scheduled_at <= now()))"
+            )
+
+        await self.until(nothing_to_do, seconds=seconds)
+
+    def card(self, kind: str, *, viewer: str = "olivia") -> dict[str, Any]:
+        """The newest message of ours in the triage or the approvals channel."""
+        channel = {"triage": "desk-triage", "approvals": "desk-approvals"}[kind]
+        ours = [m for m in self.slack.person(viewer).history(channel) if m.get("bot_id") == self.slack.app.bot_id]
+        assert ours, f"no card in #{channel}"
+        return ours[-1]  # type: ignore[no-any-return]  # a message as JSON
+
+
+def demo_settings(slack: LocalSlack, data: Path, *, http: bool, **more: str) -> Settings:
+    """The demo's settings for this local Slack."""
+    environ = local_environment(slack.app, slack.api_url)
+    if http:
+        del environ["SLACK_APP_TOKEN"]
+        environ["SLACK_SIGNING_SECRET"] = slack.app.signing_secret
+    environ |= {
+        "COUNTERSIGN_DATA": str(data),
+        "COUNTERSIGN_VOTE_KEY": VOTE_KEY,
+        "COUNTERSIGN_INTAKE_TOKENS": INTAKE_TOKEN,
+        "COUNTERSIGN_INTAKE_SECRET": INTAKE_SECRET,
+        "COUNTERSIGN_HTTP_PORT": "1",
+    }
+    return read_settings(environ | more)
+
+
+async def import_demo_directory(database: Database) -> None:
+    """The demo's people and keys."""
+    async with database.transaction() as tx:
+        await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
+        await directory.import_keys(tx, read_keys((FOLDER / "keys.csv").read_text()).entries)
+
+
+@asynccontextmanager
+async def running_desk(
+    database_url: str,
+    data: Path,
+    *,
+    http: bool = False,
+    triager: Triager | None = None,
+    slack: LocalSlack | None = None,
+    **build_options: Any,
+) -> AsyncIterator[RunningDesk]:
+    """A desk over Socket Mode, or over signed HTTP. `slack`: one that runs already and outlives the desk."""
+    own = slack is None
+    if slack is None:
+        slack = LocalSlack(port=0, post_interval_seconds=0)
+        slack.use_manifest(yaml.safe_load(MANIFEST.read_text()))
+        await slack.start()
+    try:
+        settings = demo_settings(slack, data, http=http)
+        object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
+        parts = await build(settings, database_url, triager=triager, **build_options)
+        await import_demo_directory(parts.database)
+        async with running(parts) as process:
+            if http:
+                slack.http_app_url = process.http_url + SLACK_PATH
+            yield RunningDesk(slack, parts, process)
+    finally:
+        if own:
+            await slack.stop()
