@@ -13,9 +13,9 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 
 from bot.wiring import Parts
 from handlers.errors import BadInput, Refused
+from handlers.flows.read_intake_status import read_intake_status
 from handlers.http_intake import MAX_BODY_BYTES, arrival_of, authenticate, read_request
 from storage import inbox as inbox_queries
-from storage import tickets
 from storage.database import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -95,20 +95,12 @@ class _Server:
             return _json(401, {"error": "unauthenticated", "message": refused.reply})
         channel, correlation_id = request.match_info["channel"], request.match_info["correlation_id"]
         try:
-            found = await self._status(channel, correlation_id)
+            found = await read_intake_status(self._parts.reception.desk, channel, correlation_id)
         except DatabaseUnavailable:
             return _json(503, {"error": "unavailable", "message": "The database did not answer. Ask again."})
         if found is None:
             return _json(404, {"error": "not_found", "message": "No ticket came in under this correlation id."})
         return _json(200, found)
-
-    async def _status(self, channel: str, correlation_id: str) -> Mapping[str, Any] | None:
-        async with self._parts.database.transaction() as tx:
-            ticket = await tickets.by_correlation(tx, channel, correlation_id)
-            if ticket is None:
-                stored = await inbox_queries.find(tx, f"http:{channel}:{correlation_id}")
-                return None if stored is None else {"status": "accepted", "correlationId": correlation_id}
-            return {"status": ticket.status, "correlationId": correlation_id, "ticket": ticket.number}
 
     async def _body(self, request: web.Request) -> bytes:
         if request.content_length is not None and request.content_length > MAX_BODY_BYTES:

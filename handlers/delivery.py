@@ -75,7 +75,7 @@ async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID) -
 async def guard_audience(client: AsyncWebClient, letter: Letter) -> None:
     """Check where the message is about to go, as Slack knows the channel now. Raises Held."""
     if letter.audience is Audience.CUSTOMER:
-        if letter.channel != letter.ticket_channel or letter.thread_ts != letter.ticket_ts:
+        if letter.channel != letter.customer_channel or letter.thread_ts != letter.ticket_ts:
             raise Held("it is for the requester, but this is not the ticket's own thread")
         return
     async with asyncio.timeout(SEND_WITHIN_SECONDS):
@@ -100,11 +100,12 @@ async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
                 channel=letter.channel, user=letter.to_user, thread_ts=letter.thread_ts, **_content(letter.rendered)
             )
             return Settled(None, content_hash, is_new=True)
-        found = await _find_posted(client, letter) if letter.was_attempted else None
+        conversation = await _conversation(client, letter.channel)
+        found = await _find_posted(client, letter, conversation) if letter.was_attempted else None
         if found is not None:
             return await _update(client, letter, found, content_hash)
         answer = await client.chat_postMessage(
-            channel=letter.channel,
+            channel=conversation,
             thread_ts=letter.thread_ts,
             unfurl_links=False,
             unfurl_media=False,
@@ -115,20 +116,28 @@ async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
         return Settled(str(answer["ts"]), content_hash, is_new=True)
 
 
+async def _conversation(client: AsyncWebClient, channel: str) -> str:
+    """The conversation to post to; for a user id, the direct message with them."""
+    if not channel.startswith(("U", "W")):
+        return channel
+    answer = await client.conversations_open(users=channel)
+    return str(answer["channel"]["id"])
+
+
 async def _update(client: AsyncWebClient, letter: Letter, ts: str, content_hash: str) -> Settled:
     await client.chat_update(channel=letter.channel, ts=ts, **_content(letter.rendered))
     return Settled(ts, content_hash, is_new=letter.ts is None)
 
 
-async def _find_posted(client: AsyncWebClient, letter: Letter) -> str | None:
+async def _find_posted(client: AsyncWebClient, letter: Letter, conversation: str) -> str | None:
     """The message of an earlier attempt whose answer never reached us, found by its id."""
     if letter.thread_ts is not None:
         answer = await client.conversations_replies(
-            channel=letter.channel, ts=letter.thread_ts, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
+            channel=conversation, ts=letter.thread_ts, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
         )
     else:
         answer = await client.conversations_history(
-            channel=letter.channel, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
+            channel=conversation, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
         )
     for message in answer.get("messages") or []:
         metadata = message.get("metadata") or {}

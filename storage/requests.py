@@ -42,6 +42,19 @@ async def open_of_ticket(tx: Transaction, ticket_id: UUID) -> Sequence[ActionReq
     return rows.all()
 
 
+async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Sequence[UUID]:
+    """Tickets with requests that still wait and were made under another policy."""
+    rows = await tx.scalars(
+        select(ActionRequest.ticket_id)
+        .distinct()
+        .where(
+            ActionRequest.policy_version != policy_version,
+            ActionRequest.status.in_([RequestStatus.PENDING, RequestStatus.APPROVED]),
+        )
+    )
+    return rows.all()
+
+
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:
     """Requests whose time has come (expiry, a look at an unknown outcome)."""
     rows = await tx.scalars(

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from handlers.desk import Desk
 from handlers.views.notices import customer_outcome
-from policy.terms import Audience, RequestStatus
+from policy.terms import Audience, PersonKey, RequestStatus
 from storage import deliveries
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import ActionRequest, Ticket
 
 
+def customer_channel(ticket: Ticket) -> str | None:
+    """Where the requester's side reads: the ticket's thread, else a direct message; None where Slack has neither."""
+    if ticket.slack_channel is not None:
+        return ticket.slack_channel
+    return None if ticket.requester is None else PersonKey.parse(ticket.requester).user_id
+
+
 async def tell_requester(desk: Desk, tx: Transaction, ticket: Ticket, request: ActionRequest) -> None:
     """Queue the outcome for the requester's thread, where the ticket has one and there are words for it."""
     words = customer_outcome(ticket.number, request.action_id, RequestStatus(request.status))
-    if words is None or ticket.slack_channel is None:
+    channel = customer_channel(ticket)
+    if words is None or channel is None:
         return
     notice = NewDelivery(
         "outcome",
         Audience.CUSTOMER,
-        ticket.slack_channel,
+        channel,
         ticket_id=ticket.id,
         request_id=request.id,
         thread_ts=ticket.slack_ts,

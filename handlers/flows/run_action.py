@@ -23,7 +23,7 @@ from uuid import UUID
 from actions.executors import Outcome, Run
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, TryLater
-from handlers.flows.customer_notice import tell_requester
+from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from policy.lifecycle import RequestEvent, move
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
@@ -211,11 +211,12 @@ async def _tell(
     desk: Desk, tx: Transaction, ticket: Ticket, request: ActionRequest, run: Run, outcome: Outcome
 ) -> None:
     message_id = outcome.detail.get("messageId")
-    if request.action_id == "ticket.reply_to_customer" and outcome.is_done and ticket.slack_channel is not None:
+    channel = customer_channel(ticket)
+    if request.action_id == "ticket.reply_to_customer" and outcome.is_done and channel is not None:
         reply = NewDelivery(
             "customer_reply",
             Audience.CUSTOMER,
-            ticket.slack_channel,
+            channel,
             ticket_id=ticket.id,
             request_id=request.id,
             thread_ts=ticket.slack_ts,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
+from handlers.flows.customer_notice import customer_channel
 from handlers.flows.read_ticket import request_card_facts, ticket_facts
 from handlers.views import notices
 from handlers.views.approval_card import approval_card
@@ -35,7 +36,8 @@ class Letter:
     was_attempted: bool
     """An earlier attempt may have reached Slack without our hearing of it."""
     rendered: Rendered
-    ticket_channel: str | None
+    customer_channel: str | None
+    """Where the requester's side reads: the ticket's channel, or the requester's own user id for a direct message."""
     ticket_ts: str | None
     is_complete: bool = True
     """For an approval card: it shows everything, so it may have buttons."""
@@ -74,7 +76,7 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             content_hash=delivery.content_hash,
             was_attempted=was_attempted,
             rendered=rendered,
-            ticket_channel=None if ticket is None else ticket.slack_channel,
+            customer_channel=None if ticket is None else customer_channel(ticket),
             ticket_ts=None if ticket is None else ticket.slack_ts,
             is_complete=delivery.shown_digest is not None,
         )
@@ -98,7 +100,7 @@ async def _render(desk: Desk, tx: Transaction, delivery: Delivery, ticket: Ticke
             if words is not None:
                 return words
         case "customer_reply":
-            return notices.customer_reply(ticket.number, args["text"])
+            return notices.customer_reply(args["text"])
     raise LookupError(f"no view for a delivery of kind {delivery.kind}")
 
 

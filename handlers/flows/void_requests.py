@@ -11,10 +11,19 @@ from storage.database import Transaction
 from storage.schema import Ticket
 
 
-async def void_open_requests(tx: Transaction, desk: Desk, ticket: Ticket, *, why: str) -> int:
-    """Void every request of the ticket that still waits; returns how many. Their cards are the caller's to refresh."""
+async def void_open_requests(
+    tx: Transaction, desk: Desk, ticket: Ticket, *, why: str, unless_policy: str | None = None
+) -> int:
+    """Void every request of the ticket that still waits, but for those made under `unless_policy`.
+
+    Returns how many. Their cards are the caller's to refresh.
+    """
     now = desk.clock()
-    waiting = await requests.open_of_ticket(tx, ticket.id)
+    waiting = [
+        request
+        for request in await requests.open_of_ticket(tx, ticket.id)
+        if unless_policy is None or request.policy_version != unless_policy
+    ]
     for request in waiting:
         request.status = move(RequestStatus(request.status), RequestEvent.OUTDATED)
         request.outcome = f"Void: {why}. Propose it again if it is still wanted."

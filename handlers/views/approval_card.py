@@ -63,11 +63,12 @@ def _substance(request: RequestCardFacts, *, has_reading_copies: bool) -> list[B
         header(_whole(request.action_title)),
         rich(*_what_it_does(request)),
         *parameter_blocks(request.params, has_reading_copies=has_reading_copies),
-        rich(*_who_and_why(request)),
+        rich(*_who_asked(request)),
+        rich(*_who_decides(request)),
         context(
             plain(f"Action {request.action_id}  ·  policy {request.policy_version}"),
-            plain(f"Expires {utc(request.expires_at)}, for you"),
-            moment(request.expires_at),
+            plain(f"Expires {utc(request.expires_at)}"),
+            moment(request.expires_at, "your time"),
         ),
     ]
 
@@ -85,7 +86,7 @@ def approval_card(request: RequestCardFacts, substance: Sequence[Block] | None) 
         _state(request),
         *shown,
         *_votes(request.votes),
-        _fingerprint(request),
+        _fingerprint(request, bool(substance)),
         _buttons(request, bool(substance)),
     ]
     return Rendered(_fallback(request, bool(substance)), tuple(blocks))
@@ -102,11 +103,16 @@ def _what_it_does(request: RequestCardFacts) -> list[Block]:
     return lines
 
 
-def _who_and_why(request: RequestCardFacts) -> list[Block]:
+def _who_asked(request: RequestCardFacts) -> list[Block]:
     return [
         *requester_lines(request.requester, label="Asked by"),
         labelled("Proposed by", person(request.proposer_user_id, one_line(request.proposer_label, 160))),
         labelled("Ticket", say(f"#{request.ticket_number}  {one_line(request.ticket_subject, _SUBJECT_LENGTH)}")),
+    ]
+
+
+def _who_decides(request: RequestCardFacts) -> list[Block]:
+    return [
         labelled(VERDICT_WORDS[request.verdict], say(_whole(request.verdict_reason))),
         labelled("Votes needed", say(_quorum_words(request.quorum))),
         labelled("Who can approve", *_eligible(request)),
@@ -170,7 +176,9 @@ def _vote(vote: VoteFacts) -> Block:
     return line(*runs)
 
 
-def _fingerprint(request: RequestCardFacts) -> Block:
+def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
+    if not is_complete:
+        return context(plain("Not shown whole: no approval counts here"))
     if not request.digest:
         return context(plain("No fingerprint yet: nothing on this card can be approved"))
     return context(

@@ -25,7 +25,7 @@ def audit_modal(ticket: TicketRowFacts, events: Sequence[AuditFacts], offset: in
     """
     blocks = [
         actions(button("Open ticket", "ticket.open", ticket.ticket_id)),
-        header(one_line(f"#{ticket.number}  {ticket.subject}", 150)),
+        header(one_line(f"#{ticket.number}  {ticket.subject}", 110)),
     ]
     if offset > 0:
         blocks.append(actions(button("Earlier steps", "audit.page", str(max(0, offset - PAGE_SIZE)))))

@@ -26,7 +26,7 @@ BUTTON_LABEL_LENGTH = 75
 Markup = NewType("Markup", str)
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
-_OWN_WORDS = re.compile(r"(?:[🔴🟠🟡⚪] )?[A-Za-z0-9][A-Za-z0-9 ,.'()/#%-]*")
+_OWN_WORDS = re.compile(r"(?:[🔴🟠🟡🟢] )?[A-Za-z0-9][A-Za-z0-9 ,.'()/#%-]*")
 _OWN_WORDS_LENGTH = 80
 _DATE_FORMAT = "{date_short_pretty} at {time}"
 

@@ -40,13 +40,23 @@ def parameter_lines(params: Sequence[ParamFacts], *, limit: int) -> list[Block]:
 
 def _exactly(param: ParamFacts) -> list[Block]:
     parts = split(mono(param.value), PART_LENGTH)
-    title = line(say(f"{param.name}  ", bold=True), say(f"exactly, {provenance_words(param.provenance)}", italic=True))
+    title = [
+        say(f"{param.name}  ", bold=True),
+        say(f"the exact value, {provenance_words(param.provenance)}", italic=True),
+    ]
+    if _is_deceptive(param.value):
+        title.append(say("  ⚠️ not all plain letters", bold=True))
     first, *rest = parts
-    blocks = [rich(title, preformatted(first))]
+    blocks = [rich(line(*title), preformatted(first))]
     for number, part in enumerate(rest, start=2):
         more = line(say(f"{param.name}, continued ({number} of {len(parts)})", italic=True))
         blocks.append(rich(more, preformatted(part)))
     return blocks
+
+
+def _is_deceptive(value: JsonValue) -> bool:
+    """Short values are names and ids: anything but plain letters in one is either foreign or a trick."""
+    return isinstance(value, str) and len(value) < _PROSE_LENGTH and not is_plain_ascii(value)
 
 
 def _reading_copy(name: str, value: JsonValue) -> list[Block]:

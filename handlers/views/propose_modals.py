@@ -141,7 +141,11 @@ def _field_with_source(field: FormField, param: ParamFacts | None) -> list[Block
 
 
 def _exactly(value: JsonValue, *, is_prefilled: bool) -> Block:
-    why = "Exactly, letter by letter" if is_prefilled else "Not filled in: too long, or it holds invisible characters"
+    why = (
+        "Not all plain letters; compare them one by one"
+        if is_prefilled
+        else "Not filled in: too long, or it holds invisible characters"
+    )
     return rich(line(say(f"{why}:", bold=True)), preformatted(visible(mono(value), PART_LENGTH)))
 
 

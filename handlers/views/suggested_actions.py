@@ -25,15 +25,13 @@ def suggestion_blocks(suggestion: SuggestionFacts, ticket: TicketFacts) -> list[
     if len(suggestion.params) > len(shown):
         hidden = count(len(suggestion.params) - len(shown), "further value")
         lines.append(line(say(f"{hidden}, shown when you confirm", italic=True)))
-    blocks = [section(strong(suggestion.title), confirm)]
-    if lines:
-        blocks.append(rich(*lines))
-    return [*blocks, context(plain(f"{_state_words(suggestion, ticket)}  ·  {risk_words(suggestion.risk)}"))]
+    state = context(plain(f"{_state_words(suggestion, ticket)}  ·  {risk_words(suggestion.risk)}"))
+    return [section(strong(suggestion.title), confirm), state, *([rich(*lines)] if lines else [])]
 
 
 def _state_words(suggestion: SuggestionFacts, ticket: TicketFacts) -> str:
     if suggestion.request_id is None:
-        return "Nothing happens until someone confirms the values and proposes it"
+        return "💡 Suggested only: nothing happens until someone confirms its values"
     request = _request_of(suggestion, ticket)
     if request and request.verdict is Verdict.ALLOW and request.status is RequestStatus.EXECUTED:
         mark = REQUEST_STATUS_MARKS[RequestStatus.EXECUTED]

@@ -58,7 +58,7 @@ def ticket_page(ticket: TicketFacts) -> list[Block]:
     """The page's blocks; where something was left out, a line says what and where it is."""
     return [
         _ways(ticket),
-        header(one_line(f"#{ticket.row.number}  {ticket.row.subject}", HEADER_LENGTH)),
+        header(one_line(f"#{ticket.row.number}  {ticket.row.subject}", HEADER_LENGTH, where="see below")),
         *_about(ticket),
         *triage_blocks(ticket),
         *_messages(ticket.messages),
@@ -149,8 +149,8 @@ def _requests(requests: Sequence[RequestCardFacts]) -> list[Block]:
     blocks = [divider(), header("Action requests")]
     if not requests:
         return [*blocks, rich(line(say("Nothing has been proposed yet.")))]
-    for request in requests[-_REQUESTS_SHOWN:]:
-        blocks += _request(request)
+    for position, request in enumerate(requests[-_REQUESTS_SHOWN:]):
+        blocks += [divider()] * (position > 0) + _request(request)
     hidden = len(requests) - _REQUESTS_SHOWN
     if hidden > 0:
         blocks.append(context(plain(f"{count(hidden, 'earlier request')} in the audit trail")))

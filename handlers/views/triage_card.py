@@ -6,7 +6,6 @@ Nothing is decided on it, so long texts may be cut, each saying how much is miss
 from __future__ import annotations
 
 from handlers.views.blocks import (
-    HEADER_LENGTH,
     MESSAGE_BLOCKS,
     MESSAGE_SIZE,
     Block,
@@ -43,6 +42,7 @@ from handlers.views.wording import (
 )
 from policy.terms import Audience
 
+_TITLE_LENGTH = 120
 _MESSAGE_LENGTH = 600
 _MESSAGE_LINES = 8
 _RATIONALE_LENGTH = 600
@@ -53,7 +53,7 @@ _ATTACHMENTS_SHOWN = 4
 
 def triage_card(ticket: TicketFacts, *, show_internal: bool = True) -> Rendered:
     """The card for our own people; with `show_internal` off, only what the requester's side may read as well."""
-    title = header(one_line(f"#{ticket.row.number}  {ticket.row.subject}", HEADER_LENGTH))
+    title = header(one_line(f"#{ticket.row.number}  {ticket.row.subject}", _TITLE_LENGTH, where="see below"))
     if not show_internal:
         blocks = [title, *_origin(ticket, claims=0), *_first_words(ticket)]
         return Rendered(_fallback(ticket), tuple(blocks))
@@ -113,8 +113,10 @@ def _signals(signals: tuple[SignalFacts, ...]) -> list[Block]:
 def _origin(ticket: TicketFacts, *, claims: int) -> list[Block]:
     readable = [each for each in ticket.messages if not each.is_deleted]
     met = context(
-        plain(f"Came by {channel_words(ticket.channel_kind)}  ·  {count(len(readable), 'message')}"),
-        plain(_attachment_words(ticket)),
+        plain(
+            f"Via {channel_words(ticket.channel_kind)}  ·  {count(len(readable), 'message')}"
+            f"  ·  {_attachment_words(ticket)}"
+        ),
         moment(ticket.row.created_at),
     )
     return [rich(*requester_lines(ticket.row.requester, claims=claims)), met]

@@ -10,8 +10,8 @@ from policy.terms import Provenance, RequestStatus, Risk, Severity, TicketStatus
 LABEL_LENGTH = 160
 NOT_VERIFIED = "claimed, not verified"
 
-SEVERITY_MARKS = {Severity.LOW: "⚪", Severity.MEDIUM: "🟡", Severity.HIGH: "🟠", Severity.CRITICAL: "🔴"}
-RISK_MARKS = {Risk.LOW: "⚪", Risk.MEDIUM: "🟡", Risk.HIGH: "🟠", Risk.CRITICAL: "🔴"}
+SEVERITY_MARKS = {Severity.LOW: "🟢", Severity.MEDIUM: "🟡", Severity.HIGH: "🟠", Severity.CRITICAL: "🔴"}
+RISK_MARKS = {Risk.LOW: "🟢", Risk.MEDIUM: "🟡", Risk.HIGH: "🟠", Risk.CRITICAL: "🔴"}
 
 TICKET_STATUS_WORDS = {TicketStatus.OPEN: "Open", TicketStatus.CLOSED: "Closed"}
 
@@ -71,10 +71,10 @@ _CHANNEL_WORDS = {
 }
 
 _STANDING_WORDS = {
-    "email": "sender unknown: an e-mail address proves nothing",
-    "http": "sender unknown: it came over HTTP",
-    "workflow": "the person behind this workflow is unknown",
-    "bot": "posted by a bot: the person behind it is unknown",
+    "email": "not verified: anyone can write an e-mail address",
+    "http": "not verified: it came over HTTP",
+    "workflow": "not verified: the person behind this workflow is unknown",
+    "bot": "not verified: posted by a bot",
 }
 
 
@@ -116,8 +116,12 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
 def standing_words(requester: RequesterFacts) -> str:
     """What is known about who wrote it, beyond what they say."""
     if not requester.is_person_known:
-        return _STANDING_WORDS.get(requester.kind, "sender unknown")
-    return "one of our own, by Slack account" if requester.is_internal else "outside our company, by Slack account"
+        return _STANDING_WORDS.get(requester.kind, "not verified")
+    return (
+        "one of our own, by Slack account"
+        if requester.is_internal
+        else "outside our company, by Slack account; name not verified"
+    )
 
 
 def requester_words(requester: RequesterFacts) -> str:
