@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from handlers.slack_text import as_written
+
 SLACKBOT = "USLACKBOT"
 _SAID = frozenset({None, "", "file_share", "bot_message", "me_message", "thread_broadcast"})
 _MAX_FILES = 100
@@ -181,7 +183,7 @@ def _mail_text(event: Mapping[str, Any], mail: Mapping[str, Any]) -> str:
 def _text(event: Mapping[str, Any]) -> str:
     text = event.get("text")
     if isinstance(text, str) and text.strip():
-        return text
+        return as_written(text)
     # Apps may leave `text` empty and say it all in attachments.
     attachments = event.get("attachments")
     parts = [
