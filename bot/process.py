@@ -41,6 +41,7 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
     """Run the bot until the block ends. Raises PortTaken, DatabaseUnavailable."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.database.close)
+        stack.push_async_callback(parts.reception.desk.triager.aclose)
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
         await void_outdated(parts.reception.desk)

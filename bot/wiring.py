@@ -81,7 +81,7 @@ async def build(
         gate=Gate(PolicyEngine.load(DEFAULT_FOLDER), signer),
         signer=signer,
         catalogue=Catalogue({"category": CATEGORIES}),
-        triager=triager or choose_triager(settings.anthropic_api_key),
+        triager=triager or choose_triager(settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url),
         runner=_runner(database, new_id),
         people=identity,
         settings=settings.desk,

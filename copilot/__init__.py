@@ -1,0 +1,1 @@
+"""What reads or writes with a model. It suggests and never decides; nothing here can execute anything."""

@@ -1,0 +1,263 @@
+"""Triage by a model, and the only module that knows the model service's SDK.
+
+What the model says is a suggestion from an untrusted source. Here, in this order:
+
+1. the ticket is sent as data, with secrets of known forms dotted out;
+2. the answer must have the agreed shape, else the fallback answers and says why;
+3. actions that were not offered, and parameters they don't take, are dropped;
+4. where a value was found is decided from the ticket's text, whatever the model claims;
+5. rules set a floor under the severity, and the signals they found stay.
+
+Nothing the service does or says makes `triage` raise. Importing this takes seconds: do it at start, not in a handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import anthropic
+from anthropic import AsyncAnthropic, transform_schema
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from copilot.offline_triage import ticket_text
+from copilot.prompts import ProposedAction, ProposedTriage, system_prompt, user_prompt
+from copilot.proposals import MOST_SUGGESTIONS
+from copilot.quotes import QUOTE_LIMIT, clause_around, legible
+from copilot.severity import most_severe, severity_floor
+from copilot.signals import KINDS, ticket_signals
+from copilot.suggestions import (
+    ActionOffer,
+    FoundValue,
+    Signal,
+    SuggestedAction,
+    TicketText,
+    Triager,
+    TriageResult,
+)
+from policy.terms import Provenance
+
+SOURCE: Final = "model"
+_MAX_TOKENS = 4_000
+_MOST_SIGNALS = 20
+_log = logging.getLogger(__name__)
+
+
+class _NoAnswer(Exception):
+    """The service gave no usable answer; its text is the fallback's reason, in our own words."""
+
+
+class _Usage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    type: str
+    text: str = ""
+
+
+class _Envelope(BaseModel):
+    """What is read of a Messages API response; unknown fields are the service's business."""
+
+    model_config = ConfigDict(extra="ignore")
+    model: str
+    stop_reason: str | None = None
+    content: list[_Block]
+    usage: _Usage = _Usage()
+
+
+def make_client(
+    api_key: str, base_url: str | None = None, timeout_seconds: float = 20.0, max_retries: int = 2
+) -> AsyncAnthropic:
+    """Make the client. The SDK's own time-out is ten minutes, times its retries: both are set here."""
+    return AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout_seconds, max_retries=max_retries)
+
+
+class ModelTriager:
+    """Triage by a model, with another triager for when it has no usable answer."""
+
+    def __init__(
+        self,
+        client: AsyncAnthropic,
+        model: str,
+        fallback: Triager,
+        deadline_seconds: float = 45.0,
+        make_boundary: Callable[[], str] = lambda: f"ticket-{secrets.token_hex(16)}",
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._fallback = fallback
+        self._deadline_seconds = deadline_seconds
+        self._make_boundary = make_boundary
+
+    async def triage(self, ticket: TicketText, offers: Sequence[ActionOffer]) -> TriageResult:
+        """Ask the model; within the deadline, retries included, or the fallback answers with the reason."""
+        text = ticket_text(ticket)
+        offline = await self._fallback.triage(ticket, offers)
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                answered_by, proposed = await self._ask(ticket, offers)
+        except TimeoutError:
+            return self._fall_back(ticket, offline, f"no answer within {self._deadline_seconds:g} seconds")
+        except _NoAnswer as problem:
+            return self._fall_back(ticket, offline, str(problem))
+        return _checked(proposed, answered_by, ticket, text, offers, offline)
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        await self._client.close()
+
+    def _fall_back(self, ticket: TicketText, offline: TriageResult, reason: str) -> TriageResult:
+        _log.warning("ticket %s: the model gave no usable triage (%s)", ticket.ticket_number, reason)
+        return offline.model_copy(update={"fallback_reason": reason})
+
+    async def _ask(self, ticket: TicketText, offers: Sequence[ActionOffer]) -> tuple[str, ProposedTriage]:
+        boundary = self._make_boundary()
+        body: dict[str, Any] = {
+            "model": self._model,
+            "max_tokens": _MAX_TOKENS,
+            "system": system_prompt(offers, boundary),
+            "messages": [{"role": "user", "content": user_prompt(ticket, boundary)}],
+            "output_config": {"format": {"type": "json_schema", "schema": transform_schema(ProposedTriage)}},
+        }
+        # `messages.parse` would do the same and lose stop reason and usage when the answer does not validate.
+        try:
+            response = await self._client.messages.with_raw_response.create(**body)
+            envelope = _Envelope.model_validate(json.loads(await response.text()))
+        except anthropic.APIError as error:
+            raise _NoAnswer(_what_failed(error)) from error
+        except anthropic.AnthropicError as error:
+            raise _NoAnswer("the client could not make the request") from error
+        except ValueError as error:
+            raise _NoAnswer("the answer was not a message") from error
+        _log.info(
+            "ticket %s: %s used %d tokens in, %d out, stopped by %s",
+            ticket.ticket_number,
+            self._model,
+            envelope.usage.input_tokens,
+            envelope.usage.output_tokens,
+            envelope.stop_reason,
+        )
+        return legible(envelope.model)[:100], _parsed(envelope)
+
+
+def _what_failed(error: anthropic.APIError) -> str:
+    """Name a failure in our own words: the service's wording changes and may carry parts of the request."""
+    if isinstance(error, anthropic.APITimeoutError):
+        return "the service did not answer in time"
+    if isinstance(error, anthropic.APIConnectionError):
+        return "the service could not be reached"
+    if not isinstance(error, anthropic.APIStatusError):
+        return "the answer was not a message"
+    names: Mapping[int, str] = {
+        401: "the key was not accepted (401)",
+        403: "the key may not use this model (403)",
+        404: "the model is not known to the service (404)",
+        413: "the ticket is too long for the service (413)",
+        429: "the service's rate limit was reached (429)",
+        529: "the service is overloaded (529)",
+    }
+    return names.get(error.status_code, f"the service answered {error.status_code}")
+
+
+def _parsed(envelope: _Envelope) -> ProposedTriage:
+    if envelope.stop_reason == "refusal":
+        raise _NoAnswer("the model declined to answer")
+    if envelope.stop_reason in ("max_tokens", "model_context_window_exceeded"):
+        raise _NoAnswer("the answer was cut short")
+    text = "".join(block.text for block in envelope.content if block.type == "text")
+    if not text.strip():
+        raise _NoAnswer("the answer was empty")
+    try:
+        return ProposedTriage.model_validate_json(text)
+    except ValidationError as error:
+        raise _NoAnswer("the answer did not have the agreed form") from error
+
+
+def _checked(
+    proposed: ProposedTriage,
+    answered_by: str,
+    ticket: TicketText,
+    text: str,
+    offers: Sequence[ActionOffer],
+    offline: TriageResult,
+) -> TriageResult:
+    rule_signals = ticket_signals(ticket.requester_line, text)
+    floor, _ = severity_floor(text, rule_signals)
+    return TriageResult(
+        severity=most_severe(proposed.severity, floor),
+        category=proposed.category,
+        confidence=proposed.confidence,
+        model=answered_by,
+        source=SOURCE,
+        rationale=legible(proposed.rationale)[:2000],
+        signals=_with_proposed(rule_signals, proposed, text),
+        suggestions=_with_notes(proposed.suggestions, text, offers, offline),
+    )
+
+
+def _with_proposed(rule_signals: Sequence[Signal], proposed: ProposedTriage, text: str) -> tuple[Signal, ...]:
+    """The rules' signals, then the model's where the quote really stands in the ticket."""
+    signals = dict.fromkeys(rule_signals)
+    for signal in proposed.signals:
+        quote = legible(signal.quote).strip()[:QUOTE_LIMIT]
+        is_new = not any(quote in earlier.quote for earlier in signals if earlier.kind == signal.kind)
+        if signal.kind in KINDS and quote and quote in text and is_new:
+            signals[Signal(kind=signal.kind, quote=quote)] = None
+    return tuple(signals)[:_MOST_SIGNALS]
+
+
+def _with_notes(
+    proposed: Sequence[ProposedAction], text: str, offers: Sequence[ActionOffer], offline: TriageResult
+) -> tuple[SuggestedAction, ...]:
+    """The rules' own notes first (fixed words of ours), then the model's actions as far as they were offered."""
+    offered = {offer.action_id: offer for offer in offers}
+    kept: list[SuggestedAction] = [
+        suggestion
+        for suggestion in offline.suggestions
+        if all(value.provenance is Provenance.SYSTEM for value in suggestion.params.values())
+    ]
+    seen = {_fingerprint(suggestion) for suggestion in kept}
+    for action in proposed:
+        offer = offered.get(action.action_id)
+        suggestion = _suggested(action, offer, text) if offer is not None else None
+        if suggestion is not None and _fingerprint(suggestion) not in seen:
+            seen.add(_fingerprint(suggestion))
+            kept.append(suggestion)
+    return tuple(kept[:MOST_SUGGESTIONS])
+
+
+def _fingerprint(suggestion: SuggestedAction) -> tuple[str, str]:
+    values = {name: found.value for name, found in suggestion.params.items()}
+    return suggestion.action_id, json.dumps(values, sort_keys=True)
+
+
+def _suggested(action: ProposedAction, offer: ActionOffer, text: str) -> SuggestedAction | None:
+    """One action with our own word on where each value stands; None if it doesn't take these parameters."""
+    properties = offer.params_schema.get("properties")
+    required = offer.params_schema.get("required")
+    values = {param.name: legible(param.value).strip() for param in action.params}
+    takes_them = not isinstance(properties, Mapping) or values.keys() <= properties.keys()
+    has_all = not isinstance(required, Sequence) or set(required) <= values.keys()
+    if not takes_them or not has_all or len(values) != len(action.params) or not all(values.values()):
+        return None
+    return SuggestedAction(
+        action_id=action.action_id,
+        params={name: _found(value, text) for name, value in values.items()},
+        why=legible(action.why)[:500],
+    )
+
+
+def _found(value: str, text: str) -> FoundValue:
+    place = text.find(value)
+    if place < 0:
+        return FoundValue(value=value, provenance=Provenance.MODEL)
+    evidence = clause_around(text, place, place + len(value))
+    return FoundValue(value=value, provenance=Provenance.REQUESTER, evidence=evidence)
