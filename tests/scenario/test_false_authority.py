@@ -159,10 +159,8 @@ async def test_others_are_refused_with_the_reason(desk: RunningDesk, who: str, w
     card = desk.card("approvals")
 
     await desk.slack.person(who).click("desk-approvals", card["ts"], action_id="request.approve")
-    await desk.idle()
-    await desk.parts.reception.whispers.drain()
+    said = await desk.until(lambda: desk.slack.person(who).ephemerals("desk-approvals"))
 
-    said = desk.slack.person(who).ephemerals("desk-approvals")
     assert len(said) == 1
     assert re.search(why, text_of(said)), said
     assert await key_status(desk) == "active"
