@@ -85,6 +85,7 @@ async def ticket_facts(tx: Transaction, catalogue: Catalogue, ticket_id: UUID) -
         requested_model_override=_untrusted(ticket.requested_model_override),
         attachment_count=ticket.attachment_count,
         permalink=None,
+        has_thread=ticket.slack_channel is not None,
         messages=await _messages(tx, ticket_id),
         triage=None if triage is None else _triage(catalogue, triage, suggestions, status_of),
         requests=tuple(

@@ -28,31 +28,31 @@ from policy.terms import Audience
 _MESSAGES_SHOWN = 30
 _MESSAGE_LENGTH = 2000
 
-# Where our notices stand in a thread that the requester cannot read.
-_BLIND_CHANNELS = {
-    "http": "This ticket came over HTTP: nothing is posted for the requester in Slack.",
+# How what we say reaches a requester who does not read a Slack thread of ours.
+_OTHER_WAYS = {
+    "http": "This ticket came over HTTP: replies and outcomes are read there by whoever sent it.",
     "slack_email": "This ticket came by e-mail: its sender does not see the thread in Slack.",
 }
 
 
 def customer_view(ticket: TicketFacts) -> list[Block]:
     """Blocks with only what the requester's side can read where they wrote."""
-    back = actions(button("Back to the ticket", "ticket.open", ticket.row.ticket_id))
-    blocks = [back, header(f"Ticket #{ticket.row.number}, as the customer sees it")]
-    blind = _BLIND_CHANNELS.get(ticket.channel_kind)
-    readable = [each for each in ticket.messages if _is_readable(each, own_side_only=blind is not None)]
-    if blind:
-        blocks.append(context(plain(blind)))
-    for message in readable[:1]:
-        blocks += _message(message)
-    if not blind:
+    hears_us = ticket.channel_kind != "slack_email"
+    readable = [each for each in ticket.messages if _is_readable(each, own_side_only=not hears_us)]
+    blocks = [
+        actions(button("Back to the ticket", "ticket.open", ticket.row.ticket_id)),
+        header(f"Ticket #{ticket.row.number}, as the customer sees it"),
+    ]
+    if ticket.channel_kind in _OTHER_WAYS:
+        blocks.append(context(plain(_OTHER_WAYS[ticket.channel_kind])))
+    blocks += [block for message in readable[:1] for block in _message(message)]
+    if ticket.has_thread and ticket.channel_kind not in _OTHER_WAYS:
         blocks += _notice(acknowledgement(ticket.row.number).blocks)
     hidden = len(readable) - _MESSAGES_SHOWN
     if hidden > 0:
         blocks.append(context(plain(f"{count(hidden, 'message')} in between, in the thread in Slack")))
-    for message in readable[1:][-_MESSAGES_SHOWN + 1 :]:
-        blocks += _message(message)
-    return blocks if blind else [*blocks, *_outcomes(ticket)]
+    blocks += [block for message in readable[1:][-_MESSAGES_SHOWN + 1 :] for block in _message(message)]
+    return [*blocks, *_outcomes(ticket)] if hears_us else blocks
 
 
 def _is_readable(message: MessageFacts, *, own_side_only: bool) -> bool:

@@ -185,3 +185,5 @@ class TicketFacts:
     messages: tuple[MessageFacts, ...]
     triage: TriageFacts | None
     requests: tuple[RequestCardFacts, ...]
+    has_thread: bool = True
+    """It stands in a Slack thread, where it was acknowledged; a ticket made by command or over HTTP does not."""

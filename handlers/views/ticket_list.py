@@ -67,7 +67,7 @@ def _nothing(showing: TicketStatus, offset: int) -> str:
 
 
 def _row(row: TicketRowFacts) -> list[Block]:
-    subject = {"type": "mrkdwn", "text": one_line(row.subject, 140), "verbatim": True}
+    subject = plain(f"#{row.number}  {one_line(row.subject, _SUBJECT_LENGTH)}")
     state = f"{severity_words(row.severity)}  ·  {category_words(row.category)}"
     if row.pending_requests:
         state += f"  ·  ⏳ {count(row.pending_requests, 'request')} waiting for approval"

@@ -1,0 +1,123 @@
+"""Every view there is, drawn from one set of facts: what the laws about all views are tested on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from handlers.views import notices
+from handlers.views.approval_card import approval_card, approval_substance
+from handlers.views.audit_modal import audit_modal
+from handlers.views.blocks import Block
+from handlers.views.customer_view import customer_view
+from handlers.views.facts import AuditFacts, RequestCardFacts, TicketFacts, Untrusted
+from handlers.views.propose_modals import (
+    ActionChoice,
+    FormField,
+    action_form_modal,
+    choose_action_modal,
+    confirm_modal,
+    reject_modal,
+)
+from handlers.views.rendered import Rendered
+from handlers.views.surfaces import home, modal
+from handlers.views.ticket_list import ticket_list
+from handlers.views.ticket_page import ticket_page
+from handlers.views.triage_card import triage_card
+from policy.terms import Choice, RequestStatus
+from tests.views import builders as b
+
+
+def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
+    """Every message, for this ticket and for its last request in each state."""
+    request = ticket.requests[-1]
+    drawn = {
+        "triage_card": triage_card(ticket),
+        "triage_card outside": triage_card(ticket, show_internal=False),
+        "triage_card untriaged": triage_card(replace(ticket, triage=None)),
+        "refusal": notices.refusal(words),
+        "not_understood": notices.not_understood(words),
+        "proposed": notices.proposed(request),
+        "vote_recorded": notices.vote_recorded(request),
+        "trouble": notices.trouble(words),
+        "help": notices.help_text(),
+        "not_known": notices.not_known(),
+        "nothing_here": notices.nothing_here(),
+        "opened": notices.opened(12),
+        "acknowledgement": notices.acknowledgement(12),
+        "customer_reply": notices.customer_reply(words[:3000]),
+    }
+    substance = approval_substance(request)
+    for status in RequestStatus:
+        now = replace(request, status=status)
+        drawn[f"approval_card {status}"] = approval_card(now, substance)
+        drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    return drawn
+
+
+def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
+    """Every Home tab and modal."""
+    assert ticket.triage is not None
+    suggestion = ticket.triage.suggestions[-1]
+    names = [param.name for param in suggestion.params]
+    choice = ActionChoice(suggestion.action_id, suggestion.title, suggestion.risk, "Stops the key.")
+    fields = [FormField(name, name, "long_text") for name in names]
+    return {
+        "list": home(ticket_list([ticket.row] * 30, offset=20), "open"),
+        "page": home(ticket_page(ticket)),
+        "page in a modal": modal("Ticket", ticket_page(ticket), ticket.row.ticket_id),
+        "customer": modal("Customer", customer_view(ticket)),
+        "audit": audit_modal(ticket.row, events, 0),
+        "confirm": confirm_modal(suggestion, ticket.row, fields),
+        "choose": choose_action_modal([choice], ticket.row.ticket_id),
+        "choose from nothing": choose_action_modal([]),
+        "form": action_form_modal(choice, fields, ticket.row, "t-1"),
+        "reject": reject_modal(ticket.requests[-1]),
+    }
+
+
+def hostile_ticket(words: str, *, many: int = 1) -> TicketFacts:
+    """A ticket in which everything that anyone outside can write is `words`, `many` times over."""
+    bad = Untrusted(words)
+    ours = f"<{words}>"  # not a requester's to write; still no words of ours if it looks like this
+    requester = b.requester(label=bad, company=bad, claims=(bad,) * many)
+    params = tuple(b.param(name=f"param{n}", value=words, evidence=bad) for n in range(min(many, 3)))
+    triage = b.triage(
+        rationale=bad,
+        model=ours,
+        category=ours,
+        signals=tuple(replace(signal, quote=bad) for signal in b.triage().signals) * many,
+        suggestions=(b.noted(), b.suggestion(params=params, why=bad)) * many,
+        fallback_reason=words,
+    )
+    message = b.message(author_label=bad, text=bad, attachments=((bad, bad),) * many, version=2)
+    return b.ticket(
+        row=b.row(subject=bad, requester=requester, category=ours),
+        requested_model_override=bad,
+        attachment_count=many,
+        correlation_id=words,
+        intake_source=words,
+        messages=(message, b.internal_note()) * many,
+        triage=triage,
+        requests=(b.ran_note(), hostile_request(words)) * many,
+    )
+
+
+def hostile_request(words: str, **changes: Any) -> RequestCardFacts:
+    """A request in which the requester's words are everywhere they can get to, votes and names included."""
+    bad = Untrusted(words)
+    values: dict[str, Any] = {
+        "ticket_subject": bad,
+        "params": (b.param(name="note", value=words, evidence=bad, provenance="operator"),),
+        "requester": b.requester(label=bad, company=bad, claims=(bad,)),
+        "proposer_user_id": None,
+        "proposer_label": words,
+        "outcome": words,
+        "votes": (b.vote(voter_user_id=words, voter_label=words, choice=Choice.REJECT, reason=words),) * 7,
+        "eligible": ((words, words), ("U0SANA00001", words)),
+    }
+    return b.request(**(values | changes))
+
+
+def hostile_events(words: str) -> tuple[AuditFacts, ...]:
+    return tuple(b.event(seq=n, actor=words, payload={"quote": words, "nested": [{words: words}]}) for n in range(20))
