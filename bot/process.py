@@ -72,7 +72,7 @@ async def _serve(stack: AsyncExitStack, parts: Parts) -> str:
 
 
 async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
-    """Open the sockets. Two: the client closes an old one before its successor stands, and an event may fall between."""
+    """Open the sockets. Two: the client closes an old one before its successor stands; events fall between."""
     app_token = parts.settings.slack.app_token
     if app_token is None:
         return

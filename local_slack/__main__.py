@@ -15,14 +15,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8055)
     parser.add_argument("--state-file", help="keep everything, tokens included, over restarts")
     parser.add_argument("--http-app-url", help="deliver by signed HTTP to this URL instead of Socket Mode")
-    parser.add_argument("--post-interval", type=float, default=1.0, metavar="SECONDS",
-                        help="one post per channel and interval; 0 for no limit")
+    parser.add_argument(
+        "--post-interval",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="one post per channel and interval; 0 for no limit",
+    )
     return parser.parse_args()
 
 
 async def _run(wanted: argparse.Namespace) -> int:
-    slack = LocalSlack(port=wanted.port, state_file=wanted.state_file, http_app_url=wanted.http_app_url,
-                       post_interval_seconds=wanted.post_interval)
+    slack = LocalSlack(
+        port=wanted.port,
+        state_file=wanted.state_file,
+        http_app_url=wanted.http_app_url,
+        post_interval_seconds=wanted.post_interval,
+    )
     try:
         await slack.start()
     except OSError as error:

@@ -40,11 +40,24 @@ class Admin:
         user = self._world.user(who)
         self._change(dataclasses.replace(user, flags=(user.flags | set(add)) - set(remove)))
 
-    def rename(self, who: str, *, display_name: str | None = None, real_name: str | None = None,
-               title: str | None = None, email: str | None = None, handle: str | None = None) -> None:
+    def rename(
+        self,
+        who: str,
+        *,
+        display_name: str | None = None,
+        real_name: str | None = None,
+        title: str | None = None,
+        email: str | None = None,
+        handle: str | None = None,
+    ) -> None:
         """Change what a person can change about themselves: none of it proves anything."""
-        wanted = {"display_name": display_name, "real_name": real_name, "title": title, "email": email,
-                  "handle": handle}
+        wanted = {
+            "display_name": display_name,
+            "real_name": real_name,
+            "title": title,
+            "email": email,
+            "handle": handle,
+        }
         changes = {name: value for name, value in wanted.items() if value is not None}
         self._change(dataclasses.replace(self._world.user(who), **changes))  # type: ignore[arg-type]  # strings all
 
@@ -57,10 +70,13 @@ class Admin:
         for app in self._world.apps.values():
             visible = app.team_id in self._world.teams_of(user) or self._world.shares_channel(user, app)
             if visible:
-                shown = objects.user_object(self._world, user, app,
-                                            with_email="users:read.email" in app.scopes)
-                event = {"type": kind, "user": shown, "cache_ts": int(self._world.mint.now()),
-                         "event_ts": self._world.mint.ts()}
+                shown = objects.user_object(self._world, user, app, with_email="users:read.email" in app.scopes)
+                event = {
+                    "type": kind,
+                    "user": shown,
+                    "cache_ts": int(self._world.mint.now()),
+                    "event_ts": self._world.mint.ts(),
+                }
                 self._events.emit_to_many([app], event)
 
     def set_group_members(self, handle: str, people: Sequence[str]) -> None:
@@ -83,9 +99,7 @@ class Admin:
             "removed_users_count": len(removed),
             "event_ts": self._world.mint.ts(),
         }
-        self._events.emit_to_many(
-            [app for app in self._world.apps.values() if app.team_id == group.team_id], event
-        )
+        self._events.emit_to_many([app for app in self._world.apps.values() if app.team_id == group.team_id], event)
 
     # Apps.
 
@@ -102,8 +116,12 @@ class Admin:
         found = next(t for t in self._world.teams.values() if team in (t.id, t.name, t.domain))
         shared = dataclasses.replace(channel, teams=(*channel.teams, found.id))
         self._put(shared)
-        event: Json = {"type": "channel_shared", "connected_team_id": found.id, "channel": channel.id,
-                       "event_ts": self._world.mint.ts()}
+        event: Json = {
+            "type": "channel_shared",
+            "connected_team_id": found.id,
+            "channel": channel.id,
+            "event_ts": self._world.mint.ts(),
+        }
         self._events.emit(event, shared)
 
     def unshare_channel(self, which: str, team: str) -> None:
@@ -113,8 +131,13 @@ class Admin:
         members = tuple(m for m in channel.members if found.id not in self._world.teams_of(self._world.users[m]))
         left = dataclasses.replace(channel, teams=tuple(t for t in channel.teams if t != found.id), members=members)
         self._put(left)
-        event: Json = {"type": "channel_unshared", "previously_connected_team_id": found.id, "channel": channel.id,
-                       "is_ext_shared": left.is_ext_shared, "event_ts": self._world.mint.ts()}
+        event: Json = {
+            "type": "channel_unshared",
+            "previously_connected_team_id": found.id,
+            "channel": channel.id,
+            "is_ext_shared": left.is_ext_shared,
+            "event_ts": self._world.mint.ts(),
+        }
         self._events.emit(event, left)
 
     def add_member(self, which: str, who: str) -> None:
@@ -140,11 +163,14 @@ class Admin:
         }
         self._events.emit(event, channel, author=user)
         verb = "joined" if kind == "member_joined_channel" else "left"
-        self._messages.post(channel, {
-            "subtype": "channel_join" if verb == "joined" else "channel_leave",
-            "user": user.id,
-            "text": f"<@{user.id}> has {verb} the channel",
-        })
+        self._messages.post(
+            channel,
+            {
+                "subtype": "channel_join" if verb == "joined" else "channel_leave",
+                "user": user.id,
+                "text": f"<@{user.id}> has {verb} the channel",
+            },
+        )
 
     def remove_bot(self, which: str, bot: str = "countersign") -> None:
         """Take the bot out of a channel; it hears `channel_left` or `group_left` and nothing more from there."""
@@ -154,19 +180,25 @@ class Admin:
         app = self._world.app_by_bot(user.id)
         if app is not None:
             kind = "group_left" if channel.is_private else "channel_left"
-            event: Json = {"type": kind, "channel": channel.id, "actor_id": channel.creator,
-                           "event_ts": self._world.mint.ts()}
+            event: Json = {
+                "type": kind,
+                "channel": channel.id,
+                "actor_id": channel.creator,
+                "event_ts": self._world.mint.ts(),
+            }
             self._events.emit_to_many([app], event)
 
     def add_bot(self, which: str, bot: str = "countersign") -> None:
         self.add_member(which, bot)
 
-    def create_channel(self, name: str, members: Sequence[str], *, is_private: bool = False,
-                       teams: Sequence[str] = ("T0ACME00001",)) -> str:
+    def create_channel(
+        self, name: str, members: Sequence[str], *, is_private: bool = False, teams: Sequence[str] = ("T0ACME00001",)
+    ) -> str:
         """A new channel with these members; returns its id."""
         users = tuple(self._world.user(who).id for who in members)
-        channel = Channel(self._world.mint.entity("C"), name, tuple(teams), users, is_private,
-                          created=int(self._world.mint.now()))
+        channel = Channel(
+            self._world.mint.entity("C"), name, tuple(teams), users, is_private, created=int(self._world.mint.now())
+        )
         self._world.add_channel(channel)
         self._live.channel_changed(channel)
         return channel.id
@@ -208,8 +240,13 @@ class Admin:
         self._world.touch()
 
     def _about(self, kind: str, channel: Channel) -> Json:
-        return {"type": kind, "channel": channel.id, "actor_id": channel.creator, "user": channel.creator,
-                "event_ts": self._world.mint.ts()}
+        return {
+            "type": kind,
+            "channel": channel.id,
+            "actor_id": channel.creator,
+            "user": channel.creator,
+            "event_ts": self._world.mint.ts(),
+        }
 
     def _put(self, channel: Channel) -> None:
         self._world.put_channel(channel)

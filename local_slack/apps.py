@@ -10,13 +10,38 @@ from local_slack.ids import Mint
 from local_slack.records import AppInstall, Command, Json, Shortcut
 
 # What an app without a manifest may do: the bot scopes behind every method and event served here.
-DEFAULT_SCOPES = frozenset({
-    "app_mentions:read", "channels:history", "channels:join", "channels:manage", "channels:read", "chat:write",
-    "chat:write.customize", "chat:write.public", "commands", "files:read", "files:write", "groups:history",
-    "groups:read", "groups:write", "im:history", "im:read", "im:write", "metadata.message:read", "mpim:history",
-    "mpim:read", "mpim:write", "reactions:read", "reactions:write", "team:read", "usergroups:read",
-    "users.profile:read", "users:read", "users:read.email",
-})
+DEFAULT_SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:history",
+        "channels:join",
+        "channels:manage",
+        "channels:read",
+        "chat:write",
+        "chat:write.customize",
+        "chat:write.public",
+        "commands",
+        "files:read",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "groups:write",
+        "im:history",
+        "im:read",
+        "im:write",
+        "metadata.message:read",
+        "mpim:history",
+        "mpim:read",
+        "mpim:write",
+        "reactions:read",
+        "reactions:write",
+        "team:read",
+        "usergroups:read",
+        "users.profile:read",
+        "users:read",
+        "users:read.email",
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,8 +29,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class ClientApi:
     """Serves /client/*."""
 
-    def __init__(self, world: World, actions: PeopleActions, messages: Messages, interactions: Interactions,
-                 submissions: Submissions, modals: Modals, live: LiveHub, faults: Faults) -> None:
+    def __init__(
+        self,
+        world: World,
+        actions: PeopleActions,
+        messages: Messages,
+        interactions: Interactions,
+        submissions: Submissions,
+        modals: Modals,
+        live: LiveHub,
+        faults: Faults,
+    ) -> None:
         self._world = world
         self._actions = actions
         self._messages = messages
@@ -41,13 +50,32 @@ class ClientApi:
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        get = {"cast": self._cast, "state": self._state, "history": self._history, "home": self._home,
-               "views": self._views, "faults": self._read_faults}
-        post = {"message": self._message, "edit": self._edit, "delete": self._delete, "react": self._react,
-                "email": self._email, "workflow_post": self._workflow_post, "click": self._click,
-                "view/submit": self._submit, "view/close": self._close, "command": self._command,
-                "shortcut": self._shortcut, "home/open": self._open_home, "options": self._options,
-                "faults": self._set_faults, "faults/disconnect": self._disconnect, "reload": self._reload}
+        get = {
+            "cast": self._cast,
+            "state": self._state,
+            "history": self._history,
+            "home": self._home,
+            "views": self._views,
+            "faults": self._read_faults,
+        }
+        post = {
+            "message": self._message,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
+            "email": self._email,
+            "workflow_post": self._workflow_post,
+            "click": self._click,
+            "view/submit": self._submit,
+            "view/close": self._close,
+            "command": self._command,
+            "shortcut": self._shortcut,
+            "home/open": self._open_home,
+            "options": self._options,
+            "faults": self._set_faults,
+            "faults/disconnect": self._disconnect,
+            "reload": self._reload,
+        }
         return [
             *(web.get(f"/client/{path}", _answering(serve)) for path, serve in get.items()),
             *(web.post(f"/client/{path}", _answering(serve)) for path, serve in post.items()),
@@ -99,8 +127,9 @@ class ClientApi:
         body = await _body(request, bodies.NewMessage)
         files = [item.model_dump() for item in body.files]
         user = self._actions.sign_in(body.as_)
-        return {"ts": self._actions.post(user, body.channel, body.text, body.thread_ts, files,
-                                         broadcast=body.broadcast)}
+        return {
+            "ts": self._actions.post(user, body.channel, body.text, body.thread_ts, files, broadcast=body.broadcast)
+        }
 
     async def _edit(self, request: web.Request) -> Json:
         body = await _body(request, bodies.Edit)
@@ -130,8 +159,9 @@ class ClientApi:
     async def _click(self, request: web.Request) -> Json:
         body = await _body(request, bodies.Click)
         user = self._actions.sign_in(body.as_)
-        outcome = await self._interactions.click(user, _place(body.container), body.action_id, body.block_id,
-                                                 body.value)
+        outcome = await self._interactions.click(
+            user, _place(body.container), body.action_id, body.block_id, body.value
+        )
         return {"acked": outcome is None or outcome.acked}
 
     async def _options(self, request: web.Request) -> Json:
@@ -144,8 +174,12 @@ class ClientApi:
         body = await _body(request, bodies.Submission)
         result = await self._submissions.submit(self._actions.sign_in(body.as_), body.view_id, body.values)
         if result.get("response_action") == "errors":
-            return {"ok": False, "error": "view_errors", "message": "Some fields need another look.",
-                    "errors": result["errors"]}
+            return {
+                "ok": False,
+                "error": "view_errors",
+                "message": "Some fields need another look.",
+                "errors": result["errors"],
+            }
         if "error" in result:
             return {"ok": False, "message": "We had some trouble connecting. Try again?", **result}
         return result
@@ -228,6 +262,8 @@ def _answering(serve: Callable[[web.Request], Awaitable[Json]]) -> Handler:
 
 
 def _json(body: Json) -> web.Response:
-    return web.Response(text=json.dumps(body, ensure_ascii=False), content_type="application/json",
-                        headers={"Cache-Control": "no-store"})
-
+    return web.Response(
+        text=json.dumps(body, ensure_ascii=False),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )

@@ -37,16 +37,21 @@ class Events:
         self._world = world
         self._dispatch = dispatch
 
-    def emit(self, event: Json, channel: Channel | None = None, *, subscription: str | None = None,
-             author: User | None = None) -> None:
+    def emit(
+        self,
+        event: Json,
+        channel: Channel | None = None,
+        *,
+        subscription: str | None = None,
+        author: User | None = None,
+    ) -> None:
         """Send `event` to every app subscribed to it; channel events only where the app's bot is a member."""
         name = subscription or event["type"]
         for app in self._world.apps.values():
             if self._wants(app, name, channel):
                 self.emit_to(app, event, channel, author)
 
-    def emit_to(self, app: AppInstall, event: Json, channel: Channel | None = None, author: User | None = None
-                ) -> None:
+    def emit_to(self, app: AppInstall, event: Json, channel: Channel | None = None, author: User | None = None) -> None:
         """Send `event` to one app, whatever it subscribed to."""
         if author is not None and channel is not None and channel.is_ext_shared:
             event = event | self._connect_fields(author, app)

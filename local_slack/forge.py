@@ -20,8 +20,9 @@ from local_slack.world import World
 class Forge:
     """Sends payloads exactly as given: signed over HTTP, or over the socket."""
 
-    def __init__(self, world: World, dispatch: Dispatch, events: Events, interactions: Interactions,
-                 app: AppInstall) -> None:
+    def __init__(
+        self, world: World, dispatch: Dispatch, events: Events, interactions: Interactions, app: AppInstall
+    ) -> None:
         self._world = world
         self._dispatch = dispatch
         self._events = events

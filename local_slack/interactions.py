@@ -50,8 +50,18 @@ class Scene:
 class Interactions:
     """Builds interaction payloads from the stored world and delivers them."""
 
-    def __init__(self, world: World, dispatch: Dispatch, events: Events, modals: Modals, live: LiveHub,
-                 triggers: Triggers, urls: ResponseUrls, replies: Replies, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        dispatch: Dispatch,
+        events: Events,
+        modals: Modals,
+        live: LiveHub,
+        triggers: Triggers,
+        urls: ResponseUrls,
+        replies: Replies,
+        base_url: Callable[[], str],
+    ) -> None:
         self._world = world
         self._dispatch = dispatch
         self._events = events
@@ -129,8 +139,9 @@ class Interactions:
     def _view_scene(self, user: User, view_id: str) -> Scene:
         stored = self._modals.seen_by(user.id, view_id)
         context = payloads.view_context(stored, self._modals.shown(stored))
-        return Scene(self._world.apps[stored.app_id], stored.view["blocks"], context, stored.state, view_id,
-                     view_id=view_id)
+        return Scene(
+            self._world.apps[stored.app_id], stored.view["blocks"], context, stored.state, view_id, view_id=view_id
+        )
 
     def _message_scene(self, user: User, channel: Channel, place: Place) -> Scene:
         item = self._world.ephemeral(channel.id, place.ts, user.id)
@@ -143,8 +154,15 @@ class Interactions:
         by_user = self._world.message_state.setdefault(key, {})
         state = by_user.setdefault(user.id, element_values.initial_state(blocks))
         context = payloads.message_context(channel, message, is_ephemeral=item is not None)
-        url = ResponseUrl(app.app_id, user.id, channel.id, self._world.mint.now(), place.ts, item is not None,
-                          message.get("thread_ts"))
+        url = ResponseUrl(
+            app.app_id,
+            user.id,
+            channel.id,
+            self._world.mint.now(),
+            place.ts,
+            item is not None,
+            message.get("thread_ts"),
+        )
         return Scene(app, blocks, context, state, key, url)
 
     async def options(self, user: User, place: Place, action_id: str, block_id: str | None, query: str) -> Json:

@@ -219,8 +219,12 @@ class Messages:
                 parent.pop(name, None)
         else:
             users = list(dict.fromkeys(m.get("user") or m.get("bot_id", "") for m in left))
-            parent |= {"reply_count": len(left), "latest_reply": left[-1]["ts"], "reply_users": users,
-                       "reply_users_count": len(users)}
+            parent |= {
+                "reply_count": len(left),
+                "latest_reply": left[-1]["ts"],
+                "reply_users": users,
+                "reply_users_count": len(users),
+            }
         self._live.message(channel, "message_changed", parent)
 
     # Ephemeral messages: one person's, never stored, gone on reload.

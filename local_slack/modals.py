@@ -51,8 +51,9 @@ class Modals:
         self._live.push(user_id, "view_opened", {"view": self.shown(stored)})
         return self.shown(stored)
 
-    def update(self, app: AppInstall, view: Json, *, view_id: str | None, external_id: str | None,
-               hash_: str | None) -> Json:
+    def update(
+        self, app: AppInstall, view: Json, *, view_id: str | None, external_id: str | None, hash_: str | None
+    ) -> Json:
         """Replace an open view in place. Raises Missing (`not_found`) and Refused (`hash_conflict`)."""
         stored = self.owned(app, view_id, external_id)
         self._check(app, view, stored.view["type"], replacing=stored.view["id"])
@@ -98,10 +99,10 @@ class Modals:
         if view_id not in stack:
             raise Missing("not_found", "this modal is not open")
         closed = self._world.views[view_id]
-        for above in stack[stack.index(view_id):]:
+        for above in stack[stack.index(view_id) :]:
             self._world.views.pop(above, None)
             self._live.push(user_id, "view_closed", {"view_id": above})
-        self._world.stacks[user_id] = stack[:stack.index(view_id)]
+        self._world.stacks[user_id] = stack[: stack.index(view_id)]
         self._world.touch()
         return closed
 

@@ -53,8 +53,16 @@ class PeopleActions:
             raise Missing("channel_not_found", f"{user.handle} does not see {which}")
         return channel
 
-    def post(self, user: User, which: str, typed: str, thread_ts: str | None = None,
-             files: Sequence[Json] = (), *, broadcast: bool = False) -> str:
+    def post(
+        self,
+        user: User,
+        which: str,
+        typed: str,
+        thread_ts: str | None = None,
+        files: Sequence[Json] = (),
+        *,
+        broadcast: bool = False,
+    ) -> str:
         """Write a message; returns its ts."""
         channel = self._writable(user, which)
         self._check_typed(typed, has_files=bool(files))
@@ -84,13 +92,18 @@ class PeopleActions:
 
     def _file(self, user: User, fields: Json) -> Json:
         name = str(fields["name"])
-        file = file_object(self._world.mint.now(), self._base_url(), self._world.mint.entity("F"), {
-            "name": name,
-            "mimetype": str(fields.get("mimetype") or "application/octet-stream"),
-            "size": int(fields.get("size") or 0),
-            "user": user.id,
-            "user_team": user.team_id,
-        })
+        file = file_object(
+            self._world.mint.now(),
+            self._base_url(),
+            self._world.mint.entity("F"),
+            {
+                "name": name,
+                "mimetype": str(fields.get("mimetype") or "application/octet-stream"),
+                "size": int(fields.get("size") or 0),
+                "user": user.id,
+                "user_team": user.team_id,
+            },
+        )
         self._world.files[file["id"]] = file
         return file
 
@@ -125,9 +138,17 @@ class PeopleActions:
     def email(self, to_channel: str, sender: str, subject: str, body: str) -> str:
         """An e-mail that arrives in a channel. Its headers are the sender's words and prove nothing."""
         channel = self._world.channel(to_channel)
-        file = file_object(self._world.mint.now(), self._base_url(), self._world.mint.entity("F"), {
-            "name": subject or "Untitled", "mimetype": "text/html", "size": len(body.encode()), "user": SLACKBOT,
-        }) | self._email_fields(sender, subject, body, channel)
+        file = file_object(
+            self._world.mint.now(),
+            self._base_url(),
+            self._world.mint.entity("F"),
+            {
+                "name": subject or "Untitled",
+                "mimetype": "text/html",
+                "size": len(body.encode()),
+                "user": SLACKBOT,
+            },
+        ) | self._email_fields(sender, subject, body, channel)
         self._world.files[file["id"]] = file
         message: Json = {
             "type": "message",
@@ -188,6 +209,13 @@ class PeopleActions:
     def post_as_bot(self, bot: User, which: str, body: dict[str, Any]) -> str:
         """A message of another bot, with its user and bot_id and no subtype."""
         channel = self._world.channel(which)
-        message = {"type": "message", "user": bot.id, "bot_id": bot.bot_id, "app_id": bot.app_id,
-                   "team": bot.team_id, "text": "", **body}
+        message = {
+            "type": "message",
+            "user": bot.id,
+            "bot_id": bot.bot_id,
+            "app_id": bot.app_id,
+            "team": bot.team_id,
+            "text": "",
+            **body,
+        }
         return str(self._messages.post(channel, message)["ts"])

@@ -28,9 +28,7 @@ def snapshot(world: World) -> Json:
     homes = [[user, app, _view(world.views[view_id])] for (user, app), view_id in world.homes.items()]
     return {
         "version": VERSION,
-        "credentials": {
-            app.app_id: {name: getattr(app, name) for name in _CREDENTIALS} for app in world.apps.values()
-        },
+        "credentials": {app.app_id: {name: getattr(app, name) for name in _CREDENTIALS} for app in world.apps.values()},
         "users": [dataclasses.asdict(user) | {"flags": sorted(user.flags)} for user in world.users.values()],
         "channels": [dataclasses.asdict(channel) for channel in world.channels.values()],
         "groups": [dataclasses.asdict(group) for group in world.groups.values()],

@@ -23,8 +23,17 @@ FileLike = tuple[str, str] | tuple[str, str, int] | Json
 class Person:
     """One person at their client. Channels are named by handle or id everywhere."""
 
-    def __init__(self, who: str, app: AppInstall, world: World, actions: PeopleActions, messages: Messages,
-                 interactions: Interactions, submissions: Submissions, modals: Modals) -> None:
+    def __init__(
+        self,
+        who: str,
+        app: AppInstall,
+        world: World,
+        actions: PeopleActions,
+        messages: Messages,
+        interactions: Interactions,
+        submissions: Submissions,
+        modals: Modals,
+    ) -> None:
         self.id = world.user(who).id
         self._app = app
         self._world = world
@@ -44,11 +53,19 @@ class Person:
 
     # Writing.
 
-    async def post(self, channel: str, text: str, thread_ts: str | None = None, files: Sequence[FileLike] = (),
-                   *, broadcast: bool = False) -> str:
+    async def post(
+        self,
+        channel: str,
+        text: str,
+        thread_ts: str | None = None,
+        files: Sequence[FileLike] = (),
+        *,
+        broadcast: bool = False,
+    ) -> str:
         """Write a message; returns its ts. Files are `(name, mimetype)` or `(name, mimetype, size)`."""
-        return self._actions.post(self._signed_in(), channel, text, thread_ts, [_file(item) for item in files],
-                                  broadcast=broadcast)
+        return self._actions.post(
+            self._signed_in(), channel, text, thread_ts, [_file(item) for item in files], broadcast=broadcast
+        )
 
     async def edit(self, channel: str, ts: str, text: str) -> None:
         self._actions.edit(self._signed_in(), channel, ts, text)
@@ -61,8 +78,9 @@ class Person:
 
     # Elements.
 
-    async def click(self, channel: str, ts: str, action_id: str, block_id: str | None = None, value: Any = None
-                    ) -> Outcome | None:
+    async def click(
+        self, channel: str, ts: str, action_id: str, block_id: str | None = None, value: Any = None
+    ) -> Outcome | None:
         """Use a button, menu or input of a message; returns whether the app acknowledged.
 
         Raises LookupError when the stored message this person sees has no such element, or the element does
@@ -71,14 +89,14 @@ class Person:
         place = Place(self._world.channel(channel).id, ts)
         return await self._interactions.click(self._signed_in(), place, action_id, block_id, value)
 
-    async def click_in_modal(self, action_id: str, block_id: str | None = None, value: Any = None,
-                             view_id: str | None = None) -> Outcome | None:
+    async def click_in_modal(
+        self, action_id: str, block_id: str | None = None, value: Any = None, view_id: str | None = None
+    ) -> Outcome | None:
         """Use an element of a modal (the top one unless named)."""
         place = Place(view_id=view_id or self._top())
         return await self._interactions.click(self._signed_in(), place, action_id, block_id, value)
 
-    async def click_at_home(self, action_id: str, block_id: str | None = None, value: Any = None
-                            ) -> Outcome | None:
+    async def click_at_home(self, action_id: str, block_id: str | None = None, value: Any = None) -> Outcome | None:
         """Use an element of the app's Home tab."""
         home = self.home()
         if home is None:

@@ -17,8 +17,14 @@ def author(world: World, stored: Json, viewer: User) -> Json:
     user = world.users.get(stored.get("user", ""))
     if user is None or stored.get("username"):
         name = stored.get("username") or "Unknown"
-        return {"id": stored.get("bot_id", ""), "name": name, "team_id": viewer.team_id,
-                "team_name": world.teams[viewer.team_id].name, "is_bot": True, "is_external": False}
+        return {
+            "id": stored.get("bot_id", ""),
+            "name": name,
+            "team_id": viewer.team_id,
+            "team_name": world.teams[viewer.team_id].name,
+            "is_bot": True,
+            "is_external": False,
+        }
     team = world.teams[user.team_id]
     mine, theirs = set(world.teams_of(viewer)), set(world.teams_of(user))
     is_same_enterprise = team.enterprise_id is not None and team.enterprise_id in {
@@ -71,8 +77,13 @@ def cast(world: World) -> Json:
     """Everyone and everything the page needs to draw its switcher."""
     return {
         "teams": [
-            {"id": t.id, "name": t.name, "domain": f"{t.domain}.example", "enterprise_id": t.enterprise_id,
-             "color": f"#{t.color}"}
+            {
+                "id": t.id,
+                "name": t.name,
+                "domain": f"{t.domain}.example",
+                "enterprise_id": t.enterprise_id,
+                "color": f"#{t.color}",
+            }
             for t in world.teams.values()
         ],
         "users": [_person(world, user) for user in world.users.values()],
@@ -112,7 +123,5 @@ def app(world: World, app_id: str) -> Json:
             {"command": c.command, "description": c.description, "usage_hint": c.usage_hint}
             for c in item.commands or ()
         ],
-        "shortcuts": [
-            {"callback_id": s.callback_id, "name": s.name, "type": s.type} for s in item.shortcuts or ()
-        ],
+        "shortcuts": [{"callback_id": s.callback_id, "name": s.name, "type": s.type} for s in item.shortcuts or ()],
     }

@@ -93,26 +93,47 @@ class LocalSlack:
         self._sockets = SocketMode(self._mint)
         self._http = SignedHttp(self._mint)
         self.faults = Faults(self._disconnect)
-        self._dispatch = Dispatch(self._sockets, self._http, self.faults, ack_seconds=ack_seconds,
-                                  retry_delays_seconds=retries)
+        self._dispatch = Dispatch(
+            self._sockets, self._http, self.faults, ack_seconds=ack_seconds, retry_delays_seconds=retries
+        )
         self._live = LiveHub(world)
         self._events = Events(world, self._dispatch)
         self._messages = Messages(world, self._events, self._live)
         self._modals = Modals(world, self._live)
         triggers, urls = Triggers(self._mint), ResponseUrls(self._mint)
         replies = Replies(world, self._messages, urls)
-        self._interactions = Interactions(world, self._dispatch, self._events, self._modals, self._live, triggers,
-                                          urls, replies, base)
-        self._submissions = Submissions(world, self._dispatch, self._modals, self._live, self._interactions,
-                                        triggers, urls, base)
+        self._interactions = Interactions(
+            world, self._dispatch, self._events, self._modals, self._live, triggers, urls, replies, base
+        )
+        self._submissions = Submissions(
+            world, self._dispatch, self._modals, self._live, self._interactions, triggers, urls, base
+        )
         self._actions = PeopleActions(world, self._messages, base)
         self.post_limits = PostLimits(self._mint.now, interval, burst)
         self.admin = Admin(world, self._events, self._messages, self._live)
-        services = Services(world, self._messages, self.admin, self._modals, self._events, self._live, triggers,
-                            self.post_limits, self._sockets, base)
+        services = Services(
+            world,
+            self._messages,
+            self.admin,
+            self._modals,
+            self._events,
+            self._live,
+            triggers,
+            self.post_limits,
+            self._sockets,
+            base,
+        )
         self._web_api = WebApi(services, self.faults)
-        client = ClientApi(world, self._actions, self._messages, self._interactions, self._submissions,
-                           self._modals, self._live, self.faults)
+        client = ClientApi(
+            world,
+            self._actions,
+            self._messages,
+            self._interactions,
+            self._submissions,
+            self._modals,
+            self._live,
+            self.faults,
+        )
         self._site = Site(world, self._web_api, client, self._sockets, replies)
         self.forge = Forge(world, self._dispatch, self._events, self._interactions, self.app)
 
@@ -202,14 +223,25 @@ class LocalSlack:
         self.world.apps[self._app_id] = apps.with_manifest(self.app, manifest)
         return self.app
 
-    def install(self, name: str, *, manifest: Json | None = None, team: str = "T0ACME00001",
-                channels: Sequence[str] = ()) -> AppInstall:
+    def install(
+        self, name: str, *, manifest: Json | None = None, team: str = "T0ACME00001", channels: Sequence[str] = ()
+    ) -> AppInstall:
         """Install another app, with its own bot, tokens and (from the manifest) scopes."""
         handle = name.lower().replace(" ", "-")
         mint = self._mint
         identity = apps.Identity(mint.entity("A"), name, team, mint.entity("U"), mint.entity("B"))
-        bot = User(identity.bot_user_id, team, handle, name, None, name, "", frozenset({"is_bot"}),
-                   bot_id=identity.bot_id, app_id=identity.app_id)
+        bot = User(
+            identity.bot_user_id,
+            team,
+            handle,
+            name,
+            None,
+            name,
+            "",
+            frozenset({"is_bot"}),
+            bot_id=identity.bot_id,
+            app_id=identity.app_id,
+        )
         self.world.put_user(bot)
         app = self._install(identity, manifest)
         for channel in channels:
@@ -226,8 +258,16 @@ class LocalSlack:
 
     def person(self, who: str) -> Person:
         """The driver of one person's client. Raises LookupError for nobody."""
-        return Person(who, self.app, self.world, self._actions, self._messages, self._interactions,
-                      self._submissions, self._modals)
+        return Person(
+            who,
+            self.app,
+            self.world,
+            self._actions,
+            self._messages,
+            self._interactions,
+            self._submissions,
+            self._modals,
+        )
 
     def email(self, to_channel: str, sender: str, subject: str, text: str) -> str:
         """An e-mail arriving in a channel; returns the message's ts."""

@@ -123,5 +123,6 @@ class Site:
         content = self._world.file_bytes.get(request.match_info["file_id"])
         if content is None:
             raise web.HTTPNotFound
-        return web.Response(body=content, content_type="application/octet-stream",
-                            headers={"X-Content-Type-Options": "nosniff"})
+        return web.Response(
+            body=content, content_type="application/octet-stream", headers={"X-Content-Type-Options": "nosniff"}
+        )

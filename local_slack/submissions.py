@@ -23,8 +23,17 @@ RawValues = Mapping[str, Mapping[str, Any]]
 class Submissions:
     """Delivers view_submission and view_closed and carries out the `response_action` of the answer."""
 
-    def __init__(self, world: World, dispatch: Dispatch, modals: Modals, live: LiveHub, interactions: Interactions,
-                 triggers: Triggers, urls: ResponseUrls, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        dispatch: Dispatch,
+        modals: Modals,
+        live: LiveHub,
+        interactions: Interactions,
+        triggers: Triggers,
+        urls: ResponseUrls,
+        base_url: Callable[[], str],
+    ) -> None:
         self._world = world
         self._dispatch = dispatch
         self._modals = modals
@@ -86,8 +95,14 @@ class Submissions:
             channel_id = held.get("selected_conversation") or held.get("selected_channel")
             if found.element.get("response_url_enabled") and channel_id:
                 url = ResponseUrl(stored.app_id, user.id, channel_id, self._world.mint.now())
-                urls.append({"block_id": found.block_id, "action_id": found.action_id, "channel_id": channel_id,
-                             "response_url": self._base_url() + self._urls.issue(url)})
+                urls.append(
+                    {
+                        "block_id": found.block_id,
+                        "action_id": found.action_id,
+                        "channel_id": channel_id,
+                        "response_url": self._base_url() + self._urls.issue(url),
+                    }
+                )
         return urls
 
     async def _answer(self, user: User, app: AppInstall, stored: OpenView, body: Json) -> Json:

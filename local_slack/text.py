@@ -42,7 +42,7 @@ def compose(world: World, typed: str) -> tuple[str, list[Json]]:
         token = _token(world, match)
         if token is None:
             continue
-        _add_plain(text, elements, typed[position:match.start()])
+        _add_plain(text, elements, typed[position : match.start()])
         text.append(token[0])
         elements.append(token[1])
         position = match.end()

@@ -35,8 +35,11 @@ class ChannelLog:
 
     def top_level(self) -> list[Json]:
         """Messages shown in the channel itself: no replies, except those also sent to the channel."""
-        return [m for m in self.messages.values()
-                if m.get("thread_ts", m["ts"]) == m["ts"] or m.get("subtype") == "thread_broadcast"]
+        return [
+            m
+            for m in self.messages.values()
+            if m.get("thread_ts", m["ts"]) == m["ts"] or m.get("subtype") == "thread_broadcast"
+        ]
 
     def thread(self, parent_ts: str) -> list[Json]:
         """The parent, then its replies in order."""
@@ -148,7 +151,8 @@ class World:
         """True when the app's bot and the person are in some channel together (Slack's opposite of a stranger)."""
         return any(
             user.id in channel.members and app.bot_user_id in channel.members
-            for channel in self.channels.values() if channel.im_with is None
+            for channel in self.channels.values()
+            if channel.im_with is None
         )
 
     def visible_channels(self, user: User) -> list[Channel]:
@@ -165,8 +169,16 @@ class World:
         # The id is derived from the pair, so that a restart without a state file does not orphan stored ids.
         derived = f"D{first[2:8]}{second[2:8]}".upper()
         channel_id = self.mint.entity("D") if derived in self.channels else derived
-        channel = Channel(channel_id, "", teams, (first, second), is_private=True,
-                          created=int(self.mint.now()), creator=first, im_with=second)
+        channel = Channel(
+            channel_id,
+            "",
+            teams,
+            (first, second),
+            is_private=True,
+            created=int(self.mint.now()),
+            creator=first,
+            im_with=second,
+        )
         self.add_channel(channel)
         return channel
 

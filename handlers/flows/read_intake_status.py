@@ -1,4 +1,4 @@
-"""What the sender of a ticket over HTTP may know of it: its state and what was said to the requester, nothing internal."""
+"""What the sender of a ticket over HTTP may know of it: its state, and what was said to the requester."""
 
 from __future__ import annotations
 

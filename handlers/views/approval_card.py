@@ -48,7 +48,8 @@ _REASON_LENGTH = 160
 _OUTCOME_LENGTH = 300
 _ELIGIBLE_NAMED = 40
 _SUBJECT_LENGTH = 150
-_DIGEST_SHOWN = 12
+_HASH_SHOWN = 12
+"""Of the fingerprint and the policy version: enough to compare by eye; the whole is in the audit trail."""
 
 
 def approval_substance(request: RequestCardFacts) -> list[Block] | None:
@@ -66,7 +67,7 @@ def _substance(request: RequestCardFacts, *, has_reading_copies: bool) -> list[B
         rich(*_who_asked(request)),
         rich(*_who_decides(request)),
         context(
-            plain(f"Action {request.action_id}  ·  policy {request.policy_version}"),
+            plain(f"Action {request.action_id}  ·  policy {request.policy_version[:_HASH_SHOWN]}"),
             plain(f"Expires {utc(request.expires_at)}"),
             moment(request.expires_at, "your time"),
         ),
@@ -182,7 +183,7 @@ def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
     if not request.digest:
         return context(plain("No fingerprint yet: nothing on this card can be approved"))
     return context(
-        plain(f"Fingerprint {request.digest[:_DIGEST_SHOWN]}: what is shown above is what runs, or nothing does")
+        plain(f"Fingerprint {request.digest[:_HASH_SHOWN]}: what is shown above is what runs, or nothing does")
     )
 
 

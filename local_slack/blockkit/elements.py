@@ -61,9 +61,7 @@ CONFIRM = Obj(
     },
     ("title", "text", "confirm", "deny"),
 )
-DISPATCH_CONFIG = Obj(
-    {"trigger_actions_on": ListOf(Str(one_of=("on_enter_pressed", "on_character_entered")), 2)}
-)
+DISPATCH_CONFIG = Obj({"trigger_actions_on": ListOf(Str(one_of=("on_enter_pressed", "on_character_entered")), 2)})
 CONVERSATION_FILTER = Obj(
     {
         "include": ListOf(Str(one_of=("im", "mpim", "private", "public")), 4),
@@ -87,7 +85,9 @@ def _input(fields: Mapping[str, Spec], required: tuple[str, ...] = (), *rules: A
 def _typed_text(fields: Mapping[str, Spec], required: tuple[str, ...] = ()) -> Obj:
     """A field that is typed into: it has a dispatch configuration and no confirmation dialog."""
     shared: dict[str, Spec] = {
-        "placeholder": text(150), "focus_on_load": Bool(), "dispatch_action_config": DISPATCH_CONFIG,
+        "placeholder": text(150),
+        "focus_on_load": Bool(),
+        "dispatch_action_config": DISPATCH_CONFIG,
     }
     return _element({**shared, **fields}, required)
 
@@ -119,8 +119,14 @@ _STYLE = Str(one_of=("primary", "danger"))
 ELEMENTS: dict[str, Obj] = {
     "button": _element(
         {
-            "text": text(75), "url": Str(3000), "value": Str(2000), "style": _STYLE, "confirm": CONFIRM,
-            "accessibility_label": Str(75), "agent_prompt": Str(4000), "agent_prompt_display": Anything(),
+            "text": text(75),
+            "url": Str(3000),
+            "value": Str(2000),
+            "style": _STYLE,
+            "confirm": CONFIRM,
+            "accessibility_label": Str(75),
+            "agent_prompt": Str(4000),
+            "agent_prompt_display": Anything(),
             "visible_to_user_ids": ListOf(Str()),
         },
         ("text",),
@@ -134,21 +140,24 @@ ELEMENTS: dict[str, Obj] = {
     ),
     "icon_button": _element(
         {
-            "icon": Str(), "text": text(75), "value": Str(2000), "confirm": CONFIRM, "accessibility_label": Str(75),
+            "icon": Str(),
+            "text": text(75),
+            "value": Str(2000),
+            "confirm": CONFIRM,
+            "accessibility_label": Str(75),
             "visible_to_user_ids": ListOf(Str()),
         },
         ("icon", "text"),
     ),
     "checkboxes": _input(
-        {"options": ListOf(RICH_OPTION, 10), "initial_options": ListOf(RICH_OPTION, 10)}, ("options",),
+        {"options": ListOf(RICH_OPTION, 10), "initial_options": ListOf(RICH_OPTION, 10)},
+        ("options",),
         _initial_is_an_option,
     ),
     "radio_buttons": _input(
         {"options": ListOf(RICH_OPTION, 10), "initial_option": RICH_OPTION}, ("options",), _initial_is_an_option
     ),
-    "overflow": _element(
-        {"options": ListOf(option(markup=False, with_url=True), 5), "confirm": CONFIRM}, ("options",)
-    ),
+    "overflow": _element({"options": ListOf(option(markup=False, with_url=True), 5), "confirm": CONFIRM}, ("options",)),
     "datepicker": _input({"initial_date": Str(pattern=DATE)}),
     "timepicker": _input({"initial_time": Str(pattern=TIME), "timezone": Str()}),
     "datetimepicker": _input({"initial_date_time": Int(1_000_000_000, 9_999_999_999)}),
@@ -168,7 +177,9 @@ ELEMENTS: dict[str, Obj] = {
     "multi_channels_select": _input({**_MANY, "initial_channels": ListOf(Str())}),
     "plain_text_input": _typed_text(
         {
-            "initial_value": Str(3000), "multiline": Bool(), "min_length": Int(0, 3000),
+            "initial_value": Str(3000),
+            "multiline": Bool(),
+            "min_length": Int(0, 3000),
             "max_length": Int(1, 3000),
         }
     ),
@@ -181,22 +192,33 @@ ELEMENTS: dict[str, Obj] = {
     "rich_text_input": _typed_text({"initial_value": Anything(), "min_lines": Int(1), "max_lines": Int(1)}),
     "file_input": _element({"filetypes": ListOf(Str()), "max_files": Int(1, 10)}),
     "image": Obj(
-        {"type": Str(), "alt_text": Str(2000), "image_url": Str(3000), "slack_file": SLACK_FILE}, ("alt_text",),
+        {"type": Str(), "alt_text": Str(2000), "image_url": Str(3000), "slack_file": SLACK_FILE},
+        ("alt_text",),
         (exactly_one_of("image_url", "slack_file"),),
     ),
 }
 
 _MENUS = frozenset(
     f"{prefix}{kind}_select"
-    for prefix in ("", "multi_") for kind in ("static", "external", "users", "conversations", "channels")
+    for prefix in ("", "multi_")
+    for kind in ("static", "external", "users", "conversations", "channels")
 )
 _PICKERS = frozenset({"checkboxes", "radio_buttons", "datepicker", "timepicker"})
 SECTION_ACCESSORIES = _MENUS | _PICKERS | {"button", "workflow_button", "image", "overflow"}
 ACTIONS_ELEMENTS = _MENUS | _PICKERS | {"button", "workflow_button", "overflow", "datetimepicker"}
-INPUT_ELEMENTS = _MENUS | _PICKERS | {
-    "datetimepicker", "plain_text_input", "email_text_input", "url_text_input", "number_input", "rich_text_input",
-    "file_input",
-}
+INPUT_ELEMENTS = (
+    _MENUS
+    | _PICKERS
+    | {
+        "datetimepicker",
+        "plain_text_input",
+        "email_text_input",
+        "url_text_input",
+        "number_input",
+        "rich_text_input",
+        "file_input",
+    }
+)
 # Elements that keep a value, which a payload reports under `state.values`.
 STATEFUL = INPUT_ELEMENTS
 

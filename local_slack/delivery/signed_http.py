@@ -53,7 +53,10 @@ class SignedHttp:
             headers |= {"X-Slack-Retry-Num": str(parcel.retry), "X-Slack-Retry-Reason": parcel.retry_reason}
         try:
             async with self._opened().post(
-                self.urls[app.app_id], data=body, headers=headers, allow_redirects=False,
+                self.urls[app.app_id],
+                data=body,
+                headers=headers,
+                allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             ) as answer:
                 text = await answer.text()
@@ -72,7 +75,9 @@ class SignedHttp:
         payload = {"token": app.verification_token, "challenge": challenge, "type": "url_verification"}
         body = json.dumps(payload).encode()
         async with self._opened().post(
-            self.urls[app.app_id], data=body, headers=self._headers(app, body, "application/json"),
+            self.urls[app.app_id],
+            data=body,
+            headers=self._headers(app, body, "application/json"),
             timeout=aiohttp.ClientTimeout(total=3),
         ) as answer:
             text = await answer.text()

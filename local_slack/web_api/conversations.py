@@ -39,7 +39,8 @@ def _known(call: Call, user_id: str, *, only_joined: bool) -> list[Channel]:
         call.need_scope({"channel": "channels:read", "group": "groups:read", "im": "im:read"}[kind])
     bot = call.app.bot_user_id
     return [
-        channel for channel in call.world.channels.values()
+        channel
+        for channel in call.world.channels.values()
         if channel.kind in kinds
         and call.app.team_id in channel.teams
         and (not channel.is_private or bot in channel.members)
@@ -81,8 +82,7 @@ def _messages(call: Call, ordered: list[Json], default_limit: int = 100) -> Json
     oldest, latest = _bound(call, "oldest", 0.0), _bound(call, "latest", float("inf"))
     inclusive = call.args.flag("inclusive")
     kept = [
-        m for m in ordered
-        if oldest < float(m["ts"]) < latest or (inclusive and float(m["ts"]) in (oldest, latest))
+        m for m in ordered if oldest < float(m["ts"]) < latest or (inclusive and float(m["ts"]) in (oldest, latest))
     ]
     page, cursor = call.args.page(kept, default_limit, 1000)
     body: Json = {"messages": [_shown(call, item) for item in page], "has_more": bool(cursor)}
@@ -112,8 +112,11 @@ def join(call: Call) -> Json:
         raise Refused("is_archived")
     if call.app.bot_user_id in channel.members:
         shown = channel_object(call.world, channel, call.app)
-        return {"channel": shown, "warning": "already_in_channel",
-                "response_metadata": {"warnings": ["already_in_channel"]}}
+        return {
+            "channel": shown,
+            "warning": "already_in_channel",
+            "response_metadata": {"warnings": ["already_in_channel"]},
+        }
     call.services.admin.add_member(channel.id, call.app.bot_user_id)
     return {"channel": channel_object(call.world, call.world.channels[channel.id], call.app)}
 

@@ -12,10 +12,18 @@ def get_upload_url(call: Call) -> Json:
     length = call.args.number("length", 0, 1_000_000_000, "invalid_arguments")
     file_id = call.world.mint.entity("F")
     name = call.args.text("filename")
-    call.world.files[file_id] = file_object(call.world.mint.now(), call.services.base_url(), file_id, {
-        "name": name, "size": length, "user": call.app.bot_user_id, "mimetype": "application/octet-stream",
-        "user_team": call.app.team_id,
-    }) | {"is_pending": True, "upload_key": call.world.mint.secret(16)}
+    call.world.files[file_id] = file_object(
+        call.world.mint.now(),
+        call.services.base_url(),
+        file_id,
+        {
+            "name": name,
+            "size": length,
+            "user": call.app.bot_user_id,
+            "mimetype": "application/octet-stream",
+            "user_team": call.app.team_id,
+        },
+    ) | {"is_pending": True, "upload_key": call.world.mint.secret(16)}
     key = call.world.files[file_id]["upload_key"]
     return {"file_id": file_id, "upload_url": f"{call.services.base_url()}upload/v1/{file_id}/{key}"}
 

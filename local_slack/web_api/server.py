@@ -123,7 +123,10 @@ def _limited(seconds: int) -> web.Response:
 
 def _answer(body: Json, headers: dict[str, str], status: int = 200) -> web.Response:
     return web.Response(
-        text=json.dumps(body), status=status, content_type="application/json", charset="utf-8",
+        text=json.dumps(body),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
         headers=headers,
     )
 
@@ -135,4 +138,3 @@ def _with_charset_warning(request: web.Request, body: Json) -> Json:
     metadata = body.get("response_metadata") or {}
     warnings = [*metadata.get("warnings", []), "missing_charset"]
     return body | {"warning": "missing_charset", "response_metadata": {**metadata, "warnings": warnings}}
-

@@ -65,7 +65,10 @@ def views_push(call: Call) -> Json:
 def views_update(call: Call) -> Json:
     args = call.args
     view = call.services.modals.update(
-        call.app, _view(call), view_id=args.text("view_id") or None, external_id=args.text("external_id") or None,
+        call.app,
+        _view(call),
+        view_id=args.text("view_id") or None,
+        external_id=args.text("external_id") or None,
         hash_=args.text("hash") or None,
     )
     return {"view": view}

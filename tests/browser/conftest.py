@@ -20,8 +20,13 @@ from tests.browser.desk_app import MANIFEST, desk_app
 CHROMIUM = Path("/usr/bin/chromium")
 # No sandbox: tests run as root in containers. The rest keeps the browser from talking to anybody.
 CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 PATIENCE_MS = 8_000
 

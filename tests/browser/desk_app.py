@@ -19,9 +19,19 @@ MANIFEST: dict[str, Any] = {
         "slash_commands": [{"command": "/desk", "description": "Look at tickets", "usage_hint": "[tickets]"}],
         "shortcuts": [{"name": "Make a ticket", "type": "message", "callback_id": "make_ticket", "description": "x"}],
     },
-    "oauth_config": {"scopes": {"bot": [
-        "channels:history", "groups:history", "chat:write", "commands", "users:read", "channels:read", "groups:read",
-    ]}},
+    "oauth_config": {
+        "scopes": {
+            "bot": [
+                "channels:history",
+                "groups:history",
+                "chat:write",
+                "commands",
+                "users:read",
+                "channels:read",
+                "groups:read",
+            ]
+        }
+    },
     "settings": {"event_subscriptions": {"bot_events": ["message.channels", "app_home_opened"]}},
 }
 
@@ -39,38 +49,82 @@ SEVERITIES = [{"text": plain(name.title()), "value": name} for name in ("low", "
 CARD: list[dict[str, Any]] = [
     {"type": "header", "block_id": "title", "text": plain("Ticket 17")},
     {"type": "section", "block_id": "facts", "fields": [mrkdwn("*Severity*\nhigh"), plain("*Requester*\nmallory")]},
-    {"type": "actions", "block_id": "decide", "elements": [
-        {"type": "button", "action_id": "confirm_key", "text": plain("Confirm key"), "style": "primary", "value": "17"},
-        {"type": "button", "action_id": "reject", "text": plain("Reject"), "style": "danger", "value": "17",
-         "confirm": {"title": plain("Reject it?"), "text": plain("Nobody can undo this."), "confirm": plain("Reject"),
-                     "deny": plain("Keep")}},
-        {"type": "static_select", "action_id": "severity", "placeholder": plain("Severity"), "options": SEVERITIES},
-    ]},
+    {
+        "type": "actions",
+        "block_id": "decide",
+        "elements": [
+            {
+                "type": "button",
+                "action_id": "confirm_key",
+                "text": plain("Confirm key"),
+                "style": "primary",
+                "value": "17",
+            },
+            {
+                "type": "button",
+                "action_id": "reject",
+                "text": plain("Reject"),
+                "style": "danger",
+                "value": "17",
+                "confirm": {
+                    "title": plain("Reject it?"),
+                    "text": plain("Nobody can undo this."),
+                    "confirm": plain("Reject"),
+                    "deny": plain("Keep"),
+                },
+            },
+            {"type": "static_select", "action_id": "severity", "placeholder": plain("Severity"), "options": SEVERITIES},
+        ],
+    },
 ]
 
 KEY_MODAL: dict[str, Any] = {
-    "type": "modal", "callback_id": "key", "title": plain("Confirm the key"), "submit": plain("Propose"),
-    "close": plain("Not now"), "blocks": [
-        {"type": "input", "block_id": "key", "label": plain("Key id"), "hint": plain("As its owner wrote it"),
-         "element": {"type": "plain_text_input", "action_id": "key_id", "min_length": 3}},
-        {"type": "input", "block_id": "severity", "label": plain("Severity"),
-         "element": {"type": "static_select", "action_id": "severity", "options": SEVERITIES}},
-        {"type": "actions", "block_id": "more", "elements": [
-            {"type": "button", "action_id": "why", "text": plain("Why do you ask?")}]},
+    "type": "modal",
+    "callback_id": "key",
+    "title": plain("Confirm the key"),
+    "submit": plain("Propose"),
+    "close": plain("Not now"),
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "key",
+            "label": plain("Key id"),
+            "hint": plain("As its owner wrote it"),
+            "element": {"type": "plain_text_input", "action_id": "key_id", "min_length": 3},
+        },
+        {
+            "type": "input",
+            "block_id": "severity",
+            "label": plain("Severity"),
+            "element": {"type": "static_select", "action_id": "severity", "options": SEVERITIES},
+        },
+        {
+            "type": "actions",
+            "block_id": "more",
+            "elements": [{"type": "button", "action_id": "why", "text": plain("Why do you ask?")}],
+        },
     ],
 }
 
 WHY_MODAL: dict[str, Any] = {
-    "type": "modal", "title": plain("Why"), "blocks": [{"type": "section", "text": plain("It came from a stranger.")}],
+    "type": "modal",
+    "title": plain("Why"),
+    "blocks": [{"type": "section", "text": plain("It came from a stranger.")}],
 }
 
 
 def home_view(visits: int) -> dict[str, Any]:
-    return {"type": "home", "blocks": [
-        {"type": "section", "block_id": "count", "text": plain(f"Looked at {visits} times")},
-        {"type": "actions", "block_id": "again", "elements": [
-            {"type": "button", "action_id": "look_again", "text": plain("Look again")}]},
-    ]}
+    return {
+        "type": "home",
+        "blocks": [
+            {"type": "section", "block_id": "count", "text": plain(f"Looked at {visits} times")},
+            {
+                "type": "actions",
+                "block_id": "again",
+                "elements": [{"type": "button", "action_id": "look_again", "text": plain("Look again")}],
+            },
+        ],
+    }
 
 
 def element(kind: str, **fields: Any) -> dict[str, Any]:
@@ -79,21 +133,40 @@ def element(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 PROBES: list[dict[str, Any]] = [
-    {"type": "actions", "block_id": "menus", "elements": [
-        element("multi_static_select", placeholder=plain("Several"), options=SEVERITIES),
-        element("external_select", placeholder=plain("Find a key"), min_query_length=2),
-        element("users_select", placeholder=plain("Who")),
-        element("channels_select", placeholder=plain("Where")),
-        element("overflow", options=SEVERITIES),
-    ]},
-    {"type": "actions", "block_id": "times", "elements": [
-        element("datepicker"), element("timepicker"), element("datetimepicker"),
-    ]},
-    {"type": "actions", "block_id": "boxes", "elements": [
-        element("radio_buttons", options=SEVERITIES), element("checkboxes", options=SEVERITIES),
-    ]},
-    {"type": "section", "block_id": "docs", "text": mrkdwn("Documents"),
-     "accessory": element("button", text=plain("Read"), url="https://docs.example/page")},
+    {
+        "type": "actions",
+        "block_id": "menus",
+        "elements": [
+            element("multi_static_select", placeholder=plain("Several"), options=SEVERITIES),
+            element("external_select", placeholder=plain("Find a key"), min_query_length=2),
+            element("users_select", placeholder=plain("Who")),
+            element("channels_select", placeholder=plain("Where")),
+            element("overflow", options=SEVERITIES),
+        ],
+    },
+    {
+        "type": "actions",
+        "block_id": "times",
+        "elements": [
+            element("datepicker"),
+            element("timepicker"),
+            element("datetimepicker"),
+        ],
+    },
+    {
+        "type": "actions",
+        "block_id": "boxes",
+        "elements": [
+            element("radio_buttons", options=SEVERITIES),
+            element("checkboxes", options=SEVERITIES),
+        ],
+    },
+    {
+        "type": "section",
+        "block_id": "docs",
+        "text": mrkdwn("Documents"),
+        "accessory": element("button", text=plain("Read"), url="https://docs.example/page"),
+    },
 ]
 
 
@@ -133,7 +206,8 @@ def desk_app(slack: LocalSlack, actions: list[dict[str, Any]]) -> AsyncApp:
     async def on_reject(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.chat_postEphemeral(
-            channel=body["channel"]["id"], user=body["user"]["id"], text="You may not reject: you asked for it.")
+            channel=body["channel"]["id"], user=body["user"]["id"], text="You may not reject: you asked for it."
+        )
 
     @app.action("severity")
     async def on_severity(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -169,7 +243,8 @@ def desk_app(slack: LocalSlack, actions: list[dict[str, Any]]) -> AsyncApp:
     async def on_shortcut(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.chat_postMessage(
-            channel=body["channel"]["id"], thread_ts=body["message"]["ts"], text="A ticket was made")
+            channel=body["channel"]["id"], thread_ts=body["message"]["ts"], text="A ticket was made"
+        )
 
     @app.command("/desk")
     async def on_command(ack: Any, command: dict[str, Any]) -> None:

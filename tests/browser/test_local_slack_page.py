@@ -138,9 +138,7 @@ async def test_a_modal_and_an_ephemeral_message_are_one_persons_own(be: PageFact
     await expect(sam.get_by_test_id("modal")).to_be_hidden()
 
 
-async def test_a_button_with_a_question_sends_nothing_when_the_answer_is_no(
-    slack: LocalSlack, be: PageFactory
-) -> None:
+async def test_a_button_with_a_question_sends_nothing_when_the_answer_is_no(slack: LocalSlack, be: PageFactory) -> None:
     page = await be("olivia")
     card = await ask_for_card(page)
 
@@ -276,10 +274,14 @@ async def test_hostile_text_stays_text_wherever_it_is_shown(slack: LocalSlack, b
 
 async def test_mrkdwn_comes_alive_and_the_same_in_plain_text_does_not(slack: LocalSlack, be: PageFactory) -> None:
     text = "*b* _i_ ~s~ `c` <https://a.example|a> <@U0BOB000001> <#C0HELP00001> <!here> :warning:"
-    await post_as_app(slack, "fallback", [
-        {"type": "section", "block_id": "live", "text": mrkdwn(text)},
-        {"type": "section", "block_id": "dead", "text": {**plain(text), "emoji": False}},
-    ])
+    await post_as_app(
+        slack,
+        "fallback",
+        [
+            {"type": "section", "block_id": "live", "text": mrkdwn(text)},
+            {"type": "section", "block_id": "dead", "text": {**plain(text), "emoji": False}},
+        ],
+    )
     page = await be("olivia")
     live, dead = page.locator("[data-block-id=live]"), page.locator("[data-block-id=dead]")
 
