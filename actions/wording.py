@@ -104,7 +104,7 @@ name another person."""
 SlackUserId = Annotated[
     str,
     StringConstraints(strip_whitespace=True, pattern=SLACK_USER_PATTERN),
-    Field(description=PATTERNS_IN_WORDS[SLACK_USER_PATTERN]),
+    Field(description=PATTERNS_IN_WORDS[SLACK_USER_PATTERN], json_schema_extra={"format": "slack-user-id"}),
 ]
 SlackHomeId = Annotated[
     str,

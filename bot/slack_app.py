@@ -39,6 +39,8 @@ def make_slack_app(reception: Reception, *, signing_secret: str | None, client: 
     """The Bolt app with every listener of the registry behind it."""
     app = AsyncApp(
         client=client,
+        # Bolt makes a logger of its own otherwise, at a level of its own.
+        logger=logging.getLogger("slack_bolt"),
         signing_secret=signing_secret,
         process_before_response=True,
         request_verification_enabled=signing_secret is not None,

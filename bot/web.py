@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
@@ -82,7 +83,7 @@ class _Server:
                 status=503,
                 headers={"Retry-After": "5"},
             )
-        where = f"{INTAKE_PATH}/{asked.channel}/{asked.correlation_id}"
+        where = f"{INTAKE_PATH}/{asked.channel}/{quote(asked.correlation_id, safe='')}"
         return _json(
             202, {"status": "accepted", "correlationId": asked.correlation_id, "duplicate": not is_new, "self": where}
         )

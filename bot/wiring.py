@@ -127,6 +127,8 @@ def make_client(settings: Settings) -> AsyncWebClient:
 async def _who_am_i(client: AsyncWebClient) -> dict[str, str]:
     try:
         answer = await client.auth_test()
+        # auth.test does not name the app, and without its id a payload made for another app cannot be told apart.
+        about = await client.bots_info(bot=answer["bot_id"]) if answer.get("bot_id") else None
     except SlackApiError as error:
         code = error.response.get("error")
         raise SettingsError(
@@ -137,7 +139,8 @@ async def _who_am_i(client: AsyncWebClient) -> dict[str, str]:
     found = {name: value for name, value in dict(answer.data).items() if isinstance(value, str)}  # type: ignore[arg-type]  # JSON of auth.test
     if "bot_id" not in found:
         raise SettingsError(["SLACK_BOT_TOKEN: it is not a bot's token. Use the Bot User OAuth Token (xoxb-…)."])
-    return found
+    app_id = (about.get("bot") or {}).get("app_id") if about is not None else None
+    return found | {"app_id": app_id} if app_id else found
 
 
 def _runner(database: Database, new_id: Callable[[], UUID]) -> Runner:

@@ -99,11 +99,13 @@ def form_fields(catalogue: Catalogue, action_id: str) -> list[FormField]:
         described = properties.get("properties", {}).get(name, {})
         choices = catalogue.choices(action_id, name)
         kind = "select" if choices else "long_text" if name in spec.long_params else "text"
+        if described.get("format") == "slack-user-id":
+            kind = "person"
         fields.append(
             FormField(
                 name=name,
                 label=_label(name),
-                kind=kind,  # type: ignore[arg-type]  # one of the three literals above
+                kind=kind,  # type: ignore[arg-type]  # one of the literals above
                 options=tuple((choice, choice.replace("_", " ")) for choice in choices),
                 hint=str(described.get("description", ""))[:150],
                 max_length=min(int(described.get("maxLength", 3000)), 3000),

@@ -38,7 +38,7 @@ class FormField:
     name: str
     """The parameter's name; it is the input's block id."""
     label: str
-    kind: Literal["text", "long_text", "select"]
+    kind: Literal["text", "long_text", "select", "person"]
     options: tuple[tuple[str, str], ...] = ()
     """(value, label) of a select."""
     initial: str | None = None
@@ -158,7 +158,13 @@ def _most(field: FormField) -> int:
 
 
 def _input(field: FormField, initial: str | None) -> Block:
-    element = _select(field, initial) if field.kind == "select" else _text_input(field, initial)
+    match field.kind:
+        case "select":
+            element = _select(field, initial)
+        case "person":
+            element = _person(initial)
+        case _:
+            element = _text_input(field, initial)
     made: Block = {
         "type": "input",
         "block_id": field.name,
@@ -177,6 +183,11 @@ def _text_input(field: FormField, initial: str | None) -> Block:
         "max_length": _most(field),
     }
     return element | ({"initial_value": initial} if initial and len(initial) <= _most(field) else {})
+
+
+def _person(initial: str | None) -> Block:
+    element: Block = {"type": "users_select", "action_id": INPUT_ACTION}
+    return element | ({"initial_user": initial} if initial else {})
 
 
 def _select(field: FormField, initial: str | None) -> Block:
