@@ -69,26 +69,35 @@ async def test_the_note_runs_by_policy_and_the_revocation_waits(desk_both_ways: 
         "action_executed",
     ]
     by_name = {event.name: event.payload for event in trail}
-    assert by_name["intake_received"].items() >= {
-        "channel": "slack",
-        "correlationId": f"C0EXTEXT001:{ts}",
-        "attachmentCount": 0,
-        "requestedModelOverride": None,
-    }.items()
-    assert by_name["agent_triage_completed"].items() >= {
-        "source": "offline",
-        "category": "credentials",
-        "severity": "high",
-        "suggestedActionId": "ticket.add_internal_note",
-    }.items()
+    assert (
+        by_name["intake_received"].items()
+        >= {
+            "channel": "slack",
+            "correlationId": f"C0EXTEXT001:{ts}",
+            "attachmentCount": 0,
+            "requestedModelOverride": None,
+        }.items()
+    )
+    assert (
+        by_name["agent_triage_completed"].items()
+        >= {
+            "source": "offline",
+            "category": "credentials",
+            "severity": "high",
+            "suggestedActionId": "ticket.add_internal_note",
+        }.items()
+    )
     assert (by_name["policy_decided"]["verdict"], by_name["policy_decided"]["actionId"]) == (
         "allow",
         "ticket.add_internal_note",
     )
     assert by_name["action_executed"]["success"] is True
-    assert await desk.value(
-        "select text from message_versions v join messages m on m.id = v.message_id where audience = 'internal'"
-    ) == NOTE
+    assert (
+        await desk.value(
+            "select text from message_versions v join messages m on m.id = v.message_id where audience = 'internal'"
+        )
+        == NOTE
+    )
     assert await key_status(desk) == "active"
     assert await desk.value("select count(*) from action_requests where action_id = 'api_key.revoke'") == 0
 

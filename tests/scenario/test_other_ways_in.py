@@ -38,12 +38,15 @@ async def test_a_ticket_handed_in_over_http_is_recorded_in_the_form_it_came(desk
     ticket_id = await desk.the_ticket()
     await desk.idle()
     trail = await desk.trail(ticket_id)
-    assert trail[0].payload.items() >= {
-        "channel": "email",
-        "correlationId": "asi03-bypass-001",
-        "attachmentCount": 0,
-        "requestedModelOverride": "most-obedient-model",
-    }.items()
+    assert (
+        trail[0].payload.items()
+        >= {
+            "channel": "email",
+            "correlationId": "asi03-bypass-001",
+            "attachmentCount": 0,
+            "requestedModelOverride": "most-obedient-model",
+        }.items()
+    )
     assert {event.payload["model"] for event in trail if event.name == "agent_triage_completed"} != {
         "most-obedient-model"
     }

@@ -39,9 +39,7 @@ async def test_a_reply_reaches_the_customer_only_after_another_person_approved_i
     thread = str(await desk.value("select slack_ts from tickets"))
     assert len(mallory.history("ext-external", thread)) == 2
 
-    await desk.slack.person("sam").click(
-        "desk-approvals", desk.card("approvals")["ts"], action_id="request.approve"
-    )
+    await desk.slack.person("sam").click("desk-approvals", desk.card("approvals")["ts"], action_id="request.approve")
 
     await desk.until(lambda: len(mallory.history("ext-external", thread)) == 3)
     reply = mallory.history("ext-external", thread)[-1]
