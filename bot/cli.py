@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from bot.commands import audit, directory, policy, run
+from storage.database import DatabaseUnavailable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for room in (run, audit, directory, policy):
         room.add_to(commands)
     wanted = parser.parse_args(arguments)
-    return int(wanted.do(wanted))
+    try:
+        return int(wanted.do(wanted))
+    except DatabaseUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 
+from bot.signed_messages import SignedMessages
 from bot.wiring import Parts
 from handlers.errors import BadInput, Refused
 from handlers.flows.read_intake_status import read_intake_status
@@ -33,9 +34,32 @@ def make_web_app(parts: Parts, *, now: Callable[[], float] = time.time) -> web.A
     app.router.add_get("/healthz", server.health)
     app.router.add_post(INTAKE_PATH, server.intake)
     app.router.add_get(INTAKE_PATH + "/{channel}/{correlation_id}", server.intake_status)
-    if parts.settings.slack.signing_secret is not None:
-        app.router.add_post(SLACK_PATH, server.slack)
+    secret = parts.settings.slack.signing_secret
+    if secret is not None:
+        app.router.add_post(SLACK_PATH, _SlackDoor(parts, secret).take)
     return app
+
+
+class _SlackDoor:
+    """Where Slack sends everything. Signatures and their age are checked: of messages at once, of the rest by Bolt."""
+
+    def __init__(self, parts: Parts, signing_secret: str) -> None:
+        self._bolt = parts.slack
+        self._messages = SignedMessages(signing_secret, parts.reception)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """POST: a message is durable before it is acknowledged."""
+        try:
+            if await self._messages.take(request.headers, await request.read()):
+                return web.Response()
+        except DatabaseUnavailable as error:
+            log.error("a message could not be stored, so Slack will send it again: %s", error)
+            return web.Response(status=500)
+        try:
+            bolt_request = await to_bolt_request(request)
+        except UnicodeDecodeError:
+            return web.Response(status=400, text="the body is not UTF-8")
+        return await to_aiohttp_response(await self._bolt.async_dispatch(bolt_request))
 
 
 class _Server:
@@ -44,14 +68,6 @@ class _Server:
     def __init__(self, parts: Parts, now: Callable[[], float]) -> None:
         self._parts = parts
         self._now = now
-
-    async def slack(self, request: web.Request) -> web.Response:
-        """Everything Slack sends; Bolt checks the signature and its age."""
-        try:
-            bolt_request = await to_bolt_request(request)
-        except UnicodeDecodeError:
-            return web.Response(status=400, text="the body is not UTF-8")
-        return await to_aiohttp_response(await self._parts.slack.async_dispatch(bolt_request))
 
     async def health(self, _request: web.Request) -> web.Response:
         """Whether this process can take tickets: its database answers."""

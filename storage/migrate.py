@@ -7,14 +7,18 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
 
-from storage.database import CONNECT_TIMEOUT_SECONDS, driver_url
+from storage.database import CONNECT_TIMEOUT_SECONDS, DatabaseUnavailable, driver_url
 
 MIGRATION_LOCK = 0x636F756E  # any constant will do: "coun"
 
 
 def migrate(url: str) -> None:
-    """Apply what is missing. Safe to call from several processes at once: they take turns."""
+    """Apply what is missing. Safe to call from several processes at once: they take turns.
+
+    Raises DatabaseUnavailable, with the server's own words.
+    """
     engine = create_engine(driver_url(url), connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
     try:
         with engine.connect() as connection:
@@ -26,6 +30,9 @@ def migrate(url: str) -> None:
                 connection.rollback()
                 connection.execute(text("select pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
                 connection.commit()
+    except OperationalError as error:
+        why = " ".join(str(error.orig).split())
+        raise DatabaseUnavailable(f"DATABASE_URL: the database cannot be used: {why}") from error
     finally:
         engine.dispose()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 from bot.settings import Settings, data_folder
-from storage.database import Database
+from storage.database import Database, DatabaseUnavailable
 from storage.embedded import start_embedded
 from storage.migrate import migrate
 
@@ -31,7 +31,10 @@ async def opened(environ: Mapping[str, str] | None = None) -> AsyncIterator[Data
             server = start_embedded(data_folder(environ) / "postgres")
             stack.callback(server.cleanup)
             url = server.get_uri()
-        migrate(url)
+        try:
+            migrate(url)
+        except ValueError as error:  # not the URL of a PostgreSQL database
+            raise DatabaseUnavailable(str(error)) from error
         database = Database(url, pool_size=2)
         try:
             yield database

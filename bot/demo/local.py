@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from bot.settings import SettingsError
 from local_slack.records import AppInstall
 from local_slack.server import LocalSlack
 
@@ -16,9 +17,15 @@ PAGE_PORT = 8055
 
 
 def make_local_slack(folder: Path, environ: Mapping[str, str]) -> LocalSlack:
-    """The local Slack, with its state in the data folder and the app installed by our own manifest."""
+    """The local Slack, with its state in the data folder and the app installed by our own manifest.
+
+    Raises SettingsError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    port = int(environ.get("COUNTERSIGN_LOCAL_SLACK_PORT", PAGE_PORT))
+    wanted = environ.get("COUNTERSIGN_LOCAL_SLACK_PORT", "").strip() or str(PAGE_PORT)
+    if not wanted.isdigit() or not 0 < int(wanted) < 65536:
+        raise SettingsError([f"COUNTERSIGN_LOCAL_SLACK_PORT: {wanted!r} is not a port"])
+    port = int(wanted)
     slack = LocalSlack(port=port, state_file=str(folder / "local-slack.json"))
     if MANIFEST.is_file():
         slack.use_manifest(yaml.safe_load(MANIFEST.read_text()))
