@@ -14,6 +14,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from bot.backfill import backfill
 from bot.web import make_web_app
 from bot.wiring import Parts
+from handlers.flows.record_start import record_start
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
 from storage.database import DatabaseUnavailable
@@ -44,6 +45,7 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         stack.push_async_callback(parts.reception.desk.triager.aclose)
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
+        await record_start(parts.reception.desk)
         await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)

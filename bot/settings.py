@@ -32,6 +32,7 @@ WHERE = {
     "COUNTERSIGN_SECURITY_MEMBERS": "the member ids (U…) of those who may approve, separated by commas",
     "COUNTERSIGN_VOTE_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
+    "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
 }
 
@@ -68,6 +69,8 @@ class Settings:
     intake: IntakeKeys
     http_host: str
     http_port: int
+    policy_folder: Path | None = None
+    """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
     anthropic_model: str | None = None
     anthropic_url: str | None = None
@@ -118,6 +121,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
+        policy_folder=reader.folder("COUNTERSIGN_POLICY"),
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
         anthropic_model=reader.text("COUNTERSIGN_MODEL"),
         anthropic_url=reader.text("ANTHROPIC_BASE_URL"),
@@ -179,6 +183,15 @@ class _Reader:
         if found is not None and not found.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             self.problem("DATABASE_URL", "must be the URL of a PostgreSQL database")
         return found
+
+    def folder(self, name: str) -> Path | None:
+        found = self.text(name)
+        if found is None:
+            return None
+        folder = Path(found).expanduser().resolve()
+        if not folder.is_dir():
+            self.problem(name, f"there is no folder {folder}")
+        return folder
 
     def port(self, name: str, default: int) -> int:
         found = self.text(name)

@@ -13,7 +13,11 @@ import aiohttp
 import procrastinate
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler, AsyncServerErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from actions.catalogue import Catalogue
@@ -78,7 +82,7 @@ async def build(
     signer = VoteSigner({"v1": settings.vote_key}, "v1")
     desk = Desk(
         database=database,
-        gate=Gate(PolicyEngine.load(DEFAULT_FOLDER), signer),
+        gate=Gate(PolicyEngine.load(settings.policy_folder or DEFAULT_FOLDER), signer),
         signer=signer,
         catalogue=Catalogue({"category": CATEGORIES}),
         triager=triager or choose_triager(settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url),
@@ -120,8 +124,34 @@ def make_client(settings: Settings) -> AsyncWebClient:
     client = AsyncWebClient(
         token=access.bot_token, base_url=access.api_url or AsyncWebClient.BASE_URL, timeout=SLACK_TIMEOUT_SECONDS
     )
-    client.retry_handlers = [AsyncConnectionErrorRetryHandler(), AsyncServerErrorRetryHandler(max_retry_count=2)]
+    client.retry_handlers = [
+        _UnlessPosted(AsyncConnectionErrorRetryHandler()),
+        _UnlessPosted(AsyncServerErrorRetryHandler(max_retry_count=2)),
+    ]
     return client
+
+
+class _UnlessPosted(AsyncRetryHandler):
+    """Repeats a call that got no answer, but never one that posts: Slack may have done it before the answer was lost.
+
+    A delivery that failed is looked up in the channel by its own job before it is posted again.
+    """
+
+    def __init__(self, inner: AsyncRetryHandler) -> None:
+        super().__init__(inner.max_retry_count, inner.interval_calculator)
+        self._inner = inner
+
+    async def _can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        if request.url.endswith(("/chat.postMessage", "/chat.postEphemeral")):
+            return False
+        return await self._inner._can_retry_async(state=state, request=request, response=response, error=error)
 
 
 async def _who_am_i(client: AsyncWebClient) -> dict[str, str]:

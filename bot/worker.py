@@ -1,14 +1,14 @@
 """The worker: Procrastinate runs the jobs, `handlers.jobs` says which flow each is.
 
 A job that raises TryLater is put back for as long as it says; any other failure is tried again with growing pauses and
-then kept as failed, in sight of `countersign jobs`. One of the two places where any exception is caught.
+then kept as failed in the queue's own table. One of the two places where any exception is caught.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,9 +41,14 @@ class Patience(BaseRetryStrategy):
         """Never gives up on what says it will pass; gives up on anything else after some tries."""
         if isinstance(exception, TryLater):
             return RetryDecision(retry_at=_after(exception.seconds))
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision(retry_at=_after(0))  # Cut off because the process stops: the next one does it.
         if isinstance(exception, DatabaseUnavailable | ConnectorException | OSError):
             return RetryDecision(retry_at=_after(min(2.0 * (job.attempts + 1), 30)))
         if job.attempts + 1 >= GIVE_UP_AFTER:
+            log.critical(
+                "%s %s is given up after %d tries: %r", job.task_name, job.task_kwargs, GIVE_UP_AFTER, exception
+            )
             return None
         return RetryDecision(retry_at=_after(min(2 ** min(job.attempts, 9), LONGEST_PAUSE_SECONDS)))
 
@@ -59,11 +64,13 @@ class Workers:
         self._app = app
         self._concurrency = concurrency
         self._tasks: list[asyncio.Task[None]] = []
+        self._running: set[int | None] = set()
         for name, function in jobs.items():
             self._register(name, function)
 
     def _register(self, name: str, function: JobFunction) -> None:
-        async def task(_context: JobContext, /, **args: Any) -> None:
+        async def task(context: JobContext, /, **args: Any) -> None:
+            self._running.add(context.job.id)
             try:
                 await function(**args)
             except TryLater as later:
@@ -75,6 +82,8 @@ class Workers:
             except Exception as error:  # kept by the queue, tried again, and in the log whole
                 log.error("%s %s failed: %r", name, args, error, exc_info=error)
                 raise
+            finally:
+                self._running.discard(context.job.id)
 
         self._app.task(name=name, pass_context=True, retry=Patience())(task)
 
@@ -115,16 +124,31 @@ class Workers:
             await asyncio.sleep(1.0)
 
     async def _keep_rescuing(self) -> None:
+        now, quiet_until = asyncio.get_running_loop().time, 0.0
         while True:
             await asyncio.sleep(STALLED_AFTER_SECONDS / 2)
+            before = now()
             try:
-                await self._rescue()
+                stalled = await self._stalled()
+                was_away = now() - before > HEARTBEAT_SECONDS
+                if not was_away and now() >= quiet_until:
+                    await self._hand_out(stalled)
             except ConnectorException as error:
                 log.warning("could not look for jobs of dead workers: %s", error)
+                was_away = True
+            if was_away:
+                # While the database was away nobody could be heard of: first everyone gets time to say they live.
+                quiet_until = now() + STALLED_AFTER_SECONDS
 
     async def _rescue(self) -> None:
-        manager = self._app.job_manager
-        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+        await self._hand_out(await self._stalled())
+
+    async def _stalled(self) -> list[Job]:
+        found = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS)
+        return [job for job in found if job.id not in self._running]
+
+    async def _hand_out(self, stalled: Iterable[Job]) -> None:
+        for job in stalled:
             log.warning("job %s %s was left by a dead worker; handing it out again", job.id, job.task_name)
             if job.id is not None:
-                await manager.retry_job_by_id_async(job.id, datetime.now(UTC))
+                await self._app.job_manager.retry_job_by_id_async(job.id, datetime.now(UTC))

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
-from handlers.flows.settle_delivery import Letter, Settled, give_up, hold, open_letter, settle
+from handlers.flows.settle_delivery import Letter, Settled, give_up, hold, note_obstacle, open_letter, settle
 from handlers.views.rendered import Rendered
 from policy.terms import Audience
 
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 SEND_WITHIN_SECONDS = 20.0
 METADATA_EVENT = "countersign_delivery"
 LOOK_BACK_MESSAGES = 100
-_PERMANENT = {
+OBSTACLE_SECONDS = 60.0
+"""How long to wait before something is tried again that a person has to put right."""
+_OBSTACLES = {
     "channel_not_found": "the channel does not exist or the bot cannot see it: invite the bot, or correct the setting",
     "not_in_channel": "the bot is not in the channel: invite it with /invite",
     "is_archived": "the channel is archived",
@@ -41,6 +43,7 @@ _PERMANENT = {
     "missing_scope": "the app lacks a scope: install it again with the current manifest",
     "user_not_in_channel": "the reader is no longer in the channel",
 }
+_PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 _CARD_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
 
 
@@ -94,7 +97,7 @@ async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
         if letter.ts is not None:
             if letter.content_hash == content_hash:
                 return None
-            return await _update(client, letter, letter.ts, content_hash)
+            return await _update(client, letter, letter.channel, letter.ts, content_hash)
         if letter.to_user is not None:
             await client.chat_postEphemeral(
                 channel=letter.channel, user=letter.to_user, thread_ts=letter.thread_ts, **_content(letter.rendered)
@@ -103,7 +106,7 @@ async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
         conversation = await _conversation(client, letter.channel)
         found = await _find_posted(client, letter, conversation) if letter.was_attempted else None
         if found is not None:
-            return await _update(client, letter, found, content_hash)
+            return await _update(client, letter, conversation, found, content_hash)
         answer = await client.chat_postMessage(
             channel=conversation,
             thread_ts=letter.thread_ts,
@@ -124,8 +127,8 @@ async def _conversation(client: AsyncWebClient, channel: str) -> str:
     return str(answer["channel"]["id"])
 
 
-async def _update(client: AsyncWebClient, letter: Letter, ts: str, content_hash: str) -> Settled:
-    await client.chat_update(channel=letter.channel, ts=ts, **_content(letter.rendered))
+async def _update(client: AsyncWebClient, letter: Letter, conversation: str, ts: str, content_hash: str) -> Settled:
+    await client.chat_update(channel=conversation, ts=ts, **_content(letter.rendered))
     return Settled(ts, content_hash, is_new=letter.ts is None)
 
 
@@ -159,12 +162,22 @@ async def _refused(desk: Desk, letter: Letter, error: SlackApiError) -> None:
     if code in _CARD_REFUSED and letter.kind == "approval_card" and letter.is_complete:
         await give_up(desk, letter.delivery_id, code, without_buttons=True)
         raise TryLater("Slack refused the card; posting it without buttons", seconds=0.1) from error
-    if code in _PERMANENT or code in _CARD_REFUSED or code.startswith("cant_"):
-        why = _PERMANENT.get(code, code)
-        log.error("message %s to %s failed: %s (%s)", letter.kind, letter.channel, why, code)
-        await give_up(desk, letter.delivery_id, f"{code}: {why}")
+    if code in _CARD_REFUSED or code.startswith("cant_"):
+        log.error("message %s to %s failed: %s", letter.kind, letter.channel, code)
+        await give_up(desk, letter.delivery_id, code)
         return
-    raise TryLater(f"Slack answered {code or status}", seconds=5) from error
+    if code in _PASSING or not code or status >= 500:
+        raise TryLater(f"Slack answered {code or status}", seconds=5) from error
+    await _obstructed(desk, letter, f"{code}: {_OBSTACLES.get(code, 'Slack does not take it')}")
+
+
+async def _obstructed(desk: Desk, letter: Letter, why: str) -> None:
+    """A person can put it right (invite the bot, renew the token): said once, then tried each minute for a day."""
+    progress = await note_obstacle(desk, letter.delivery_id, why)
+    if progress.is_new:
+        log.error("message %s to %s cannot be delivered: %s", letter.kind, letter.channel, why)
+    if not progress.is_over:
+        raise TryLater(f"{letter.kind} waits: {why}", seconds=OBSTACLE_SECONDS)
 
 
 def _content(rendered: Rendered) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Home:
 
     def owns(self, team_id: str, enterprise_id: str | None) -> bool:
         """Whether an account of this team or enterprise is one of ours."""
-        if self.enterprise_id is not None and enterprise_id is not None:
+        if self.enterprise_id is not None or enterprise_id is not None:
+            # One of the two alone proves nothing: it would also give the same person a second key.
             return self.enterprise_id == enterprise_id
         return team_id == self.team_id
 

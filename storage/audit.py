@@ -40,7 +40,6 @@ class Step(StrEnum):
     AGENT_TRIAGE_COMPLETED = "agent_triage_completed"
     PARAMETERS_CONFIRMED = "parameters_confirmed"
     ACTION_PROPOSED = "action_proposed"
-    PROPOSAL_REFUSED = "proposal_refused"
     POLICY_DECIDED = "policy_decided"
     VOTE_CAST = "vote_cast"
     VOTE_REFUSED = "vote_refused"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from policy.terms import Audience
 from storage import job_queue
@@ -55,11 +55,20 @@ async def post(tx: Transaction, new: NewDelivery, *, delivery_id: UUID, at: date
     return delivery
 
 
+# One round trip instead of a query and a `job_queue.defer` for each card, whose conflict clause this repeats. Always in
+# one order, so that two refreshes of a ticket wait for each other instead of dead-locking.
+_REFRESH = text(
+    "insert into procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)"
+    " select :queue, 'sync_delivery', 0, name, name, jsonb_build_object('delivery_id', id)"
+    " from (select id::text as id, 'delivery:' || id as name from deliveries"
+    " where ticket_id = :ticket_id and kind = any(:kinds) order by id) as card"
+    " on conflict (queueing_lock) where status = 'todo' do update set queueing_lock = excluded.queueing_lock"
+)
+
+
 async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
     """Bring every card of a ticket up to date once the transaction commits."""
-    rows = await tx.scalars(select(Delivery.id).where(Delivery.ticket_id == ticket_id, Delivery.kind.in_(CARDS)))
-    for delivery_id in rows.all():
-        await _defer_sync(tx, delivery_id)
+    await tx.execute(_REFRESH, {"queue": job_queue.DELIVERIES, "ticket_id": ticket_id, "kinds": list(CARDS)})
 
 
 async def _defer_sync(tx: Transaction, delivery_id: UUID) -> None:

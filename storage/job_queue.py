@@ -6,14 +6,23 @@ Procrastinate keeps the jobs in the same PostgreSQL. `lock` keeps the jobs of on
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 import procrastinate
+import psycopg
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 from sqlalchemy import text
 
 from storage.database import Transaction, libpq_url
+
+log = logging.getLogger(__name__)
 
 DECISIONS = "decisions"
 """Queue of everything that changes our own state."""
@@ -29,7 +38,72 @@ def ticket_lock(ticket_id: object) -> str:
 def make_job_app(url: str, *, pool_size: int = 6) -> procrastinate.App:
     """The Procrastinate app on the same database; `bot.worker` opens it and registers the tasks."""
     connector = procrastinate.PsycopgConnector(conninfo=libpq_url(url), min_size=1, max_size=pool_size)
-    return procrastinate.App(connector=connector)
+    app = procrastinate.App(connector=connector)
+    app.job_manager = JobLedger(connector)
+    return app
+
+
+# The job that waits under the same queueing lock does the same work: it takes over, no sooner than was asked for.
+_HAND_OVER = """
+with waiting as (
+    update procrastinate_jobs later
+    set scheduled_at = greatest(coalesce(later.scheduled_at, now()), %(retry_at)s),
+        attempts = greatest(later.attempts, ending.attempts + 1)
+    from procrastinate_jobs ending
+    where ending.id = %(job_id)s and later.queueing_lock = ending.queueing_lock and later.status = 'todo'
+    returning later.id
+)
+delete from procrastinate_jobs where id = %(job_id)s and status = 'doing' and exists (select 1 from waiting)
+"""
+WRITE_AGAIN_SECONDS = 1.0
+
+
+class JobLedger(JobManager):
+    """Writes down what became of a job, also in the two cases in which Procrastinate's own manager gives up.
+
+    A job of a living worker that stays 'doing' is never handed out again, and everything behind its lock waits with
+    it. That happens where the database is away at the moment a job ends (here: written once it is back), and where
+    the same job was queued again while this one ran, so that its queueing lock is taken (here: that one takes over).
+    """
+
+    async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
+        """Set a job to its final state."""
+        finish = super().finish_job_by_id_async
+        await _until_written(lambda: finish(job_id, status, delete_job))
+
+    async def retry_job_by_id_async(
+        self,
+        job_id: int,
+        retry_at: datetime,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Put a job back for a later time."""
+        retry = super().retry_job_by_id_async
+
+        async def put_back() -> None:
+            try:
+                await retry(job_id, retry_at, priority, queue, lock)
+            except UniqueViolation:
+                await self.connector.execute_query_async(_HAND_OVER, job_id=job_id, retry_at=retry_at)
+
+        await _until_written(put_back)
+
+
+async def _until_written(write: Callable[[], Awaitable[None]]) -> None:
+    is_repeated = False
+    while True:
+        try:
+            return await write()
+        except ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.errors.RaiseException) and is_repeated:
+                return None  # The job is 'doing' no longer: the first try was written, and its answer was lost.
+            if not isinstance(error.__cause__, psycopg.OperationalError):
+                raise
+            log.warning("what became of a job could not be written down; trying again: %s", error.__cause__)
+        is_repeated = True
+        await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
 
 # Procrastinate's own function raises on a taken queueing lock, which would abort the caller's transaction. The

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from policy.terms import Audience, Severity, TicketStatus
@@ -79,15 +79,14 @@ class _Remembered:
                 idempotency_key=call.idempotency_key, action_id=call.action_id, result={}, at=call.at
             )
             is_first = await tx.scalar(claim.on_conflict_do_nothing().returning(Effect.idempotency_key))
-            effect = await tx.get_one(Effect, call.idempotency_key)
             if is_first is None:
+                effect = await tx.get_one(Effect, call.idempotency_key)
                 if (effect.action_id, effect.result["thing"]) != (call.action_id, thing):
                     return TargetAnswer(False, "key_reused")
                 return _answer(effect)
             answer = await change(tx)
-            effect.result = {
-                "thing": thing, "isDone": answer.is_done, "code": answer.code, "detail": dict(answer.detail)
-            }  # fmt: skip
+            result = {"thing": thing, "isDone": answer.is_done, "code": answer.code, "detail": dict(answer.detail)}
+            await tx.execute(update(Effect).where(Effect.idempotency_key == call.idempotency_key).values(result=result))
             return answer
 
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,11 +56,12 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         ruling = _rule(desk, ballot, voter, delivery, request, ticket)
-        refusal = ruling if not ruling.is_allowed else await _repeated(tx, ballot, voter)
+        earlier = await _earlier(tx, request)
+        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         else:
-            result = await _count(desk, tx, ballot, voter, request, ticket)
+            result = await _count(desk, tx, ballot, voter, request, ticket, earlier)
     if refusal is not None:
         raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
     return result
@@ -70,7 +72,7 @@ async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> None:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         ruling = _rule(desk, ballot, voter, delivery, request, ticket)
-        refusal = ruling if not ruling.is_allowed else await _repeated(tx, ballot, voter)
+        refusal = ruling if not ruling.is_allowed else _repeated(await _earlier(tx, request), ballot, voter)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
     if refusal is not None:
@@ -96,13 +98,20 @@ def _rule(
 ) -> Ruling:
     facts = request_facts(request, ticket, desk.catalogue)
     shown = delivery.shown_digest or ""
+    if not shown and ballot.choice is Choice.REJECT:
+        # A card that could not show everything has no Approve, and saying no to what nobody could read is safe.
+        shown = request.digest
     if digest_of(request, ticket) != request.digest:  # (3)
         shown = ""
     return desk.gate.rule_on_vote(facts, voter, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
 
 
-async def _repeated(tx: Transaction, ballot: Ballot, voter: Person) -> Ruling | None:
-    earlier = (await requests.votes(tx, [ballot.request_id]))[ballot.request_id]
+async def _earlier(tx: Transaction, request: ActionRequest) -> Sequence[VoteRow]:
+    """The votes so far; all of them, since the request is locked."""
+    return (await requests.votes(tx, [request.id]))[request.id]
+
+
+def _repeated(earlier: Sequence[VoteRow], ballot: Ballot, voter: Person) -> Ruling | None:
     if any(row.voter == str(voter.key) and row.choice == ballot.choice for row in earlier):
         return Ruling(False, "already-voted", f"{voter.key} has voted {ballot.choice} already", ALREADY_VOTED)
     return None
@@ -122,7 +131,13 @@ async def _record_refusal(
 
 
 async def _count(
-    desk: Desk, tx: Transaction, ballot: Ballot, voter: Person, request: ActionRequest, ticket: Ticket
+    desk: Desk,
+    tx: Transaction,
+    ballot: Ballot,
+    voter: Person,
+    request: ActionRequest,
+    ticket: Ticket,
+    earlier: Sequence[VoteRow],
 ) -> VoteResult:
     now = desk.clock()
     vote = desk.signer.sign(  # (5)
@@ -136,7 +151,8 @@ async def _count(
             reason=ballot.reason,
         )
     )
-    tx.add(_row(request, voter, vote))
+    stored = [*earlier, _row(request, voter, vote)]
+    tx.add(stored[-1])
     await tx.flush()
     payload = {
         "actionRequestId": str(request.id),
@@ -146,7 +162,6 @@ async def _count(
         "reason": vote.reason,
     }
     events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
-    stored = (await requests.votes(tx, [request.id]))[request.id]
     outcome = tally([requests.as_vote(row) for row in stored], request.quorum)
     events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
     await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)

@@ -18,7 +18,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.judged_facts import action_facts, digest_of, request_facts
-from handlers.flows.read_ticket import request_card_facts
+from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.views.approval_card import approval_substance
 from policy.lifecycle import first_status
 from policy.terms import (
@@ -140,7 +140,13 @@ async def _with_candidates(desk: Desk, draft: _Draft) -> _Draft:  # (4)
     people: dict[PersonKey, Person] = {}
     for group in desk.settings.groups:
         people |= {person.key: person for person in await desk.people.members(group)}
-    return _Draft(**{**draft.__dict__, "candidates": tuple(people.values())})
+    # Where the directory names no account, or another one: whoever has the address may be excluded by it, never let in.
+    namesakes = {person.key for person in people.values() if _has_address(person, draft.subject_label)}
+    return _Draft(**{**draft.__dict__, "candidates": tuple(people.values()), "subjects": draft.subjects | namesakes})
+
+
+def _has_address(person: Person, address: str) -> bool:
+    return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
 
 
 async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
@@ -154,12 +160,12 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
         if isinstance(suggestion, Proposed):
             return suggestion
         request = _row(desk, draft, ticket)
+        await _show(desk, tx, draft, request, ticket)
         tx.add(request)
+        await tx.flush()  # The suggestion refers to it.
         if suggestion is not None:
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
-        await tx.flush()
-        await _show(desk, tx, draft, request, ticket)
         await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request), at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
@@ -230,7 +236,8 @@ async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
             request.verdict_reason += (
                 f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
             )
-    request.card = approval_substance(await request_card_facts(tx, desk.catalogue, request)) or []
+    requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
+    request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []
     request.digest = digest_of(request, ticket)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +42,19 @@ class Letter:
     ticket_ts: str | None
     is_complete: bool = True
     """For an approval card: it shows everything, so it may have buttons."""
+
+
+KEEP_TRYING = timedelta(days=1)
+"""How long a message is tried for where something stands in its way that a person can remove."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What is known of something that keeps a message out of Slack."""
+
+    is_new: bool
+    is_over: bool
+    """It has stood there for too long; the message is given up."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +158,27 @@ async def give_up(
             delivery.ts, delivery.content_hash, delivery.state, delivery.error = None, None, "waiting", why
             if without_buttons:
                 delivery.shown_digest = None
+
+
+async def note_obstacle(desk: Desk, delivery_id: UUID, why: str) -> Obstacle:
+    """Record, once for each reason, that Slack does not take a message as things are.
+
+    The state stays as it is: a post whose outcome is unknown is still looked up first, and a card that stands in
+    Slack still counts.
+    """
+    now = desk.clock()
+    async with desk.database.transaction() as tx:
+        delivery = await deliveries.get(tx, delivery_id, lock=True)
+        if delivery is None:
+            return Obstacle(is_new=False, is_over=True)
+        is_new, is_over = delivery.error != why, now - (delivery.posted_at or delivery.created_at) > KEEP_TRYING
+        delivery.error = why
+        if is_over and delivery.state != "posted":
+            delivery.state = "failed"
+        if is_new or is_over:
+            payload = _payload(delivery) | {"reason": why, "isTriedAgain": not is_over}
+            await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=now)
+        return Obstacle(is_new=is_new, is_over=is_over)
 
 
 async def _stop(desk: Desk, delivery_id: UUID, state: str, step: Step, why: str) -> None:

@@ -107,7 +107,7 @@ def form_fields(catalogue: Catalogue, action_id: str) -> list[FormField]:
                 label=_label(name),
                 kind=kind,  # type: ignore[arg-type]  # one of the literals above
                 options=tuple((choice, choice.replace("_", " ")) for choice in choices),
-                hint=str(described.get("description", ""))[:150],
+                hint=_sentence(str(described.get("description", "")))[:150],
                 max_length=min(int(described.get("maxLength", 3000)), 3000),
             )
         )
@@ -116,6 +116,10 @@ def form_fields(catalogue: Catalogue, action_id: str) -> list[FormField]:
 
 def _label(name: str) -> str:
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    return _sentence(words)
+
+
+def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 

@@ -33,7 +33,7 @@ from handlers.views.blocks import (
     when,
 )
 from handlers.views.facts import RequestCardFacts, VoteFacts
-from handlers.views.parameters import parameter_blocks
+from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import escape_markup, mono, one_line, visible
 from handlers.views.rendered import Rendered
 from handlers.views.wording import VERDICT_WORDS, count, request_status_words, requester_lines, risk_words
@@ -54,16 +54,16 @@ _HASH_SHOWN = 12
 
 def approval_substance(request: RequestCardFacts) -> list[Block] | None:
     """The stable part of the card, or None where Slack would not take all of it in one message."""
-    # Reading copies repeat what the exact values say already; they give way first.
-    drafts = (_substance(request, has_reading_copies=True), _substance(request, has_reading_copies=False))
+    # Reading copies repeat what the exact values say already; they give way first, then the escapes of plain prose.
+    drafts = (_substance(request, detail) for detail in Detail)
     return next((blocks for blocks in drafts if _fits(blocks)), None)
 
 
-def _substance(request: RequestCardFacts, *, has_reading_copies: bool) -> list[Block]:
+def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     return [
         header(_whole(request.action_title)),
         rich(*_what_it_does(request)),
-        *parameter_blocks(request.params, has_reading_copies=has_reading_copies),
+        *parameter_blocks(request.params, detail=detail),
         rich(*_who_asked(request)),
         rich(*_who_decides(request)),
         context(
@@ -182,9 +182,10 @@ def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
         return context(plain("Not shown whole: no approval counts here"))
     if not request.digest:
         return context(plain("No fingerprint yet: nothing on this card can be approved"))
-    return context(
-        plain(f"Fingerprint {request.digest[:_HASH_SHOWN]}: what is shown above is what runs, or nothing does")
-    )
+    words = f"Fingerprint {request.digest[:_HASH_SHOWN]}: what is shown above is what runs, or nothing does"
+    # Once settled, the state stands here too: whoever reads a long card from its end sees where it ended.
+    settled = [] if request.status is RequestStatus.PENDING else [plain(request_status_words(request.status))]
+    return context(*settled, plain(words))
 
 
 def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
@@ -201,7 +202,8 @@ def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
 
 def _question(request: RequestCardFacts) -> Block:
     action = one_line(request.action_title, HEADER_LENGTH)
-    text = f"{action}, with exactly the values on this card. It runs as soon as enough people have approved."
+    once = "It runs at once." if request.quorum <= 1 else "It runs as soon as enough people have approved."
+    text = f"{action}, with exactly the values on this card. {once}"
     return confirmation(f"Approve this {request.risk.value}-risk action?", text, "Approve", is_dangerous=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 
 from pydantic import JsonValue
 
@@ -18,12 +19,26 @@ _PROSE_LENGTH = 40
 _UNBROKEN = re.compile(r"(?:\\u[0-9a-f]{4})+(?:\([^\x00-\x7f]+\))?|\\.|.", re.DOTALL)
 
 
-def parameter_blocks(params: Iterable[ParamFacts], *, has_reading_copies: bool = True) -> list[Block]:
-    """Each parameter exactly and completely, however many blocks that takes; prose once more for reading."""
+class Detail(Enum):
+    """How prose beyond ASCII is shown; everything else is always shown exactly, escape by escape."""
+
+    ESCAPED_AND_READABLE = auto()
+    ESCAPED = auto()
+    AS_TEXT = auto()
+    """As the text itself, where that hides nothing: escapes make a text in another script six times as long."""
+
+
+def parameter_blocks(
+    params: Iterable[ParamFacts], *, detail: Detail = Detail.ESCAPED_AND_READABLE
+) -> list[Block]:
+    """Each parameter exactly and completely, however many blocks that takes."""
     blocks: list[Block] = []
     for param in params:
+        if detail is Detail.AS_TEXT and _hides_nothing(param.value):
+            blocks += _as_text(param)
+            continue
         blocks += _exactly(param)
-        if has_reading_copies:
+        if detail is Detail.ESCAPED_AND_READABLE:
             blocks += _reading_copy(param.name, param.value)
     return blocks or [rich(line(say("Parameters  ", bold=True), say("none")))]
 
@@ -52,6 +67,21 @@ def _exactly(param: ParamFacts) -> list[Block]:
         more = line(say(f"{param.name}, continued ({number} of {len(parts)})", italic=True))
         blocks.append(rich(more, preformatted(part)))
     return blocks
+
+
+def _hides_nothing(value: JsonValue) -> bool:
+    """Whether prose reads exactly as it is: no escape, no count of blanks, no look-alike letter in any word."""
+    return isinstance(value, str) and len(value) >= _PROSE_LENGTH and visible(value, 12 * len(value) + 200) == value
+
+
+def _as_text(param: ParamFacts) -> list[Block]:
+    text = str(param.value)
+    parts = [text[at : at + PART_LENGTH] for at in range(0, len(text), PART_LENGTH)]
+    title = line(
+        say(f"{param.name}  ", bold=True),
+        say(f"the exact text, with nothing hidden in it, {provenance_words(param.provenance)}", italic=True),
+    )
+    return [rich(title, preformatted(parts[0])), *(rich(preformatted(part)) for part in parts[1:])]
 
 
 def _is_deceptive(value: JsonValue) -> bool:

@@ -33,6 +33,7 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _EMOJI_PRESENTATION = "\ufe0f"
 _MARKS_ON_ONE_LETTER = 4
+_WORD_LOSS = 16
 # Alphabets with letters that pass for Latin ones.
 _LOOK_ALIKE_SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "FULLWIDTH", "LATIN LETTER SMALL")
 
@@ -99,7 +100,7 @@ def _take(source: str, limit: int, max_lines: int | None) -> tuple[str, int]:
     length = taken = lines = 0
     for whole, width, is_verbatim in _tokens(source):
         room = max(0, limit - length)
-        shown = whole[:room] if is_verbatim else whole
+        shown = _cut(whole, room) if is_verbatim else whole
         width = len(shown) if is_verbatim else width
         lines += shown.count("\n")
         if len(shown) > room or (max_lines is not None and lines >= max_lines):
@@ -110,6 +111,14 @@ def _take(source: str, limit: int, max_lines: int | None) -> tuple[str, int]:
         if len(shown) < len(whole):
             break
     return "".join(parts), taken
+
+
+def _cut(words: str, room: int) -> str:
+    """What fits, ending with a whole word unless that would cost a good part of the room."""
+    if len(words) <= room:
+        return words
+    end = words.rfind(" ", max(0, room - _WORD_LOSS), room + 1)
+    return words[: end if end > 0 else room]
 
 
 def _tokens(source: str) -> Iterator[_Token]:
