@@ -108,7 +108,8 @@ def _rationale(
             "An API key was mentioned, but nothing clear is asked for it; an operator must confirm the key id."
         )
     if people_count:
-        parts.append(f"It names {people_count} address{'es' if people_count > 1 else ''} or account name(s).")
+        named = "one address or account" if people_count == 1 else f"{people_count} addresses or accounts"
+        parts.append(f"It names {named}.")
     kinds = list(dict.fromkeys(_SIGNAL_WORDS[signal.kind] for signal in signals))
     if kinds:
         parts.append(f"The text {', '.join(kinds)}: not verified, and no reason to skip a check.")

@@ -18,7 +18,7 @@ from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from handlers.errors import BadInput, Refused
-from handlers.plain_input import MAX_TEXT_CHARACTERS
+from handlers.plain_input import MAX_TEXT_CHARACTERS, storable
 from storage.inbox import Arrival
 
 MAX_BODY_BYTES = 1_000_000
@@ -64,7 +64,7 @@ def authenticate(keys: IntakeKeys, headers: Mapping[str, str], body: bytes, *, n
     """Whether the caller may hand in tickets. Raises Refused, saying what is expected."""
     authorization = headers.get("Authorization", "")
     if authorization.startswith("Bearer "):
-        given = authorization.removeprefix("Bearer ").strip().encode()
+        given = _bytes(authorization.removeprefix("Bearer ").strip())
         # Every token is compared, so that the time taken says nothing about which one came close.
         matches = [hmac.compare_digest(given, token.encode()) for token in keys.bearer_tokens]
         if any(matches):
@@ -76,8 +76,13 @@ def authenticate(keys: IntakeKeys, headers: Mapping[str, str], body: bytes, *, n
     if not timestamp.isascii() or not timestamp.isdigit() or abs(now - int(timestamp)) > SIGNATURE_TOLERANCE_SECONDS:
         raise _refused(f"{TIMESTAMP_HEADER} must be the present time in seconds, at most five minutes off")
     expected = sign(keys.signing_secret, timestamp, body)
-    if not hmac.compare_digest(expected.encode(), headers[SIGNATURE_HEADER].encode()):
+    if not hmac.compare_digest(expected.encode(), _bytes(headers[SIGNATURE_HEADER])):
         raise _refused(f"{SIGNATURE_HEADER} does not match the body")
+
+
+def _bytes(header: str) -> bytes:
+    # What is not UTF-8 in a header arrives as lone surrogates.
+    return header.encode("utf-8", "surrogateescape")
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -111,7 +116,8 @@ def arrival_of(request: IntakeRequest) -> Arrival:
 
 
 def _name(problem: Any) -> str:
-    return ".".join(str(part)[:60] for part in problem["loc"]) or "body"
+    # A wrong name is shown as it was sent, as far as it can be sent back.
+    return ".".join(storable(str(part)[:60]) for part in problem["loc"]) or "body"
 
 
 def _sentence(problem: Any) -> str:

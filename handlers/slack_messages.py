@@ -227,5 +227,6 @@ def _is_ts(value: object) -> bool:
     if not isinstance(value, str):
         return False
     seconds, dot, rest = value.partition(".")
+    is_number = value.isascii() and dot == "." and seconds.isdecimal() and rest.isdecimal()
     # Far outside what a calendar holds, a forged timestamp would stop the job that reads it.
-    return dot == "." and seconds.isascii() and seconds.isdigit() and len(seconds) <= 11 and rest.isdigit()
+    return is_number and len(seconds) <= 11

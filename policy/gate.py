@@ -200,9 +200,10 @@ class Gate:
 
 def _approval_words(action: ActionFacts, quorum: int) -> str:
     people = "one person" if quorum == 1 else f"{quorum} different people"
+    untouched = "is not the one" if quorum == 1 else "are not the ones"
     words = (
         f"{action.risk.value.capitalize()}-risk action: needs the approval of {people} whom the policy names and who "
-        "did not ask for it, did not propose it and are not the ones it is done to."
+        f"did not ask for it, did not propose it and {untouched} it is done to."
     )
     if not entities.is_requester_known(action):
         words += " Nobody knows which human asked, which can narrow the circle further."

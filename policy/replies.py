@@ -51,7 +51,7 @@ REPLIES: Mapping[str, str] = MappingProxyType(
         "core-no-editor": (
             "You changed this request, so somebody else has to decide it. There is nothing more for you to do."
         ),
-        "core-no-subject": "This would be done to your own account, so somebody else has to decide it.",
+        "core-no-subject": "This would be done to you or to something of yours, so somebody else has to decide it.",
         "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",
         "core-no-unapproved-run": "This request does not stand as approved, so it was not run.",
         "core-no-expired-request": (

@@ -101,7 +101,9 @@ def _ticket(desk: Desk, new: NewTicket, now: datetime) -> Ticket:
         requester_label=storable(requester.label, limit=300),
         requester_company=None if requester.company is None else storable(requester.company, limit=200),
         requester_is_internal=requester.is_internal,
-        requested_model_override=new.requested_model_override,
+        requested_model_override=(
+            None if new.requested_model_override is None else storable(new.requested_model_override, limit=200)
+        ),
         attachment_count=max(new.attachment_count, len(new.attachments)),
         revision=0,
         created_at=now,

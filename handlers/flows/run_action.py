@@ -9,13 +9,14 @@
     6  what came of it is written with its audit event, cards and notices
 
 A worker that dies after (4) leaves a request that is 'running'. Whoever picks it up asks the target what became of
-the idempotency key, and only if the target says that nothing did is it carried out, under the same key.
+the idempotency key, and only if the target says that nothing did is it carried out, under the same key: after (2) and
+(3) once more, because 'running' is only what a row says. The key is made anew from the request for the same reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -44,6 +45,14 @@ _OUTCOME_EVENTS: Mapping[str, RequestEvent] = {
 }
 
 
+_ALREADY_RUN = Ruling(
+    False,
+    "already-run",
+    "There is a record of a run of this request: an approval is used once.",
+    "This was run before, so it was not run again.",
+)
+
+
 @dataclass(frozen=True)
 class _Stored:
     """A request as it was read in (1)."""
@@ -65,7 +74,7 @@ async def run_action(desk: Desk, request_id: UUID) -> None:
         if run is not None:
             await _finish(desk, request_id, run, await desk.runner.run(run))  # (5) (6)
     elif stored.status in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
-        await _reconcile(desk, request_id, stored.status)
+        await _reconcile(desk, request_id, stored)
 
 
 async def _read(desk: Desk, request_id: UUID) -> _Stored | None:
@@ -103,6 +112,9 @@ async def _claim(
         ticket = await tickets.get(tx, request.ticket_id, lock=True)
         if ticket is None:
             return None
+        if await requests.execution(tx, request_id) is not None:
+            await _refuse(desk, tx, request, ticket, _ALREADY_RUN)
+            return None
         ruling = await _rule(desk, tx, request, ticket, voters, proposer)
         if not ruling.is_allowed:
             await _refuse(desk, tx, request, ticket, ruling)
@@ -111,7 +123,7 @@ async def _claim(
         request.status = move(RequestStatus.APPROVED, RequestEvent.STARTED)
         # A look later, should the worker die: the job queue hands its job to another, this is the second net.
         request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[2])
-        key = f"{request.id}:{request.digest[:16]}"
+        key = _idempotency_key(request)
         tx.add(Execution(request_id=request.id, idempotency_key=key, state="running", detail={}, started_at=now))
         payload = _ids(request) | {"idempotencyKey": key, "votes": len(stored.votes)}
         await audit.record(tx, ticket.id, Step.ACTION_STARTED, "bot", payload, at=now)
@@ -128,7 +140,8 @@ async def _rule(
 ) -> Ruling:
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
     return desk.gate.rule_on_run(
-        request_facts(request, ticket, desk.catalogue),
+        # Of a run that was cut off it is asked whether it might begin now.
+        replace(request_facts(request, ticket, desk.catalogue), status=RequestStatus.APPROVED),
         votes,
         voters,
         digest_now=digest_of(request, ticket),
@@ -142,25 +155,45 @@ async def _refuse(desk: Desk, tx: Transaction, request: ActionRequest, ticket: T
     request.status = move(RequestStatus.APPROVED, RequestEvent.REFUSED)
     request.outcome, request.decided_at, request.wake_at = f"Not run: {ruling.reason}", now, None
     ticket.updated_at = now
-    payload = _ids(request) | {"rule": ruling.code, "reason": ruling.reason, "policyIds": list(ruling.policy_ids)}
-    await audit.record(tx, ticket.id, Step.RUN_REFUSED, "policy", payload, at=now)
+    await _record_refusal(desk, tx, request, ruling)
     await deliveries.refresh(tx, ticket_id=ticket.id)
 
 
-async def _reconcile(desk: Desk, request_id: UUID, status: RequestStatus) -> None:
+async def _record_refusal(desk: Desk, tx: Transaction, request: ActionRequest, ruling: Ruling) -> None:
+    payload = _ids(request) | {"rule": ruling.code, "reason": ruling.reason, "policyIds": list(ruling.policy_ids)}
+    await audit.record(tx, request.ticket_id, Step.RUN_REFUSED, "policy", payload, at=desk.clock())
+
+
+async def _reconcile(desk: Desk, request_id: UUID, stored: _Stored) -> None:
     async with desk.database.transaction() as tx:
         request = await requests.get(tx, request_id)
         execution = await requests.execution(tx, request_id)
         if request is None or execution is None:
             return
-        run = _run(request, execution.idempotency_key, desk)
+        run = _run(request, _idempotency_key(request), desk)
     outcome = await desk.runner.reconcile(run)
-    if outcome is None and status is RequestStatus.RUNNING:
+    if outcome is None and stored.status is RequestStatus.RUNNING:
         # The target is sure that nothing happened: the first attempt was cut off before it reached it.
-        outcome = await desk.runner.run(run)
+        outcome = await _begin_again(desk, request_id, stored, run)
     elif outcome is None:
         outcome = Outcome("failed", "The target has no trace of it: it did not happen. Propose it again if it should.")
     await _finish(desk, request_id, run, outcome, reconciled=True)
+
+
+async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run) -> Outcome:
+    """Carry out a run that was cut off, if the evidence still stands. Raises TryLater."""
+    voters, proposer = await _people(desk, stored)  # (2)
+    async with desk.database.transaction() as tx:
+        request = await requests.get(tx, request_id, lock=True)
+        ticket = None if request is None else await tickets.get(tx, request.ticket_id, lock=True)
+        if request is None or ticket is None:
+            raise LookupError(f"request {request_id} is gone")
+        ruling = await _rule(desk, tx, request, ticket, voters, proposer)  # (3)
+        if not ruling.is_allowed:
+            await _record_refusal(desk, tx, request, ruling)
+    if not ruling.is_allowed:
+        return Outcome("failed", f"It was cut off before anything happened, and does not begin again: {ruling.reason}")
+    return await desk.runner.run(run)
 
 
 async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:
@@ -235,6 +268,10 @@ def _outcome_payload(request: ActionRequest, outcome: Outcome) -> dict[str, Any]
         "summary": outcome.summary,
         "detail": dict(outcome.detail),
     }
+
+
+def _idempotency_key(request: ActionRequest) -> str:
+    return f"{request.id}:{request.digest[:16]}"
 
 
 def _ids(request: ActionRequest) -> dict[str, Any]:

@@ -26,13 +26,18 @@ async def command(call: Call) -> None:
             call.tell(notices.help_text())
         case "tickets":
             await pages.open_list(call)
-        case "ticket" | "audit" if rest.strip().lstrip("#").isdigit() and len(rest.strip()) < 12:
+        case "ticket" | "audit" if _is_number(rest):
             number = int(rest.strip().lstrip("#"))
             await _open_numbered(call, verb.lower(), number)
         case "new" if rest.strip():
             await _open_new(call, rest.strip())
         case _:
             call.tell(notices.not_understood(words))
+
+
+def _is_number(text: str) -> bool:
+    bare = text.strip().lstrip("#")
+    return bare.isascii() and bare.isdecimal() and len(bare) < 12
 
 
 async def _open_numbered(call: Call, verb: str, number: int) -> None:

@@ -62,7 +62,7 @@ async def turn_list(call: Call) -> None:
     """Older or newer tickets."""
     await _allowed(call, "open the ticket list")
     showing, _ = _list_state(call.metadata)
-    await _show_list(call, showing, int(call.value) if call.value.isdigit() and len(call.value) < 9 else 0)
+    await _show_list(call, showing, _offset(call.value))
 
 
 async def filter_list(call: Call) -> None:
@@ -169,5 +169,8 @@ def _list_state(metadata: str) -> tuple[TicketStatus, int]:
 
 
 def _trail_state(metadata: str, value: str) -> tuple[UUID, int]:
-    offset = int(value) if value.isdigit() and len(value) < 9 else 0
-    return read_id(metadata), offset
+    return read_id(metadata), _offset(value)
+
+
+def _offset(value: str) -> int:
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 9 else 0

@@ -101,6 +101,12 @@ def trouble(reference: str = "") -> Rendered:
     return _said(text + (f" Reference: {one_line(reference, 80)}." if reference else ""))
 
 
+def too_slow() -> Rendered:
+    """Something of ours took too long to say whether it was done: the card tells."""
+    text = "Something on our side did not answer in time. If nothing has changed here in a minute, please try again."
+    return _said(text)
+
+
 def nothing_here() -> Rendered:
     """App Home for everyone who does not work the desk."""
     return _said("This page is for the people who work the desk. To ask for help, write in your usual channel.")

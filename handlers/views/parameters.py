@@ -28,9 +28,7 @@ class Detail(Enum):
     """As the text itself, where that hides nothing: escapes make a text in another script six times as long."""
 
 
-def parameter_blocks(
-    params: Iterable[ParamFacts], *, detail: Detail = Detail.ESCAPED_AND_READABLE
-) -> list[Block]:
+def parameter_blocks(params: Iterable[ParamFacts], *, detail: Detail = Detail.ESCAPED_AND_READABLE) -> list[Block]:
     """Each parameter exactly and completely, however many blocks that takes."""
     blocks: list[Block] = []
     for param in params:
