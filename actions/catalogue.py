@@ -146,6 +146,7 @@ class Catalogue:
         self._actions = {spec.action_id: spec for spec in actions}
         if len(self._actions) != len(actions):
             raise ValueError("two actions of the catalogue share one id")
+        self._schemas: dict[str, dict[str, Any]] = {}
 
     def __iter__(self) -> Iterator[ActionSpec[Any]]:
         return iter(self._actions.values())
@@ -184,10 +185,19 @@ class Catalogue:
         return tuple(schema.get("enum", ()))
 
     def offers(self) -> tuple[tuple[str, str, dict[str, JsonValue]], ...]:
-        """(action id, description, JSON schema of the parameters) of every action, for triage to choose from."""
+        """(action id, description, JSON schema of the parameters) of every action, for triage to choose from.
+
+        The schemas are drawn once and shared: they are for reading.
+        """
         return tuple((spec.action_id, f"{spec.title}. {spec.effect}", self._schema(spec)) for spec in self)
 
     def _schema(self, spec: ActionSpec[Any]) -> dict[str, Any]:
+        # Pydantic builds a schema anew at each call, and every triage reads all of them.
+        if spec.action_id not in self._schemas:
+            self._schemas[spec.action_id] = self._draw_schema(spec)
+        return self._schemas[spec.action_id]
+
+    def _draw_schema(self, spec: ActionSpec[Any]) -> dict[str, Any]:
         schema: dict[str, Any] = deepcopy(spec.params.model_json_schema())
         definitions = schema.pop("$defs", {})
         for name, field in schema["properties"].items():

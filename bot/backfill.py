@@ -1,54 +1,109 @@
-"""What Slack has and we do not: messages of the intake channels since the newest one we know.
+"""What Slack has and we do not: messages, edits and replies of the intake channels that no event brought.
 
-Events are lost when no socket is open (a restart, a network fault). Every message found goes through the same door as
-an event, and the inbox drops those that are there already.
+Events are lost when no socket is open for longer than Slack retries (a restart, a network fault). Everything found goes
+through the same door as an event, and the inbox drops what is there already. How far to look back does not depend on
+the newest message we have: the first event after a gap would hide everything that fell into it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from handlers.listeners.intake import take_message
 from handlers.reception import Reception
-from storage import inbox
+from storage import inbox, tickets
 
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 200
 MOST_PAGES = 25
+LOOK_BACK = timedelta(hours=24)
+OVERLAP = timedelta(minutes=2)
+"""What our clock and Slack's may differ by."""
+MOST_THREADS = 25
+"""Older tickets whose threads are looked at too at the start, the most recently worked on first."""
 
 
-async def backfill(reception: Reception) -> int:
-    """Store what was missed; returns how many messages were looked at. A channel that is new to us is left alone."""
-    seen = 0
+async def backfill(reception: Reception, *, last_looked: datetime | None = None) -> int:
+    """Store what was missed; returns how many messages were looked at. A channel that is new to us is left alone.
+
+    `last_looked`: the time of the look before this one; threads that are silent since then are not read again.
+    """
+    seen, since = 0, None if last_looked is None else _ts(last_looked - OVERLAP)
     for channel in sorted(reception.desk.settings.intake_channels):
         async with reception.desk.database.transaction() as tx:
-            newest = await inbox.newest_message_ts(tx, channel)
-        if newest is None:
+            known = await inbox.known_span(tx, channel)
+            older = await tickets.threads_of(tx, channel, limit=MOST_THREADS) if since is None else []
+        if known is None:
             continue
+        # Never before the first message we took there: what is older was nobody's ticket.
+        oldest = max(known[0], min(known[1], _ts(reception.desk.clock() - LOOK_BACK)))
         try:
-            seen += await _channel(reception, channel, newest)
+            seen += await _channel(reception, channel, _Span(oldest, since, tuple(older)))
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("could not look for missed messages in %s: %s", channel, error)
     return seen
 
 
-async def _channel(reception: Reception, channel: str, newest: str) -> int:
+@dataclass(frozen=True)
+class _Span:
+    """How far to look in one channel."""
+
+    oldest: str
+    since: str | None
+    threads: tuple[str, ...]
+
+
+async def _channel(reception: Reception, channel: str, span: _Span) -> int:
     info = await reception.client.conversations_info(channel=channel)
     is_shared = (info.get("channel") or {}).get("is_ext_shared")
-    seen, cursor = 0, ""
+    seen = 0
+    async for message in _messages(reception, channel, span):
+        seen += 1
+        event: dict[str, Any] = {**message, "channel": channel}
+        await take_message(reception, {"event": event, "is_ext_shared_channel": is_shared})
+        if message.get("edited"):
+            # As the event would have brought it; an edit that is known already makes no second row.
+            edit = {"type": "message", "subtype": "message_changed", "channel": channel, "message": message}
+            await take_message(reception, {"event": edit, "is_ext_shared_channel": is_shared})
+    return seen
+
+
+async def _messages(reception: Reception, channel: str, span: _Span) -> AsyncIterator[dict[str, Any]]:
+    client, threads = reception.client, dict.fromkeys(span.threads)
+    async for message in _pages(client.conversations_history, channel=channel, oldest=span.oldest):
+        yield message
+        latest = message.get("latest_reply")
+        if latest is not None and (span.since is None or str(latest) >= span.since):
+            threads[str(message["ts"])] = None
+    for thread_ts in threads:
+        try:
+            async for message in _pages(
+                client.conversations_replies, channel=channel, ts=thread_ts, oldest=span.oldest
+            ):
+                yield message
+        except SlackApiError as error:
+            if error.response.get("error") != "thread_not_found":  # The message that headed it was deleted.
+                raise
+
+
+async def _pages(method: Any, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+    cursor = ""
     for _ in range(MOST_PAGES):
-        answer = await reception.client.conversations_history(
-            channel=channel, oldest=newest, limit=PAGE_SIZE, cursor=cursor or None
-        )
+        answer = await method(limit=PAGE_SIZE, cursor=cursor or None, inclusive=True, **arguments)
         for message in answer.get("messages") or []:
-            seen += 1
-            body = {"event": {**message, "channel": channel}, "is_ext_shared_channel": is_shared}
-            await take_message(reception, body)
+            yield message
         cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
-            break
-    return seen
+            return
+
+
+def _ts(moment: datetime) -> str:
+    return f"{moment.timestamp():.6f}"

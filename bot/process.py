@@ -7,11 +7,15 @@ import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 
+import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.backfill import backfill
+from bot.settings import SettingsError
 from bot.web import make_web_app
 from bot.wiring import Parts
 from handlers.flows.record_start import record_start
@@ -21,6 +25,7 @@ from storage.database import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
+FRESH = "Make a new one with the scope connections:write under Basic Information > App-Level Tokens."
 WAKE_EVERY_SECONDS = 1.0
 BACKFILL_EVERY_SECONDS = 300.0
 
@@ -80,8 +85,15 @@ async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
         return
     for _ in range(parts.settings.sockets):
         handler = AsyncSocketModeHandler(parts.slack, app_token, web_client=parts.client)
-        await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
         stack.push_async_callback(handler.close_async)
+        try:
+            await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
+        except SlackApiError as error:
+            raise SettingsError(
+                [f"SLACK_APP_TOKEN: Slack refuses it ({error.response.get('error')}). {FRESH}"]
+            ) from error
+        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SettingsError([f"Slack cannot be reached over Socket Mode: {error!r}"]) from error
 
 
 def _keep(stack: AsyncExitStack, work: Awaitable[None], name: str) -> None:
@@ -103,13 +115,20 @@ async def _waking(parts: Parts) -> None:
             await wake_requests(parts.reception.desk)
         except DatabaseUnavailable as error:
             log.warning("could not look for requests that are due: %s", error)
+        except Exception as error:  # expiry and reconciliation must not end with the first row that is odd
+            log.error("could not wake a request: %r", error, exc_info=error)
         await asyncio.sleep(WAKE_EVERY_SECONDS)
 
 
 async def _backfilling(parts: Parts) -> None:
+    last_looked: datetime | None = None
     while True:
+        now = parts.reception.desk.clock()
         try:
-            await backfill(parts.reception)
+            await backfill(parts.reception, last_looked=last_looked)
+            last_looked = now
         except DatabaseUnavailable as error:
             log.warning("could not backfill: %s", error)
+        except Exception as error:  # what Slack answers once must not end the looking for good
+            log.error("could not backfill: %r", error, exc_info=error)
         await asyncio.sleep(BACKFILL_EVERY_SECONDS)

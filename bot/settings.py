@@ -197,7 +197,7 @@ class _Reader:
         found = self.text(name)
         if found is None:
             return default
-        if not found.isdigit() or not 0 < int(found) < 65536:
+        if not (found.isascii() and found.isdecimal() and 0 < int(found[:6]) < 65536):
             self.problem(name, f"{found!r} is not a port")
             return default
         return int(found)

@@ -6,6 +6,7 @@ within the acknowledgement. One of the two places where any exception is caught.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,13 +27,20 @@ from handlers.listeners.intake import take_message
 from handlers.reception import Reception
 from handlers.registry import BUTTONS, COMMANDS, SHORTCUTS, VIEWS, Listener
 from handlers.views import notices
+from handlers.views.blocks import Block
 from handlers.views.notice_modal import notice_modal
 from storage.database import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
 ANY = re.compile(".*", re.DOTALL)
+ANSWER_SECONDS = 2.6
+"""Slack gives an interaction three seconds; past this it is called off, with words, instead of failing without."""
 Ack = Callable[..., Awaitable[BoltResponse]]
+
+
+class _TooSlow(Exception):
+    """An interaction that would be answered too late."""
 
 
 def make_slack_app(reception: Reception, *, signing_secret: str | None, client: AsyncWebClient) -> AsyncApp:
@@ -60,7 +68,8 @@ def make_slack_app(reception: Reception, *, signing_secret: str | None, client: 
 
 async def on_event(reception: Reception, ack: Ack, body: dict[str, Any]) -> None:
     """Messages are stored, App Home is drawn; everything else is let go. Not acknowledged if it could not be stored."""
-    event = body.get("event") or {}
+    found = body.get("event")
+    event: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     if event.get("type") == "message":
         await take_message(reception, body)
     await ack()
@@ -70,15 +79,13 @@ async def on_event(reception: Reception, ack: Ack, body: dict[str, Any]) -> None
 
 async def on_button(reception: Reception, ack: Ack, body: dict[str, Any]) -> None:
     """A press on something of ours."""
-    action = (body.get("actions") or [{}])[0]
-    listener = BUTTONS.get(str(action.get("action_id")))
-    await _answer(reception, body, listener)
+    await _answer(reception, body, BUTTONS.get(str(Call(reception, body).action.get("action_id"))))
     await ack()
 
 
 async def on_view(reception: Reception, ack: Ack, body: dict[str, Any]) -> None:
     """A submitted modal; the acknowledgement carries what it shows next."""
-    listener = VIEWS.get(str((body.get("view") or {}).get("callback_id")))
+    listener = VIEWS.get(str(Call(reception, body).view.get("callback_id")))
     answer = await _answer(reception, body, listener, in_view=True)
     if answer is None:
         await ack()
@@ -119,7 +126,7 @@ async def _answer(
             raise NotFound("button, form or command")
         if reception.app_id is not None and body.get("api_app_id") not in (None, reception.app_id):
             raise NotFound("button, form or command")
-        return await listener(call)
+        return await _in_time(listener(call))
     except Refused as refused:
         log.info("refused %s: %s (%s)", call.user_id, refused, refused.code)
         await _on_record(reception, call, refused)
@@ -131,6 +138,9 @@ async def _answer(
     except DatabaseUnavailable as error:
         log.error("the database did not answer: %s", error)
         said = notices.trouble()
+    except _TooSlow:
+        log.error("%s of %s was not answered within %.1f s and called off", _what(call), call.user_id, ANSWER_SECONDS)
+        said = notices.too_slow()
     except Exception as error:  # the person is waiting: they are told, with a reference that is in the log
         reference = uuid4().hex[:8]
         log.error("unexpected %s [%s]", type(error).__name__, reference, exc_info=error)
@@ -139,6 +149,25 @@ async def _answer(
         return {"response_action": "update", "view": notice_modal(said)}
     await call.show(said, notice_modal(said))
     return None
+
+
+async def _in_time(answering: Awaitable[Block | None]) -> Block | None:
+    """What the listener answers. Raises _TooSlow where Slack is about to give up waiting: it is called off then."""
+    task = asyncio.ensure_future(answering)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        if done:
+            return task.result()
+        raise _TooSlow
+    finally:
+        # Not waited for: a statement that is called off ends only once the database has answered.
+        task.cancel()
+        task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Future[Block | None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 async def _on_record(reception: Reception, call: Call, error: HandlingError | ActionError) -> None:

@@ -111,6 +111,8 @@ class _Server:
         except Refused as refused:
             return _json(401, {"error": "unauthenticated", "message": refused.reply})
         channel, correlation_id = request.match_info["channel"], request.match_info["correlation_id"]
+        if not (channel + correlation_id).isprintable():
+            return _json(404, {"error": "not_found", "message": "No ticket came in under this correlation id."})
         try:
             found = await read_intake_status(self._parts.reception.desk, channel, correlation_id)
         except DatabaseUnavailable:

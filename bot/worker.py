@@ -32,6 +32,8 @@ STALLED_AFTER_SECONDS = 10.0
 POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300
 GIVE_UP_AFTER = 12
+GRACE_SECONDS = 4.0
+"""How long a stop waits for running jobs; what is cut off then is put back on the queue."""
 
 
 class Patience(BaseRetryStrategy):
@@ -114,7 +116,7 @@ class Workers:
                     fetch_job_polling_interval=POLL_SECONDS,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=STALLED_AFTER_SECONDS,
-                    shutdown_graceful_timeout=8.0,
+                    shutdown_graceful_timeout=GRACE_SECONDS,
                     delete_jobs="successful",
                 )
             except asyncio.CancelledError:

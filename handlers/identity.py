@@ -82,7 +82,12 @@ class Identity:
                 code="identity-incomplete",
                 reply="Slack did not say which company your account belongs to, so nothing was done.",
             )
-        return await self._live(str(user_id), str(team_id))
+        try:
+            # One limit for all that is asked: two answers that are slow each would be too late together.
+            async with asyncio.timeout(self._deadline):
+                return await self._live(str(user_id), str(team_id))
+        except TimeoutError as error:
+            raise IdentityUnavailable(f"who {user_id} is: no whole answer in {self._deadline} s") from error
 
     async def resolve(self, key: PersonKey) -> Person:
         """Who this is right now. Raises IdentityUnavailable; an account that is gone is nobody, not an error."""

@@ -22,6 +22,15 @@ Transaction = AsyncSession
 """An open transaction. Commits when its `async with` ends, rolls back on an exception."""
 
 CONNECT_TIMEOUT_SECONDS = 5
+CONNECTION_OPTIONS = {
+    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+    # A server that vanished without a word (power, network) is noticed in seconds, not after the kernel's quarter hour.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How every connection of the bot is made (https://www.postgresql.org/docs/current/libpq-connect.html)."""
 
 
 class DatabaseUnavailable(Exception):
@@ -51,7 +60,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            connect_args=dict(CONNECTION_OPTIONS),
             # Escaped to ASCII: PostgreSQL's json type keeps \\u0000 and lone surrogates as text, raw it refuses them.
             json_serializer=partial(json.dumps, separators=(",", ":")),
         )

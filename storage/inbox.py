@@ -6,6 +6,7 @@ one that Slack sends again makes no second row.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import text
 
-from storage.database import DatabaseUnavailable, Transaction, libpq_url
+from storage.database import CONNECTION_OPTIONS, DatabaseUnavailable, Transaction, libpq_url
 from storage.schema import InboxEvent
 
 ACK_TIMEOUT_SECONDS = 2.0
@@ -44,19 +45,46 @@ class Arrival:
     priority: int = 0
 
 
-class Inbox:
-    """Stores arrivals; holds a small pool of autocommitting connections for nothing else."""
+@dataclass
+class _Errand:
+    """One arrival on its way into the table, and who waits to hear of it."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    values: dict[str, Any]
+    stored: asyncio.Future[bool]
+    was_tried: bool = False
+
+    def settle(self, is_new: bool) -> None:
+        if not self.stored.done():
+            self.stored.set_result(is_new)
+
+    def fail(self, error: Exception) -> None:
+        # Perhaps nobody waits any more: the sender was told to send it again.
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+
+class Inbox:
+    """Stores arrivals, through a few writers: each a task with an autocommitting connection of its own.
+
+    A writer keeps its connection, so that an arrival waits for nothing but its statement. Whoever waits is let go in
+    time even if the server froze; the statement is not cancelled then, for psycopg ends a cancelled statement only once
+    the server has answered.
+    """
+
+    def __init__(self, url: str, *, most_writers: int = 8) -> None:
         self._pool = AsyncConnectionPool(
             libpq_url(url),
             min_size=1,
-            max_size=pool_size,
+            max_size=most_writers,
             open=False,
             timeout=ACK_TIMEOUT_SECONDS,
             # The statement is always the same: prepare it at its first use.
-            kwargs={"autocommit": True, "prepare_threshold": 0, "connect_timeout": 5},
+            kwargs={"autocommit": True, "prepare_threshold": 0, **CONNECTION_OPTIONS},
         )
+        self._most_writers = most_writers
+        self._errands: asyncio.Queue[_Errand] = asyncio.Queue()
+        self._writers: set[asyncio.Task[None]] = set()
+        self._idle_writers = 0
 
     async def open(self) -> None:
         """Connect. Raises DatabaseUnavailable if that takes too long."""
@@ -66,27 +94,85 @@ class Inbox:
             raise DatabaseUnavailable("the database did not answer") from error
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Give back the connections. What was not stored by now is not acknowledged either."""
+        writers = set(self._writers)
+        for writer in writers:
+            writer.cancel()
+        if writers:
+            await asyncio.wait(writers, timeout=ACK_TIMEOUT_SECONDS)
         await self._pool.close()
 
     async def store(self, arrival: Arrival) -> bool:
         """Make an arrival durable, with its job. True if it is new, False if it was here before.
 
-        Raises DatabaseUnavailable if it could not be stored: then it must not be acknowledged.
+        Raises DatabaseUnavailable if it could not be stored in time: then it must not be acknowledged.
         """
-        values = {
-            "kind": arrival.kind,
-            "dedup_key": arrival.dedup_key,
-            "payload": json.dumps(arrival.payload, separators=(",", ":")),
-            "priority": arrival.priority,
-            "lock": arrival.lock,
-        }
+        loop = asyncio.get_running_loop()
+        errand = _Errand(_values(arrival), loop.create_future())
+        late = DatabaseUnavailable("the event could not be stored in time")
+        deadline = loop.call_later(ACK_TIMEOUT_SECONDS, errand.fail, late)
+        self._errands.put_nowait(errand)
+        if self._errands.qsize() > self._idle_writers and len(self._writers) < self._most_writers:
+            writer = asyncio.create_task(self._write())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
         try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(_STORE, values)
-                return cursor.rowcount == 1
-        except (PoolTimeout, psycopg.OperationalError) as error:
-            raise DatabaseUnavailable("the event could not be stored in time") from error
+            return await errand.stored
+        finally:
+            deadline.cancel()
+
+    async def _write(self) -> None:
+        """Store one arrival after another, on one connection for as long as it works."""
+        while True:
+            errand = await self._next()
+            try:
+                async with self._pool.connection() as connection:
+                    while True:
+                        await _store(connection, errand)
+                        errand = await self._next()
+            except (PoolTimeout, psycopg.OperationalError) as error:
+                self._again(errand, error)
+
+    async def _next(self) -> _Errand:
+        """The next arrival that somebody still waits for."""
+        self._idle_writers += 1
+        try:
+            while (errand := await self._errands.get()).stored.done():
+                pass
+            return errand
+        finally:
+            self._idle_writers -= 1
+
+    def _again(self, errand: _Errand, error: Exception) -> None:
+        # The connection may have died while it was idle. Storing twice is storing once, so another one may try.
+        if errand.was_tried:
+            unavailable = DatabaseUnavailable("the event could not be stored")
+            unavailable.__cause__ = error
+            errand.fail(unavailable)
+        else:
+            errand.was_tried = True
+            self._errands.put_nowait(errand)
+
+
+def _values(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "kind": arrival.kind,
+        "dedup_key": arrival.dedup_key,
+        "payload": json.dumps(arrival.payload, separators=(",", ":")),
+        "priority": arrival.priority,
+        "lock": arrival.lock,
+    }
+
+
+async def _store(connection: psycopg.AsyncConnection[Any], errand: _Errand) -> None:
+    try:
+        cursor = await connection.execute(_STORE, errand.values)
+    except psycopg.OperationalError:
+        raise
+    except (psycopg.Error, ValueError) as error:  # This arrival's own fault; the connection is as good as before.
+        errand.fail(error)
+    else:
+        errand.settle(cursor.rowcount == 1)
 
 
 async def read(tx: Transaction, inbox_id: int) -> InboxEvent | None:
@@ -101,16 +187,17 @@ async def find(tx: Transaction, dedup_key: str) -> InboxEvent | None:
     return None if inbox_id is None else await tx.get(InboxEvent, inbox_id)
 
 
-async def newest_message_ts(tx: Transaction, channel: str) -> str | None:
-    """The newest message of a channel that is in the inbox: where a backfill has to start."""
+async def known_span(tx: Transaction, channel: str) -> tuple[str, str] | None:
+    """The timestamps of the oldest and the newest message of a channel that came in; None if none ever did."""
     rows = await tx.execute(
         text(
-            "select max(split_part(dedup_key, ':', 3)) from inbox where dedup_key like 'message:' || :channel || ':%'"
+            "select min(split_part(dedup_key, ':', 3)), max(split_part(dedup_key, ':', 3)) from inbox"
+            " where dedup_key like 'message:' || :channel || ':%'"
         ),
         {"channel": channel},
     )
-    newest: str | None = rows.scalar_one_or_none()
-    return newest
+    oldest, newest = rows.one()
+    return None if oldest is None else (oldest, newest)
 
 
 def finish(event: InboxEvent, outcome: str, *, at: datetime) -> None:

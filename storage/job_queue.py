@@ -20,7 +20,7 @@ from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 from sqlalchemy import text
 
-from storage.database import Transaction, libpq_url
+from storage.database import CONNECTION_OPTIONS, Transaction, libpq_url
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ def ticket_lock(ticket_id: object) -> str:
 
 def make_job_app(url: str, *, pool_size: int = 6) -> procrastinate.App:
     """The Procrastinate app on the same database; `bot.worker` opens it and registers the tasks."""
-    connector = procrastinate.PsycopgConnector(conninfo=libpq_url(url), min_size=1, max_size=pool_size)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=libpq_url(url), min_size=1, max_size=pool_size, kwargs=dict(CONNECTION_OPTIONS)
+    )
     app = procrastinate.App(connector=connector)
     app.job_manager = JobLedger(connector)
     return app

@@ -56,6 +56,17 @@ async def newest(tx: Transaction, *, status: TicketStatus | None, offset: int, l
     return [(row[0], row[1]) for row in await tx.execute(query.offset(offset).limit(limit))]
 
 
+async def threads_of(tx: Transaction, channel: str, *, limit: int) -> list[str]:
+    """The threads of a channel's tickets, the most recently worked on first."""
+    rows = await tx.scalars(
+        select(Ticket.slack_ts)
+        .where(Ticket.slack_channel == channel, Ticket.slack_ts.is_not(None))
+        .order_by(Ticket.updated_at.desc())
+        .limit(limit)
+    )
+    return [ts for ts in rows if ts is not None]
+
+
 async def message_at(tx: Transaction, channel: str, ts: str) -> Message | None:
     """The stored message that stands at this place in Slack."""
     return await tx.scalar(select(Message).where(Message.slack_channel == channel, Message.slack_ts == ts))

@@ -82,7 +82,7 @@ def export_trail(wanted: argparse.Namespace) -> int:
 
 async def _ticket_id(tx: Transaction, name: str) -> UUID | None:
     bare = name.removeprefix("#")
-    if bare.isdigit():
+    if bare.isascii() and bare.isdecimal():
         ticket = await tickets.by_number(tx, int(bare)) if len(bare) < 19 else None
         return None if ticket is None else ticket.id
     try:
