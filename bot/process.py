@@ -54,14 +54,21 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)
-        await parts.workers.start()
-        stack.push_async_callback(parts.workers.stop)
+        if parts.settings.role != "web":
+            await _work(stack, parts)
         stack.push_async_callback(parts.reception.whispers.drain)
-        _keep(stack, _waking(parts), "waker")
         url = await _serve(stack, parts)
-        await _connect(stack, parts)
-        _keep(stack, _backfilling(parts), "backfill")
+        if parts.settings.role != "worker":
+            await _connect(stack, parts)
         yield Running(url, parts.settings.slack.app_token is not None)
+
+
+async def _work(stack: AsyncExitStack, parts: Parts) -> None:
+    """Work the queue off, wake what is due, and look for what no event brought."""
+    await parts.workers.start()
+    stack.push_async_callback(parts.workers.stop)
+    _keep(stack, _waking(parts), "waker")
+    _keep(stack, _backfilling(parts), "backfill")
 
 
 async def _serve(stack: AsyncExitStack, parts: Parts) -> str:

@@ -32,6 +32,7 @@ WHERE = {
     "COUNTERSIGN_SECURITY_MEMBERS": "the member ids (U…) of those who may approve, separated by commas",
     "COUNTERSIGN_VOTE_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
+    "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
 }
@@ -74,6 +75,8 @@ class Settings:
     anthropic_api_key: str | None = field(default=None, repr=False)
     anthropic_model: str | None = None
     anthropic_url: str | None = None
+    role: str = "all"
+    """'all', 'web' (takes what arrives) or 'worker' (works it off): two processes then share one database."""
     workers: int = 8
     sockets: int = 2
 
@@ -122,6 +125,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
+        role=reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker")),
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
         anthropic_model=reader.text("COUNTERSIGN_MODEL"),
         anthropic_url=reader.text("ANTHROPIC_BASE_URL"),
@@ -182,6 +186,12 @@ class _Reader:
         found = self.text("DATABASE_URL")
         if found is not None and not found.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             self.problem("DATABASE_URL", "must be the URL of a PostgreSQL database")
+        return found
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        found = self.text(name) or choices[0]
+        if found not in choices:
+            self.problem(name, f"{found!r} is not one of {', '.join(choices)}")
         return found
 
     def folder(self, name: str) -> Path | None:

@@ -112,6 +112,9 @@ async def on_anything_else(ack: Ack) -> None:
 
 async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """What no listener expected: logged whole, and answered so that Slack sends an event again."""
+    if isinstance(error, DatabaseUnavailable):
+        log.error("%s was not stored, so Slack will send it again: %s", body.get("type") or "something", error)
+        return BoltResponse(status=500, body="")
     log.error("unexpected %s in %s", type(error).__name__, body.get("type") or body.get("command"), exc_info=error)
     return BoltResponse(status=500, body="")
 

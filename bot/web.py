@@ -49,6 +49,8 @@ class _SlackDoor:
 
     async def take(self, request: web.Request) -> web.Response:
         """POST: a message is durable before it is acknowledged."""
+        if not _is_readable(request.headers):
+            return web.Response(status=401, text="the signature or its time cannot be read")
         try:
             if await self._messages.take(request.headers, await request.read()):
                 return web.Response()
@@ -60,6 +62,12 @@ class _SlackDoor:
         except UnicodeDecodeError:
             return web.Response(status=400, text="the body is not UTF-8")
         return await to_aiohttp_response(await self._bolt.async_dispatch(bolt_request))
+
+
+def _is_readable(headers: Mapping[str, str]) -> bool:
+    """Whether the SDK can check these headers: it raises, where it should refuse, for a time that is no number."""
+    timestamp, signature = headers.get("X-Slack-Request-Timestamp", "0"), headers.get("X-Slack-Signature", "")
+    return timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16 and signature.isascii()
 
 
 class _Server:

@@ -127,6 +127,7 @@ async def running_desk(
     http: bool = False,
     triager: Triager | None = None,
     slack: LocalSlack | None = None,
+    role: str = "all",
     **build_options: Any,
 ) -> AsyncIterator[RunningDesk]:
     """A desk over Socket Mode, or over signed HTTP. `slack`: one that runs already and outlives the desk."""
@@ -136,7 +137,7 @@ async def running_desk(
         slack.use_manifest(yaml.safe_load(MANIFEST.read_text()))
         await slack.start()
     try:
-        settings = demo_settings(slack, data, http=http)
+        settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role)
         object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
         parts = await build(settings, database_url, triager=triager, **build_options)
         await import_demo_directory(parts.database)

@@ -46,7 +46,9 @@ def do(_wanted: argparse.Namespace) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     folder = data_folder(os.environ)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = fasteners.InterProcessLock(folder / "running.lock")
+    # A web and a worker process may share a folder; two of one role may not.
+    role = os.environ.get("COUNTERSIGN_ROLE", "").strip() or "all"
+    lock = fasteners.InterProcessLock(folder / f"running-{role[:10]}.lock")
     if not lock.acquire(blocking=False):
         print(f"Countersign is running already with the data in {folder}.", file=sys.stderr)
         print("Stop it first (Ctrl-C where it runs), or set COUNTERSIGN_DATA to another folder.", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What the product costs: measurements on loopback, each beside a baseline taken in the same run."""

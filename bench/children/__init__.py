@@ -1,0 +1,1 @@
+"""The processes under measurement, each started by `bench.rig` and ended by closing its standard input."""
