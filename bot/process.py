@@ -26,6 +26,12 @@ from storage.database import DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 FRESH = "Make a new one with the scope connections:write under Basic Information > App-Level Tokens."
+_TOKEN_REFUSED = frozenset(
+    {
+        "account_inactive", "invalid_auth", "missing_scope", "no_permission", "not_allowed_token_type", "not_authed",
+        "token_expired", "token_revoked",
+    }
+)  # fmt: skip
 WAKE_EVERY_SECONDS = 1.0
 BACKFILL_EVERY_SECONDS = 300.0
 
@@ -90,17 +96,24 @@ async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
     app_token = parts.settings.slack.app_token
     if app_token is None:
         return
+    await _check_app_token(parts, app_token)
     for _ in range(parts.settings.sockets):
         handler = AsyncSocketModeHandler(parts.slack, app_token, web_client=parts.client)
         stack.push_async_callback(handler.close_async)
-        try:
-            await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
-        except SlackApiError as error:
-            raise SettingsError(
-                [f"SLACK_APP_TOKEN: Slack refuses it ({error.response.get('error')}). {FRESH}"]
-            ) from error
-        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SettingsError([f"Slack cannot be reached over Socket Mode: {error!r}"]) from error
+        await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
+
+
+async def _check_app_token(parts: Parts, app_token: str) -> None:
+    """Ask once: the Socket Mode client tries again for ever, whatever Slack says. Raises SettingsError."""
+    try:
+        await parts.client.apps_connections_open(app_token=app_token)
+    except SlackApiError as error:
+        code = str(error.response.get("error"))
+        if code in _TOKEN_REFUSED:
+            raise SettingsError([f"SLACK_APP_TOKEN: Slack refuses it ({code}). {FRESH}"]) from error
+        log.warning("Slack opens no socket just now (%s); trying again", code)
+    except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
+        log.warning("Slack opens no socket just now (%r); trying again", error)
 
 
 def _keep(stack: AsyncExitStack, work: Awaitable[None], name: str) -> None:

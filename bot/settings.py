@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -215,9 +217,19 @@ class _Reader:
     def vote_key(self, folder: Path) -> bytes:
         found = self.text("COUNTERSIGN_VOTE_KEY")
         if found is None:
-            return b"" if self.problems else stored_key(folder / "vote.key")
+            return b"" if self.problems else self._own_vote_key(folder / "vote.key")
         if not _HEX_KEY.match(found) or len(found) % 2:
             self.problem("COUNTERSIGN_VOTE_KEY", "must be at least 64 hexadecimal digits")
+            return b""
+        return bytes.fromhex(found)
+
+    def _own_vote_key(self, file: Path) -> bytes:
+        found = stored_key(file)
+        if not _HEX_KEY.match(found) or len(found) % 2:
+            # Never a key that is empty or short: anybody could sign a vote with it.
+            self.problem(
+                "COUNTERSIGN_VOTE_KEY", f"the key in {file} is not whole; remove the file to have a new one made"
+            )
             return b""
         return bytes.fromhex(found)
 
@@ -233,13 +245,17 @@ class _Reader:
         return IntakeKeys(frozenset(tokens), secret)
 
 
-def stored_key(file: Path) -> bytes:
-    """The key in a file that only its owner may read; made at the first start."""
+def stored_key(file: Path) -> str:
+    """The text of a key file that only its owner may read; made, whole or not at all, at the first start."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with file.open("x") as new:
-            file.chmod(0o600)
+    if not file.exists():
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+        with draft.open("x") as new:
+            draft.chmod(0o600)
             new.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    return bytes.fromhex(file.read_text().strip())
+            new.flush()
+            os.fsync(new.fileno())
+        with suppress(FileExistsError):  # Another process was faster: its key counts.
+            file.hardlink_to(draft)
+        draft.unlink()
+    return file.read_text(errors="replace").strip()

@@ -162,7 +162,7 @@ async def _refused(desk: Desk, letter: Letter, error: SlackApiError) -> None:
     if code in _CARD_REFUSED and letter.kind == "approval_card" and letter.is_complete:
         await give_up(desk, letter.delivery_id, code, without_buttons=True)
         raise TryLater("Slack refused the card; posting it without buttons", seconds=0.1) from error
-    if code in _CARD_REFUSED or code.startswith("cant_"):
+    if code in _CARD_REFUSED or code == "thread_not_found" or code.startswith("cant_"):
         log.error("message %s to %s failed: %s", letter.kind, letter.channel, code)
         await give_up(desk, letter.delivery_id, code)
         return

@@ -125,7 +125,7 @@ def _posted(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_id
     ts, subtype = event.get("ts"), event.get("subtype")
     if not _is_ts(ts):
         return Nothing("the message has no timestamp")
-    if subtype not in _SAID:
+    if not isinstance(subtype, str | None) or subtype not in _SAID:
         return Nothing(f"subtype {str(subtype)[:40]} is not something somebody said")
     if event.get("bot_id") == own_bot_id or event.get("user") == own_user_id:
         return Nothing("it is our own message")

@@ -49,7 +49,8 @@ REPLIES: Mapping[str, str] = MappingProxyType(
             "You proposed this, so somebody else has to decide it. There is nothing more for you to do."
         ),
         "core-no-editor": (
-            "You changed this request, so somebody else has to decide it. There is nothing more for you to do."
+            "You changed this request or made the ticket that it is for, so somebody else has to decide it. There is "
+            "nothing more for you to do."
         ),
         "core-no-subject": "This would be done to you or to something of yours, so somebody else has to decide it.",
         "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",

@@ -209,7 +209,12 @@ class Verification:
 
 
 async def verify(tx: Transaction) -> Verification:
-    """Check every chain against its hashes, its numbering and its head; stops at the first that does not hold."""
+    """Check every chain against its hashes, its numbering and its head; stops at the first that does not hold.
+
+    It must be the first thing in its transaction: everything is read as of one moment, or steps recorded meanwhile by a
+    running bot would look like a chain that does not end where its head says.
+    """
+    await tx.execute(text("set transaction isolation level repeatable read"))
     heads = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(text("select * from audit_chains"))}
     result = Verification()
     chain, seq, prev = "", 0, GENESIS

@@ -31,6 +31,9 @@ CONNECTION_OPTIONS = {
     "tcp_user_timeout": 15_000,
 }
 """How every connection of the bot is made (https://www.postgresql.org/docs/current/libpq-connect.html)."""
+RECONNECT_SECONDS = 2.0
+"""How long a pool tries by itself. Its pauses double, so that after half a minute without a database it would sleep
+for as long again; once it has given up, whoever asks next makes it try at once."""
 
 
 class DatabaseUnavailable(Exception):

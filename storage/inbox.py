@@ -16,7 +16,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import text
 
-from storage.database import CONNECTION_OPTIONS, DatabaseUnavailable, Transaction, libpq_url
+from storage.database import CONNECTION_OPTIONS, RECONNECT_SECONDS, DatabaseUnavailable, Transaction, libpq_url
 from storage.schema import InboxEvent
 
 ACK_TIMEOUT_SECONDS = 2.0
@@ -78,6 +78,7 @@ class Inbox:
             max_size=most_writers,
             open=False,
             timeout=ACK_TIMEOUT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             # The statement is always the same: prepare it at its first use.
             kwargs={"autocommit": True, "prepare_threshold": 0, **CONNECTION_OPTIONS},
         )

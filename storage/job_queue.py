@@ -10,17 +10,18 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException, UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from sqlalchemy import text
 
-from storage.database import CONNECTION_OPTIONS, Transaction, libpq_url
+from storage.database import CONNECTION_OPTIONS, RECONNECT_SECONDS, Transaction, libpq_url
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,11 @@ def ticket_lock(ticket_id: object) -> str:
 def make_job_app(url: str, *, pool_size: int = 6) -> procrastinate.App:
     """The Procrastinate app on the same database; `bot.worker` opens it and registers the tasks."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=libpq_url(url), min_size=1, max_size=pool_size, kwargs=dict(CONNECTION_OPTIONS)
+        conninfo=libpq_url(url),
+        min_size=1,
+        max_size=pool_size,
+        reconnect_timeout=RECONNECT_SECONDS,
+        kwargs=dict(CONNECTION_OPTIONS),
     )
     app = procrastinate.App(connector=connector)
     app.job_manager = JobLedger(connector)
@@ -57,6 +62,16 @@ with waiting as (
 )
 delete from procrastinate_jobs where id = %(job_id)s and status = 'doing' and exists (select 1 from waiting)
 """
+# What waits behind the lock of a job that ended was passed over when it came in, and nothing else would say that it may
+# begin: the workers would find it at their next look around, one job a second for each ticket and thread.
+_WAKE_NEXT = """
+select pg_notify(
+    'procrastinate_queue_v1#' || queue_name, json_build_object('type', 'job_inserted', 'job_id', id)::text
+)
+from procrastinate_jobs
+where lock = %(lock)s and status = 'todo' and (scheduled_at is null or scheduled_at <= now())
+order by priority desc, id limit 1
+"""
 WRITE_AGAIN_SECONDS = 1.0
 
 
@@ -67,6 +82,13 @@ class JobLedger(JobManager):
     it. That happens where the database is away at the moment a job ends (here: written once it is back), and where
     the same job was queued again while this one ran, so that its queueing lock is taken (here: that one takes over).
     """
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Set a job to its final state, and wake whoever works for what waited behind its lock."""
+        await super().finish_job(job, status, delete_job)
+        if job.lock is not None:
+            with suppress(ConnectorException):  # Only sooner; the next look around finds it as well.
+                await self.connector.execute_query_async(_WAKE_NEXT, lock=job.lock)
 
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:
         """Set a job to its final state."""

@@ -55,7 +55,7 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = _rule(desk, ballot, voter, delivery, request, ticket)
+        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
         refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
         if refusal is not None:
@@ -71,7 +71,7 @@ async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> None:
     """Whether a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = _rule(desk, ballot, voter, delivery, request, ticket)
+        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         refusal = ruling if not ruling.is_allowed else _repeated(await _earlier(tx, request), ballot, voter)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
@@ -93,10 +93,16 @@ async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionReque
     return delivery, request, ticket
 
 
-def _rule(
-    desk: Desk, ballot: Ballot, voter: Person, delivery: Delivery, request: ActionRequest, ticket: Ticket
+async def _rule(
+    desk: Desk,
+    tx: Transaction,
+    ballot: Ballot,
+    voter: Person,
+    delivery: Delivery,
+    request: ActionRequest,
+    ticket: Ticket,
 ) -> Ruling:
-    facts = request_facts(request, ticket, desk.catalogue)
+    facts = await request_facts(tx, request, ticket, desk.catalogue)
     shown = delivery.shown_digest or ""
     if not shown and ballot.choice is Choice.REJECT:
         # A card that could not show everything has no Approve, and saying no to what nobody could read is safe.

@@ -16,6 +16,8 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
+from storage import audit
+from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
 
 
@@ -58,7 +60,7 @@ def action_facts(
     )
 
 
-def request_facts(request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
+async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
     """A stored request. Risk and who may propose come from the catalogue, not from the row."""
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
@@ -67,13 +69,25 @@ def request_facts(request: ActionRequest, ticket: Ticket, catalogue: Catalogue) 
         request_id=str(request.id),
         action=action_facts(ticket, spec, request.params, subjects=subjects, provenance=provenance),
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-        editors=frozenset(),
+        editors=await _reporters(tx, ticket),
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
     )
+
+
+async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
+    """Whoever made the ticket of somebody else's message: they asked for it as much as its author did.
+
+    Read from the trail, which is where it cannot be changed afterwards.
+    """
+    first = await audit.trail(tx, ticket.id, limit=1)
+    actor = first[0].actor if first else ""
+    if actor == ticket.requester or "/" not in actor:
+        return frozenset()
+    return frozenset({PersonKey.parse(actor)})
 
 
 def digest_of(request: ActionRequest, ticket: Ticket) -> str:

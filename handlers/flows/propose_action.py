@@ -229,7 +229,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
 async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> None:
     """Fill in who could approve, draw the card's substance, and take the digest over both."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
-        facts = request_facts(request, ticket, desk.catalogue)
+        facts = await request_facts(tx, request, ticket, desk.catalogue)
         could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
         request.eligible = [{"key": str(person.key), "name": person.name} for person in could]
         if len(could) < request.quorum:

@@ -141,7 +141,7 @@ async def _rule(
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
     return desk.gate.rule_on_run(
         # Of a run that was cut off it is asked whether it might begin now.
-        replace(request_facts(request, ticket, desk.catalogue), status=RequestStatus.APPROVED),
+        replace(await request_facts(tx, request, ticket, desk.catalogue), status=RequestStatus.APPROVED),
         votes,
         voters,
         digest_now=digest_of(request, ticket),

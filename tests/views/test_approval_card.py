@@ -129,7 +129,9 @@ def test_the_longest_reply_that_the_catalogue_takes_can_be_approved() -> None:
     assert approval_substance(b.request(params=(b.param(name="text", value=text),))) is not None
 
 
-@pytest.mark.parametrize("letters", ["Здравствуйте, мы нашли причину. ", "我们找到了原因,正在处理。", "لقد وجدنا السبب. "])
+@pytest.mark.parametrize(
+    "letters", ["Здравствуйте, мы нашли причину. ", "我们找到了原因,正在处理。", "لقد وجدنا السبب. "]
+)
 def test_the_longest_reply_in_another_script_can_be_approved_and_is_shown_as_it_is(letters: str) -> None:
     text = (letters * 200)[:3000]
     substance = approval_substance(b.request(params=(b.param(name="text", value=text),)))

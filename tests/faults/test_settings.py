@@ -1,0 +1,119 @@
+"""Settings: every problem in one line of its own, all at once, with where to get what is missing."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot.settings import SettingsError, read_settings, wants_local_slack
+
+GOOD = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "COUNTERSIGN_TRIAGE_CHANNEL": "C0TRIAGE001",
+    "COUNTERSIGN_APPROVALS_CHANNEL": "C0APPROVE01",
+    "COUNTERSIGN_INTAKE_CHANNELS": "C0HELP00001, C0EXTEXT001,",
+    "COUNTERSIGN_SUPPORT_GROUP": "S0SUPPORT01",
+    "COUNTERSIGN_SECURITY_GROUP": "S0SECURITY1",
+    "COUNTERSIGN_SUPPORT_MEMBERS": "U0OLIVIA001",
+    "COUNTERSIGN_SECURITY_MEMBERS": "U0SANA00001,U0VICTOR001",
+}
+WHERE_TO_GET_IT = "Where to get it: "
+
+
+def problems(environ: dict[str, str], data: Path) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"COUNTERSIGN_DATA": str(data)} | environ)
+    return caught.value.problems
+
+
+def test_good_settings_are_read(tmp_path: Path) -> None:
+    settings = read_settings(GOOD | {"COUNTERSIGN_DATA": str(tmp_path)})
+
+    assert settings.desk.intake_channels == {"C0HELP00001", "C0EXTEXT001"}
+    assert settings.desk.groups["security"].member_ids == {"U0SANA00001", "U0VICTOR001"}
+    assert settings.http_port == 8080
+
+
+def test_everything_that_is_missing_is_named_at_once_with_where_to_get_it(tmp_path: Path) -> None:
+    found = problems({}, tmp_path)
+
+    named = {line.partition(":")[0] for line in found}
+    assert named == set(GOOD)
+    for line in found:
+        assert WHERE_TO_GET_IT in line, line
+        assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SLACK_BOT_TOKEN", "xapp-1"),
+        ("SLACK_APP_TOKEN", "xoxb-1"),
+        ("COUNTERSIGN_TRIAGE_CHANNEL", "#desk-triage"),
+        ("COUNTERSIGN_INTAKE_CHANNELS", "C0HELP00001,help"),
+        ("COUNTERSIGN_INTAKE_CHANNELS", "C0TRIAGE001"),
+        ("COUNTERSIGN_SUPPORT_GROUP", "@support"),
+        ("COUNTERSIGN_SECURITY_MEMBERS", "sana"),
+        ("COUNTERSIGN_VOTE_KEY", "secret"),
+        ("COUNTERSIGN_VOTE_KEY", "a" * 65),
+        ("COUNTERSIGN_INTAKE_TOKENS", "short"),
+        ("COUNTERSIGN_INTAKE_SECRET", "short"),
+        ("COUNTERSIGN_HTTP_PORT", "0"),
+        ("COUNTERSIGN_HTTP_PORT", "65536"),
+        ("COUNTERSIGN_HTTP_PORT", "²"),
+        ("COUNTERSIGN_HTTP_PORT", "9" * 5000),
+        ("DATABASE_URL", "mysql://db"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, text: str) -> None:
+    [line] = problems(GOOD | {name: text}, tmp_path)
+
+    assert line.startswith(f"{name}: ")
+
+
+def test_a_secret_that_is_wrong_is_not_repeated(tmp_path: Path) -> None:
+    secrets = {"SLACK_BOT_TOKEN": "hunter2", "COUNTERSIGN_VOTE_KEY": "hunter2", "COUNTERSIGN_INTAKE_TOKENS": "hunter2",
+               "DATABASE_URL": "mysql://me:hunter2@db"}  # fmt: skip
+
+    found = problems(GOOD | secrets, tmp_path)
+
+    assert len(found) == len(secrets)
+    assert "hunter2" not in "\n".join(found)
+
+
+def test_the_settings_do_not_print_their_secrets(tmp_path: Path) -> None:
+    settings = read_settings(
+        GOOD | {"SLACK_SIGNING_SECRET": "hunter2", "COUNTERSIGN_INTAKE_SECRET": "hunter2" * 4,
+                "ANTHROPIC_API_KEY": "hunter2", "COUNTERSIGN_DATA": str(tmp_path)}
+    )  # fmt: skip
+
+    assert "hunter2" not in repr(settings) and "xoxb-1" not in repr(settings)
+
+
+def test_the_vote_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    environ = GOOD | {"COUNTERSIGN_DATA": str(tmp_path)}
+
+    first, second = read_settings(environ).vote_key, read_settings(environ).vote_key
+
+    assert first == second and len(first) == 32
+    assert stat.S_IMODE((tmp_path / "vote.key").stat().st_mode) == 0o600
+
+
+def test_a_vote_key_file_that_was_cut_short_is_a_problem_and_no_key(tmp_path: Path) -> None:
+    """A process killed while it made the key, or a full disk: an empty key would sign anything."""
+    for content in ("", "abcd", "not hexadecimal"):
+        (tmp_path / "vote.key").write_text(content)
+
+        [line] = problems(GOOD, tmp_path)
+
+        assert "vote.key" in line and "COUNTERSIGN_VOTE_KEY" in line
+
+
+def test_the_local_slack_stands_in_only_where_no_workspace_is_named() -> None:
+    assert wants_local_slack({})
+    assert wants_local_slack({"SLACK_BOT_TOKEN": "  "})
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
+        assert not wants_local_slack({name: "x"})

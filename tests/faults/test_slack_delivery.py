@@ -1,0 +1,245 @@
+"""Events come twice, in the wrong order, late, or not at all: one message is one ticket, with the text it has now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_slack.server import LocalSlack
+from tests.faults.rig import eventually, holds, quick_slack
+from tests.running import RunningDesk, running_desk
+
+HELP = "C0HELP00001"
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[LocalSlack]:
+    """One that tries once: what is dropped is lost for good."""
+    async with quick_slack(retry_delays_seconds=(), ack_seconds=1.0) as running:
+        yield running
+
+
+@pytest.fixture
+async def desk(database_url: str, tmp_path: Path, slack: LocalSlack) -> AsyncIterator[RunningDesk]:
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        yield desk
+
+
+async def tickets(desk: RunningDesk) -> list[str]:
+    return [row[0] for row in await desk.rows("select subject from tickets order by slack_ts")]
+
+
+async def texts(desk: RunningDesk, ts: str) -> list[tuple[str, str]]:
+    """The versions of the message at `ts`: kind and text, oldest first."""
+    found = await desk.rows(
+        "select v.kind, v.text from message_versions v join messages m on m.id = v.message_id"
+        " where m.slack_ts = :ts order by v.number",
+        ts=ts,
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+async def handled(desk: RunningDesk, count: int) -> bool:
+    return bool(await desk.value("select count(*) = :n from inbox where handled_at is not null", n=count))
+
+
+async def test_an_event_that_comes_twice_is_one_ticket(desk: RunningDesk) -> None:
+    desk.slack.faults.duplicate = True
+    erin = desk.slack.person("erin")
+
+    ts = await erin.post("help", "The VPN is down.")
+    await erin.post("help", "Since nine o'clock.", thread_ts=ts)
+    await erin.edit("help", ts, "The VPN is down again.")
+    await eventually(lambda: handled(desk, 3))
+    await desk.idle()
+
+    assert await tickets(desk) == ["The VPN is down."]
+    assert await texts(desk, ts) == [("posted", "The VPN is down."), ("edited", "The VPN is down again.")]
+    assert len([m for m in erin.history("help", ts) if m.get("bot_id")]) == 1, "one acknowledgement"
+    await holds(desk.slack, desk.database)
+
+
+async def test_events_that_swap_places_make_the_right_ticket(desk: RunningDesk) -> None:
+    desk.slack.faults.reorder = True
+    erin = desk.slack.person("erin")
+
+    ts = await erin.post("help", "The VPN is down.")
+    await erin.post("help", "Since nine o'clock.", thread_ts=ts)
+    await eventually(lambda: handled(desk, 2))
+    await desk.idle()
+
+    assert await tickets(desk) == ["The VPN is down."]
+    messages = await desk.rows("select author_side, slack_ts from messages order by slack_ts")
+    assert [row[0] for row in messages] == ["customer", "customer"]
+    await holds(desk.slack, desk.database)
+
+
+async def _event(desk: RunningDesk, **event: Any) -> None:
+    envelope = desk.slack.forge.event_envelope({"type": "message", "channel": HELP, **event}, "help")
+    assert (await desk.slack.forge.send(envelope)).acked
+
+
+async def _silently_posted(desk: RunningDesk, text: str, **more: Any) -> str:
+    """A message that stands in Slack and whose event never came."""
+    async with unheard(desk.slack):
+        ts: str = await desk.slack.person("erin").post("help", text, **more)
+    return ts
+
+
+@asynccontextmanager
+async def unheard(slack: LocalSlack) -> AsyncIterator[None]:
+    """What happens in here reaches nobody."""
+    slack.faults.drop = True
+    yield
+    await asyncio.sleep(0.05)  # Deliveries start in the background.
+    slack.faults.drop = False
+
+
+async def test_a_reply_before_its_parent_an_edit_before_its_message_and_a_late_older_edit(
+    slack: LocalSlack, desk: RunningDesk
+) -> None:
+    user = slack.person("erin").id
+    root = await _silently_posted(desk, "The VPN is down.")
+    reply = await _silently_posted(desk, "Since nine.", thread_ts=root)
+
+    await _event(desk, user=user, ts=reply, thread_ts=root, text="Since nine.")
+    await eventually(lambda: handled(desk, 1))
+    assert await tickets(desk) == ["The VPN is down."], "the reply brought its parent"
+
+    def edited(text: str, edited_ts: str) -> dict[str, Any]:
+        edit = {"user": user, "ts": edited_ts}
+        return {"subtype": "message_changed", "ts": edited_ts, "message": {"type": "message", "user": user, "ts": reply,
+                "thread_ts": root, "text": text, "edited": edit}}  # fmt: skip
+
+    await _event(desk, **edited("Since eleven.", "1900000002.000000"))
+    await _event(desk, **edited("Since ten.", "1900000001.000000"))
+    await _event(desk, user=user, ts=root, text="The VPN is down.")
+    await eventually(lambda: handled(desk, 4))
+    await desk.idle()
+
+    assert await tickets(desk) == ["The VPN is down."]
+    assert len(await texts(desk, reply)) == 3
+    assert "Since eleven." in str(await _page_texts(desk)) and "Since ten." not in str(await _page_texts(desk))
+    await holds(slack, desk.database)
+
+
+async def _page_texts(desk: RunningDesk) -> list[str]:
+    from handlers.flows.read_ticket import ticket_page
+
+    page = await ticket_page(desk.parts.reception.desk, await desk.the_ticket())
+    return [str(message.text) for message in page.messages]
+
+
+async def test_an_edit_before_its_message_is_one_ticket_with_the_edited_text(
+    slack: LocalSlack, desk: RunningDesk
+) -> None:
+    user, ts = slack.person("erin").id, "1900000000.000100"
+    message = {
+        "type": "message",
+        "user": user,
+        "ts": ts,
+        "text": "After.",
+        "edited": {"user": user, "ts": "1900000001.0"},
+    }
+
+    await _event(desk, subtype="message_changed", ts="1900000001.0", message=message)
+    await _event(desk, user=user, ts=ts, text="Before.")
+    await eventually(lambda: handled(desk, 2))
+    await desk.idle()
+
+    assert await tickets(desk) == ["After."]
+    assert (await texts(desk, ts))[0] == ("posted", "After.")
+
+
+async def test_a_deletion_before_its_message_is_a_ticket_whose_message_is_deleted(
+    slack: LocalSlack, desk: RunningDesk
+) -> None:
+    user, ts = slack.person("erin").id, "1900000000.000200"
+
+    await _event(desk, subtype="message_deleted", ts="1900000001.0", deleted_ts=ts)
+    await eventually(lambda: handled(desk, 1))
+    await _event(desk, user=user, ts=ts, text="Forget it.")
+    await eventually(lambda: handled(desk, 2))
+    await desk.idle()
+
+    assert [kind for kind, _ in await texts(desk, ts)] == ["posted", "deleted"]
+    await holds(slack, desk.database)
+
+
+async def test_an_acknowledgement_that_is_lost_brings_three_retries_and_one_ticket(
+    slack: LocalSlack, desk: RunningDesk
+) -> None:
+    """Every attempt reaches the bot; Slack hears of none."""
+    erin, user = slack.person("erin"), slack.person("erin").id
+    ts = await _silently_posted(desk, "The VPN is down.")
+    event = {"type": "message", "channel": HELP, "user": user, "ts": ts, "text": "The VPN is down."}
+    envelope = slack.forge.event_envelope(event, "help")
+
+    for _ in range(4):
+        await slack.forge.send(envelope)
+    await eventually(lambda: handled(desk, 1))
+    await desk.idle()
+
+    assert await tickets(desk) == ["The VPN is down."]
+    assert len([m for m in erin.history("help", ts) if m.get("bot_id")]) == 1
+    await holds(slack, desk.database)
+
+
+@pytest.mark.parametrize("abruptly", [False, True], ids=["announced", "abruptly"])
+async def test_sockets_that_break_lose_no_message(database_url: str, tmp_path: Path, abruptly: bool) -> None:
+    async with quick_slack() as slack, running_desk(database_url, tmp_path, slack=slack) as desk:
+        erin = slack.person("erin")
+
+        for n in range(3):
+            if n != 2 or not abruptly:
+                slack.faults.disconnect(abruptly=abruptly)
+            await erin.post("help", f"Message {n}")
+            await asyncio.sleep(0.05)
+        await eventually(lambda: handled(desk, 3), seconds=20)
+        await desk.idle()
+
+        assert await tickets(desk) == [f"Message {n}" for n in range(3)]
+        await holds(slack, desk.database)
+
+
+async def test_late_events_come_in_all_the_same(slack: LocalSlack, desk: RunningDesk) -> None:
+    slack.faults.delay_seconds = 0.5
+
+    await slack.person("erin").post("help", "The VPN is down.")
+
+    await eventually(lambda: handled(desk, 1))
+
+
+async def test_what_slack_gave_up_sending_is_found_in_the_history_after_a_restart(
+    slack: LocalSlack, database_url: str, tmp_path: Path
+) -> None:
+    """Messages, replies and edits of the gap, although newer messages than those came in before anyone looked."""
+    erin = slack.person("erin")
+    async with unheard(slack):
+        before = await erin.post("help", "Before the desk was there: nobody's ticket.")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        known = await erin.post("help", "Known.")
+        await eventually(lambda: handled(desk, 1))
+        await desk.idle()
+        async with unheard(slack):
+            missed = await erin.post("help", "Missed.")
+            reply = await erin.post("help", "A missed reply.", thread_ts=known)
+            await erin.edit("help", known, "Known, and edited unseen.")
+        newer = await erin.post("help", "The first one after the gap.")
+        await eventually(lambda: handled(desk, 2))
+        assert await tickets(desk) == ["Known.", "The first one after the gap."]
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await eventually(lambda: handled(desk, 5))
+        await desk.idle()
+
+        assert await tickets(desk) == ["Known.", "Missed.", "The first one after the gap."]
+        assert await texts(desk, reply) == [("posted", "A missed reply.")]
+        assert [text for _, text in await texts(desk, known)] == ["Known.", "Known, and edited unseen."]
+        assert await texts(desk, before) == []
+        assert missed < newer
+        await holds(slack, desk.database)

@@ -1,0 +1,111 @@
+"""The process from outside: it stops in order, is there once, and says in one line what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from local_slack.server import LocalSlack
+from storage.database import Database
+from tests.faults.rig import eventually, holds, quick_slack, value
+from tests.faults.servers import BotProcess, bot_environment
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[LocalSlack]:
+    async with quick_slack() as running:
+        yield running
+
+
+async def test_a_signal_stops_it_in_order_and_a_second_one_beside_it_is_told(
+    slack: LocalSlack, database_url: str, database: Database, tmp_path: Path
+) -> None:
+    environ = bot_environment(slack, database_url, tmp_path)
+    bot = BotProcess(environ, tmp_path / "bot.log")
+    second = BotProcess(environ | {"COUNTERSIGN_HTTP_PORT": "1"}, tmp_path / "second.log")
+    await bot.start()
+
+    await second.start(wait=False)
+    assert await asyncio.wait_for(second.process.wait(), 20) == 1
+    assert "running already" in second.said and str(tmp_path) in second.said
+    assert "COUNTERSIGN_DATA" in second.said and "Traceback" not in second.said
+
+    # In the middle of work: one post hangs, others wait.
+    slack.faults.fail_next("chat.postMessage", hang_seconds=30, status=500)
+    for n in range(3):
+        await slack.person("erin").post("help", f"Message {n}")
+    await eventually(lambda: value(database, "select 1 from deliveries where state = 'posting'"))
+    began = time.monotonic()
+    assert await bot.end(signal.SIGINT) == 0
+    assert time.monotonic() - began < 8
+    assert "Nothing was lost" in bot.said and "Traceback" not in bot.said
+
+    # What was cut off is finished by the next one, without waiting for anybody to be declared dead.
+    slack.faults.clear()
+    await bot.start()
+    began = time.monotonic()
+    await eventually(lambda: _is_done(database), seconds=8)
+    assert time.monotonic() - began < 8
+    assert await bot.end(signal.SIGTERM, within_seconds=8) == 0
+    await holds(slack, database)
+
+
+async def _is_done(database: Database) -> bool:
+    return bool(
+        await value(database, "select count(*) = 6 from deliveries where state = 'posted'")
+        and await value(database, "select count(*) = 0 from procrastinate_jobs")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"SLACK_APP_TOKEN": "xapp-nobody-knows-this-one"}, "SLACK_APP_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xoxb-nobody-knows-this-one"}, "SLACK_BOT_TOKEN"),
+        ({"COUNTERSIGN_SLACK_API_URL": "http://127.0.0.1:9/api/"}, "Slack cannot be reached"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:9/none"}, "DATABASE_URL"),
+    ],
+    ids=["app token", "bot token", "no Slack", "no database"],
+)
+async def test_what_is_refused_at_the_start_is_one_readable_line(
+    slack: LocalSlack, database_url: str, tmp_path: Path, change: dict[str, str], says: str
+) -> None:
+    bot = BotProcess(bot_environment(slack, database_url, tmp_path) | change, tmp_path / "bot.log")
+
+    await bot.start(wait=False)
+    code = await asyncio.wait_for(bot.process.wait(), 30)
+
+    lines = [line for line in bot.said.splitlines() if says in line]
+    assert code == 1
+    assert len(lines) == 1, bot.said
+    assert "Traceback" not in bot.said
+    assert "nobody-knows" not in bot.said
+
+
+async def test_a_port_that_is_taken_is_named(slack: LocalSlack, database_url: str, tmp_path: Path) -> None:
+    taken = slack.url.rpartition(":")[2]
+    environ = bot_environment(slack, database_url, tmp_path) | {"COUNTERSIGN_HTTP_PORT": taken}
+    bot = BotProcess(environ, tmp_path / "bot.log")
+
+    await bot.start(wait=False)
+
+    assert await asyncio.wait_for(bot.process.wait(), 30) == 1
+    assert "COUNTERSIGN_HTTP_PORT" in bot.said and "Traceback" not in bot.said
+
+
+async def test_all_that_is_missing_is_said_at_once(slack: LocalSlack, database_url: str, tmp_path: Path) -> None:
+    environ = bot_environment(slack, database_url, tmp_path)
+    kept = {name: text for name, text in environ.items() if not name.startswith(("COUNTERSIGN_", "SLACK_APP"))}
+    bot = BotProcess(kept | {"COUNTERSIGN_DATA": str(tmp_path), "COUNTERSIGN_HTTP_PORT": "x"}, tmp_path / "bot.log")
+
+    await bot.start(wait=False)
+
+    assert await asyncio.wait_for(bot.process.wait(), 30) == 1
+    for name in ("SLACK_APP_TOKEN", "COUNTERSIGN_TRIAGE_CHANNEL", "COUNTERSIGN_INTAKE_CHANNELS",
+                 "COUNTERSIGN_SECURITY_MEMBERS", "COUNTERSIGN_HTTP_PORT"):  # fmt: skip
+        assert [line for line in bot.said.splitlines() if line.startswith(f"{name}: ")], bot.said
