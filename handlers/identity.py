@@ -129,11 +129,17 @@ class Identity:
 
     async def _live(self, user_id: str, claimed_home: str | None) -> Person:
         """Ask Slack, and check that the account belongs where the payload says it does."""
+        if not _is_id(user_id):
+            raise IdentityRefused(
+                f"{user_id[:30]!r} is no account's id",
+                code="identity-incomplete",
+                reply="Slack did not say which account you use, so nothing was done.",
+            )
         answer = await self._ask(lambda: self._client.users_info(user=user_id), f"users.info of {user_id}")
         person = person_of(answer.get("user") or {}, self.home)
         if person.key.user_id != user_id or not _is_same_home(answer["user"], claimed_home):
             raise IdentityRefused(
-                f"{user_id} is not of {claimed_home}: Slack says {person.key}",
+                f"{user_id} is not of {str(claimed_home)[:30]!r}: Slack says {person.key}",
                 code="identity-mismatch",
                 reply="Slack's answer about your account does not match your click, so nothing was done.",
             )
@@ -241,4 +247,4 @@ def _is_same_home(user: Mapping[str, Any], claimed: str | None) -> bool:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 2 <= len(value) <= 30 and value.isalnum()
+    return isinstance(value, str) and 2 <= len(value) <= 30 and value.isascii() and value.isalnum()
