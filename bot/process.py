@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,9 +121,10 @@ def _keep(stack: AsyncExitStack, work: Awaitable[None], name: str) -> None:
     task = asyncio.ensure_future(work)
 
     async def end() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            # More than once: psycopg may swallow a cancellation while it waits for a connection.
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
 
     log.debug("%s started", name)
     stack.push_async_callback(end)

@@ -17,6 +17,7 @@ from procrastinate import JobContext, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
+from procrastinate.worker import Worker
 
 from handlers.errors import TryLater
 from storage.database import DatabaseUnavailable
@@ -67,6 +68,8 @@ class Workers:
         self._concurrency = concurrency
         self._tasks: list[asyncio.Task[None]] = []
         self._running: set[int | None] = set()
+        self._workers: set[Worker] = set()
+        self._is_stopping = False
         for name, function in jobs.items():
             self._register(name, function)
 
@@ -91,6 +94,7 @@ class Workers:
 
     async def start(self) -> None:
         """Start working. Jobs of workers that died before are handed out again at once."""
+        self._is_stopping = False
         await self._rescue()
         for queue in (DECISIONS, DELIVERIES):
             self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
@@ -98,37 +102,54 @@ class Workers:
 
     async def stop(self, *, within_seconds: float = 10.0) -> None:
         """Take no new job, let the running ones end, then stop."""
-        for task in self._tasks:
-            task.cancel()
+        self._is_stopping = True
+        for worker in self._workers:
+            # Asked rather than cancelled: psycopg may swallow a cancellation while it waits for a connection, and the
+            # worker would go on.
+            worker.stop()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within_seconds)
+            _, late = await asyncio.wait(self._tasks, timeout=within_seconds)
+            for task in late:
+                task.cancel()
         self._tasks.clear()
 
     async def _keep_working(self, queue: str) -> None:
         """Work, and begin again where the database went away under the worker."""
-        while True:
+        while not self._is_stopping:
+            worker = self._worker(queue)
+            self._workers.add(worker)
             try:
-                await self._app.run_worker_async(
-                    queues=[queue],
-                    name=queue,
-                    concurrency=self._concurrency,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=POLL_SECONDS,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_AFTER_SECONDS,
-                    shutdown_graceful_timeout=GRACE_SECONDS,
-                    delete_jobs="successful",
-                )
-            except asyncio.CancelledError:
-                raise
+                await worker.run()
             except Exception as error:  # the worker must outlive a database restart
                 log.error("the worker of %s stopped: %r; starting it again", queue, error)
-            await asyncio.sleep(1.0)
+                await self._pause(1.0)
+            finally:
+                self._workers.discard(worker)
+
+    def _worker(self, queue: str) -> Worker:
+        return Worker(
+            self._app,
+            queues=[queue],
+            name=queue,
+            concurrency=self._concurrency,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_AFTER_SECONDS,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            delete_jobs="successful",
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        for _ in range(int(seconds / 0.1)):
+            if self._is_stopping:
+                return
+            await asyncio.sleep(0.1)
 
     async def _keep_rescuing(self) -> None:
         now, quiet_until = asyncio.get_running_loop().time, 0.0
-        while True:
-            await asyncio.sleep(STALLED_AFTER_SECONDS / 2)
+        while not self._is_stopping:
+            await self._pause(STALLED_AFTER_SECONDS / 2)
             before = now()
             try:
                 stalled = await self._stalled()

@@ -19,6 +19,7 @@ import psycopg
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
+from psycopg_pool import PoolClosed
 from sqlalchemy import text
 
 from storage.database import CONNECTION_OPTIONS, RECONNECT_SECONDS, Transaction, libpq_url
@@ -123,7 +124,7 @@ async def _until_written(write: Callable[[], Awaitable[None]]) -> None:
         except ConnectorException as error:
             if isinstance(error.__cause__, psycopg.errors.RaiseException) and is_repeated:
                 return None  # The job is 'doing' no longer: the first try was written, and its answer was lost.
-            if not isinstance(error.__cause__, psycopg.OperationalError):
+            if not isinstance(error.__cause__, psycopg.OperationalError) or isinstance(error.__cause__, PoolClosed):
                 raise
             log.warning("what became of a job could not be written down; trying again: %s", error.__cause__)
         is_repeated = True

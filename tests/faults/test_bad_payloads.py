@@ -97,6 +97,7 @@ async def test_every_text_becomes_a_ticket_with_a_card(desk: RunningDesk) -> Non
     await is_alive(desk)
 
 
+@pytest.mark.outage
 async def test_messages_that_say_nothing_or_stand_nowhere_are_let_go(
     desk: RunningDesk, caplog: pytest.LogCaptureFixture
 ) -> None:

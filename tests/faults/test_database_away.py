@@ -16,6 +16,8 @@ from tests.faults.rig import eventually, holds, quick_slack
 from tests.faults.servers import OwnServer
 from tests.running import INTAKE_TOKEN, RunningDesk, running_desk
 
+pytestmark = pytest.mark.outage
+
 AWAY_SECONDS = 6.0
 
 

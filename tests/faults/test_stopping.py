@@ -15,6 +15,8 @@ from storage.database import Database
 from tests.faults.rig import eventually, holds, quick_slack, value
 from tests.faults.servers import BotProcess, bot_environment
 
+pytestmark = pytest.mark.outage
+
 
 @pytest.fixture
 async def slack() -> AsyncIterator[LocalSlack]:
