@@ -106,7 +106,7 @@ class Workers:
         for worker in self._workers:
             # Asked rather than cancelled: psycopg may swallow a cancellation while it waits for a connection, and the
             # worker would go on.
-            worker.stop()
+            worker.stop()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=within_seconds)
             for task in late:
@@ -119,7 +119,7 @@ class Workers:
             worker = self._worker(queue)
             self._workers.add(worker)
             try:
-                await worker.run()
+                await worker.run()  # type: ignore[no-untyped-call]  # procrastinate leaves it unannotated
             except Exception as error:  # the worker must outlive a database restart
                 log.error("the worker of %s stopped: %r; starting it again", queue, error)
                 await self._pause(1.0)
@@ -148,8 +148,10 @@ class Workers:
 
     async def _keep_rescuing(self) -> None:
         now, quiet_until = asyncio.get_running_loop().time, 0.0
-        while not self._is_stopping:
+        while True:
             await self._pause(STALLED_AFTER_SECONDS / 2)
+            if self._is_stopping:
+                return
             before = now()
             try:
                 stalled = await self._stalled()
