@@ -27,7 +27,8 @@ class Posted:
     thread_ts: str | None
     """None for a top-level message."""
     user: str | None
-    """Slack's id of the account, where a person's account posted it."""
+    """Slack's id of the account that posted it; with another origin than 'person', it names who is behind a post and
+    proves nothing about who decided to make it."""
     team: str | None
     label: str
     """What the author is called, as they say."""
@@ -112,7 +113,7 @@ def _changed(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_i
 
 def _deleted(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_id: str) -> Said:
     ts = event.get("deleted_ts")
-    if not _is_ts(ts):
+    if not is_timestamp(ts):
         return Nothing("the deletion names no message")
     before = event.get("previous_message")
     known = _posted(before, channel, own_bot_id, own_user_id) if isinstance(before, Mapping) else None
@@ -123,7 +124,7 @@ def _deleted(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_i
 
 def _posted(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_id: str) -> Posted | Nothing:
     ts, subtype = event.get("ts"), event.get("subtype")
-    if not _is_ts(ts):
+    if not is_timestamp(ts):
         return Nothing("the message has no timestamp")
     if not isinstance(subtype, str | None) or subtype not in _SAID:
         return Nothing(f"subtype {str(subtype)[:40]} is not something somebody said")
@@ -132,12 +133,12 @@ def _posted(event: Mapping[str, Any], channel: str, own_bot_id: str, own_user_id
     thread_ts = event.get("thread_ts")
     mail = _mail(event)
     origin = "email" if mail is not None else _origin(event)
-    user = event.get("user") if origin == "person" else None
+    user = event.get("user") if mail is None else None
     return Posted(
         channel=channel,
         ts=str(ts),
-        thread_ts=str(thread_ts) if _is_ts(thread_ts) and thread_ts != ts else None,
-        user=str(user) if isinstance(user, str) else None,
+        thread_ts=str(thread_ts) if is_timestamp(thread_ts) and thread_ts != ts else None,
+        user=user if isinstance(user, str) and user != SLACKBOT else None,
         team=_first_text(event, "user_team", "source_team", "team"),
         label=_label(event, mail),
         origin=origin,
@@ -212,7 +213,7 @@ def _files(event: Mapping[str, Any], mail: Mapping[str, Any] | None) -> tuple[tu
 def _edited_ts(event: Mapping[str, Any]) -> str | None:
     edited = event.get("edited")
     ts = edited.get("ts") if isinstance(edited, Mapping) else None
-    return str(ts) if _is_ts(ts) else None
+    return str(ts) if is_timestamp(ts) else None
 
 
 def _first_text(source: Mapping[str, Any], *names: str) -> str | None:
@@ -223,7 +224,8 @@ def _first_text(source: Mapping[str, Any], *names: str) -> str | None:
     return None
 
 
-def _is_ts(value: object) -> bool:
+def is_timestamp(value: object) -> bool:
+    """Whether this is one of Slack's timestamps, such as '1700000000.000100'."""
     if not isinstance(value, str):
         return False
     seconds, dot, rest = value.partition(".")

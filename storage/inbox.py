@@ -24,7 +24,11 @@ ACK_TIMEOUT_SECONDS = 2.0
 
 _STORE = """
 with arrived as (
-    insert into inbox (kind, dedup_key, payload) values (%(kind)s, %(dedup_key)s, %(payload)s)
+    insert into inbox (kind, dedup_key, payload)
+    select %(kind)s, %(dedup_key)s, cast(%(payload)s as json)
+    where %(channel)s::text is null
+        or exists (select 1 from tickets where slack_channel = %(channel)s and slack_ts = any(%(places)s))
+        or exists (select 1 from messages where slack_channel = %(channel)s and slack_ts = any(%(places)s))
     on conflict (dedup_key) do nothing returning id
 )
 insert into procrastinate_jobs (queue_name, task_name, priority, lock, args)
@@ -43,6 +47,16 @@ class Arrival:
     """Arrivals with the same lock are handled one after another."""
     payload: dict[str, Any]
     priority: int = 0
+    only_about: KnownPlace | None = None
+    """Take it only if a ticket or one of its messages stands there: everything else is none of our business."""
+
+
+@dataclass(frozen=True)
+class KnownPlace:
+    """Timestamps in one Slack channel, any of which may be a ticket's thread or message."""
+
+    channel: str
+    timestamps: tuple[str, ...]
 
 
 @dataclass
@@ -104,7 +118,7 @@ class Inbox:
         await self._pool.close()
 
     async def store(self, arrival: Arrival) -> bool:
-        """Make an arrival durable, with its job. True if it is new, False if it was here before.
+        """Make an arrival durable, with its job. False if it was here before, or is not ours to take.
 
         Raises DatabaseUnavailable if it could not be stored in time: then it must not be acknowledged.
         """
@@ -162,6 +176,8 @@ def _values(arrival: Arrival) -> dict[str, Any]:
         "payload": json.dumps(arrival.payload, separators=(",", ":")),
         "priority": arrival.priority,
         "lock": arrival.lock,
+        "channel": None if arrival.only_about is None else arrival.only_about.channel,
+        "places": [] if arrival.only_about is None else list(arrival.only_about.timestamps),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from policy.terms import RequestStatus, TicketStatus
 from storage.database import Transaction
@@ -30,9 +30,17 @@ async def by_number(tx: Transaction, number: int) -> Ticket | None:
     return await tx.scalar(select(Ticket).where(Ticket.number == number))
 
 
-async def by_slack_thread(tx: Transaction, channel: str, ts: str) -> Ticket | None:
-    """The ticket whose first message is this one."""
-    return await tx.scalar(select(Ticket).where(Ticket.slack_channel == channel, Ticket.slack_ts == ts))
+async def by_slack_thread(tx: Transaction, channel: str, ts: str, *, lock: bool = False) -> Ticket | None:
+    """The ticket of the thread that this message heads; with `lock`, nobody else changes it meanwhile."""
+    query = select(Ticket).where(Ticket.slack_channel == channel, Ticket.slack_ts == ts)
+    return await tx.scalar(query.with_for_update() if lock else query)
+
+
+async def claim_place(tx: Transaction, where: str, name: str) -> None:
+    """Wait for whoever is making a ticket of the same place; others wait for us until the transaction ends."""
+    await tx.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:place, 0))"), {"place": f"ticket:{where}:{name}"}
+    )
 
 
 async def by_correlation(tx: Transaction, source: str, correlation_id: str) -> Ticket | None:

@@ -35,6 +35,9 @@ class NewTicket:
     subject: str | None = None
     slack_channel: str | None = None
     slack_ts: str | None = None
+    """The message that heads the thread."""
+    message_ts: str | None = None
+    """The message the ticket is made of, where that is not the one that heads the thread."""
     source_version: str | None = None
     """Slack's edit time, if the text had been edited before it reached us."""
     opened_by: str | None = None
@@ -52,6 +55,8 @@ async def open_ticket(desk: Desk, new: NewTicket) -> tuple[UUID, bool]:
 
 async def open_in(desk: Desk, tx: Transaction, new: NewTicket) -> tuple[UUID, bool]:
     """The same, inside the caller's transaction."""
+    # Two ways in may bring the same message at the same moment; the second waits here and then finds it.
+    await tickets.claim_place(tx, *_place(new))
     known = await _known(tx, new)
     if known is not None:
         return known.id, False
@@ -80,6 +85,12 @@ async def _known(tx: Transaction, new: NewTicket) -> Ticket | None:
         if ticket is not None:
             return ticket
     return await tickets.by_correlation(tx, new.intake_source, new.correlation_id)
+
+
+def _place(new: NewTicket) -> tuple[str, str]:
+    if new.slack_channel is not None and new.slack_ts is not None:
+        return new.slack_channel, new.slack_ts
+    return new.intake_source, new.correlation_id
 
 
 def _ticket(desk: Desk, new: NewTicket, now: datetime) -> Ticket:
@@ -120,7 +131,7 @@ def _add_first_message(desk: Desk, tx: Transaction, ticket: Ticket, new: NewTick
         author=ticket.requester,
         author_label=ticket.requester_label,
         slack_channel=new.slack_channel,
-        slack_ts=new.slack_ts,
+        slack_ts=new.message_ts or new.slack_ts,
         created_at=new.posted_at,
     )
     tx.add(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,8 @@ class Reply:
     author_side: str
     text: str
     posted_at: datetime
+    source_version: str | None = None
+    """Slack's edit time, if the text had been edited before it reached us."""
     attachments: tuple[tuple[str, str], ...] = ()
 
 
@@ -45,7 +48,7 @@ class Change:
 
 
 async def add_reply(tx: Transaction, desk: Desk, ticket: Ticket, reply: Reply) -> bool:
-    """Add a reply to its ticket; False if it is there already."""
+    """Add a reply to its ticket, which the caller has locked; False if it is there already."""
     if await tickets.message_at(tx, reply.channel, reply.ts) is not None:
         return False
     message = Message(
@@ -61,7 +64,14 @@ async def add_reply(tx: Transaction, desk: Desk, ticket: Ticket, reply: Reply) -
     )
     tx.add(message)
     tx.add(
-        MessageVersion(message_id=message.id, number=1, kind="posted", text=storable(reply.text), at=reply.posted_at)
+        MessageVersion(
+            message_id=message.id,
+            number=1,
+            kind="posted",
+            text=storable(reply.text),
+            source_version=reply.source_version,
+            at=reply.posted_at,
+        )
     )
     for position, (name, mimetype) in enumerate(reply.attachments):
         attachment = Attachment(
@@ -91,12 +101,12 @@ async def record_change(tx: Transaction, desk: Desk, message: Message, change: C
     Requests that were shown for the ticket as it was before are void: what an approver read is no longer what the
     requester says.
     """
-    versions = (await tickets.versions(tx, [message.id]))[message.id]
-    if any(_is_same(version, change) for version in versions):
-        return False
     ticket = await tickets.get(tx, message.ticket_id, lock=True)
     if ticket is None:
         raise LookupError(f"message {message.id} has no ticket")
+    versions = (await tickets.versions(tx, [message.id]))[message.id]
+    if is_known(versions, change):
+        return False
     now = desk.clock()
     tx.add(
         MessageVersion(
@@ -124,5 +134,15 @@ async def record_change(tx: Transaction, desk: Desk, message: Message, change: C
     return True
 
 
-def _is_same(version: MessageVersion, change: Change) -> bool:
-    return version.kind == change.kind and version.source_version == change.source_version
+def is_known(versions: Sequence[MessageVersion], change: Change) -> bool:
+    """Whether a change is on record: brought by another event, by a look at the history, or with the message itself.
+
+    Slack's edit time has whole seconds. Within one, a text that comes back after another is a change again.
+    """
+    if change.kind == "deleted":
+        return any(version.kind == "deleted" for version in versions)
+    wanted, text = change.source_version, storable(change.text)
+    latest = max(versions, key=lambda version: (version.source_version or "", version.number))
+    if latest.source_version == wanted:
+        return latest.text == text
+    return any(version.source_version == wanted and version.text == text for version in versions)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
-from handlers.arrivals import requester_of
-from handlers.errors import NotFound
+from slack_sdk.errors import SlackApiError
+
+from handlers.arrivals import hear_again
+from handlers.errors import NotFound, Refused
 from handlers.flows.check_access import require_access
 from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
 from handlers.listeners import pages
 from handlers.listeners.call import Call
-from handlers.slack_messages import Posted, moment_of, read_message
+from handlers.slack_messages import Posted, read_message
+from handlers.slack_tickets import author_of, new_ticket
 from handlers.views import notices
 from policy.terms import Person, Requester, RequesterKind
+
+_NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "method_not_supported_for_channel_type"})
 
 
 async def command(call: Call) -> None:
@@ -68,32 +76,45 @@ async def _open_new(call: Call, text: str) -> None:
 async def make_ticket(call: Call) -> None:
     """The message shortcut: somebody's message becomes a ticket of its author, in its thread."""
     person = await call.person()
-    desk, channel = call.reception.desk, call.channel
+    reception, channel = call.reception, call.channel
     message: Any = call.body.get("message")
     if not isinstance(message, dict) or channel is None:
         raise NotFound("message")
-    reception = call.reception
     posted = read_message(
         {**message, "channel": channel}, own_bot_id=reception.bot_id, own_user_id=reception.bot_user_id
     )
     if not isinstance(posted, Posted) or posted.is_empty:
         raise NotFound("message")
-    author = None if posted.user is None else await reception.identity.author(posted.user, posted.team)
-    new = NewTicket(
-        channel_kind="slack_internal" if author is not None and author.is_home else "slack_shared",
-        intake_source="slack",
+    is_shared, author = await asyncio.gather(_is_shared(call, channel), author_of(reception, posted))
+    new = replace(
+        new_ticket(reception, posted, author, is_shared),
         correlation_id=f"{channel}:{posted.root_ts}",
-        requester=requester_of(posted, author),
-        text=posted.text,
-        posted_at=moment_of(posted.ts),
-        attachments=posted.files,
-        slack_channel=channel,
         slack_ts=posted.root_ts,
-        source_version=posted.edited_ts,
+        message_ts=posted.ts,
         opened_by=str(person.key),
     )
-    ticket_id, _ = await open_ticket(desk, new)
-    call.tell(notices.opened((await ticket_page(desk, ticket_id)).row.number))
+    ticket_id, is_new = await open_ticket(reception.desk, new)
+    if is_new:
+        await hear_again(reception, posted)
+    call.tell(notices.opened((await ticket_page(reception.desk, ticket_id)).row.number))
+
+
+async def _is_shared(call: Call, channel: str) -> bool:
+    """Whether others read along in the channel. Raises Refused where the bot is not in it and would hear nothing."""
+    found: Mapping[str, Any] = {}
+    try:
+        found = (await call.reception.client.conversations_info(channel=channel)).get("channel") or {}
+    except SlackApiError as error:
+        if error.response.get("error") not in _NOT_THERE:
+            raise
+    if found.get("is_member") is not True:
+        raise Refused(
+            f"the bot is not in {channel}",
+            code="not-in-channel",
+            reply="I am not in this conversation, so I would hear of no reply and no edit. Invite me with /invite and"
+            " try again; in a direct message, write /countersign new and what it is about.",
+        )
+    return found.get("is_ext_shared") is not False
 
 
 def _requester(person: Person) -> Requester:
