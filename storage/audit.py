@@ -121,6 +121,7 @@ _LOCK_HEAD = text(
     "insert into audit_chains (chain, length, head) values (:chain, 0, :genesis)"
     " on conflict (chain) do update set chain = excluded.chain returning length, head"
 )
+_HEADS = "audit heads"
 _APPEND = text(
     "with added as (insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash)"
     " select :chain, e.seq, :at, e.name, e.actor, e.payload::json, e.prev_hash, e.hash"
@@ -134,7 +135,7 @@ async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at:
     """Record steps, in order, in one chain. The chain stays locked until the transaction ends."""
     if not events:
         return
-    length, prev = (await tx.execute(_LOCK_HEAD, {"chain": chain, "genesis": GENESIS})).one()
+    length, prev = await _head(tx, chain)
     seqs, payloads, prevs, hashes = [], [], [], []
     for event in events:
         length += 1
@@ -142,7 +143,7 @@ async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at:
         digest = event_hash(prev, chain, length, at, event.name, event.actor, payload_text)
         seqs.append(length)
         payloads.append(payload_text)
-        prevs.append(bytes(prev))
+        prevs.append(prev)
         hashes.append(digest)
         prev = digest
     await tx.execute(
@@ -160,6 +161,16 @@ async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at:
             "head": prev,
         },
     )
+    tx.info[_HEADS, chain] = length, prev
+
+
+async def _head(tx: Transaction, chain: str) -> tuple[int, bytes]:
+    """Where a chain ends; locked, so that what this transaction has read or written of it stays true."""
+    known: tuple[int, bytes] | None = tx.info.get((_HEADS, chain))
+    if known is None:
+        length, head = (await tx.execute(_LOCK_HEAD, {"chain": chain, "genesis": GENESIS})).one()
+        known = length, bytes(head)
+    return known
 
 
 async def record(
@@ -168,6 +179,22 @@ async def record(
     """Record one step of a ticket, or of the system where there is no ticket."""
     chain = SYSTEM_CHAIN if ticket_id is None else ticket_chain(ticket_id)
     await append(tx, chain, [NewEvent(name, actor, payload)], at=at)
+
+
+# The payload is looked into where it is one of ours only: PostgreSQL fails on the escapes that another may hold.
+_IS_RECORDED = text(
+    "select exists (select 1 from audit_events where at > :since and chain = :chain and actor = :actor"
+    " and case when name = :name then payload->>'what' = :what else false end)"
+)
+
+
+async def is_recorded(
+    tx: Transaction, ticket_id: UUID | None, name: Step, actor: str, *, what: str, since: datetime
+) -> bool:
+    """Whether a step of this name, about the same thing and by the same actor, was recorded after `since`."""
+    chain = SYSTEM_CHAIN if ticket_id is None else ticket_chain(ticket_id)
+    found = {"since": since, "chain": chain, "actor": actor, "name": name, "what": what}
+    return bool(await tx.scalar(_IS_RECORDED, found))
 
 
 _EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash from audit_events"
