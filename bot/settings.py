@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
@@ -33,6 +34,7 @@ WHERE = {
     "COUNTERSIGN_SUPPORT_MEMBERS": "the member ids (U…) of your support leads, separated by commas",
     "COUNTERSIGN_SECURITY_MEMBERS": "the member ids (U…) of those who may approve, separated by commas",
     "COUNTERSIGN_VOTE_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
+    "COUNTERSIGN_VOTE_KEYS_OLD": "earlier values of COUNTERSIGN_VOTE_KEY, separated by commas",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
     "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
@@ -69,9 +71,12 @@ class Settings:
     """None: the embedded database."""
     data_folder: Path
     vote_key: bytes = field(repr=False)
+    """The key that signs votes."""
     intake: IntakeKeys
     http_host: str
     http_port: int
+    old_vote_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys that signed votes before, and still verify those."""
     policy_folder: Path | None = None
     """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
@@ -90,20 +95,36 @@ def data_folder(environ: Mapping[str, str]) -> Path:
 
 
 def wants_local_slack(environ: Mapping[str, str]) -> bool:
-    """Whether no workspace is named at all: then the local Slack stands in."""
-    return not any(
-        environ.get(name, "").strip() for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
-    )
+    """Whether no workspace is named at all: then the local Slack stands in.
+
+    Raises SettingsError where a database is named all the same, unless it is said that it is for the demo: tokens that
+    were lost on the way must not put made-up people and keys into a real desk.
+    """
+    if any(environ.get(name, "").strip() for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")):
+        return False
+    if environ.get("DATABASE_URL", "").strip() and environ.get("COUNTERSIGN_DEMO", "").strip() != "1":
+        raise SettingsError(
+            [
+                "DATABASE_URL: no Slack token is set, so the demo would start on this database, with made-up people,"
+                " keys and approvers. Set SLACK_BOT_TOKEN and the other Slack settings to join a workspace; or leave"
+                " DATABASE_URL out, and the demo has a database of its own; or set COUNTERSIGN_DEMO=1 if this"
+                " database is for the demo and nothing else"
+            ]
+        )
+    return True
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings for a workspace. Raises SettingsError with every problem at once."""
+def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Settings:
+    """The settings for a workspace. Raises SettingsError with every problem at once.
+
+    `is_demo`: the workspace is the local Slack that this process started.
+    """
     reader = _Reader(environ)
     slack = SlackAccess(
         bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-", required=True) or "",
         app_token=reader.token("SLACK_APP_TOKEN", "xapp-"),
         signing_secret=reader.text("SLACK_SIGNING_SECRET"),
-        api_url=reader.text("COUNTERSIGN_SLACK_API_URL"),
+        api_url=reader.url("COUNTERSIGN_SLACK_API_URL"),
     )
     if slack.app_token is None and slack.signing_secret is None:
         reader.problem("SLACK_APP_TOKEN", "is needed for Socket Mode (or SLACK_SIGNING_SECRET for signed HTTP)")
@@ -116,18 +137,21 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     inside = {desk.triage_channel, desk.approvals_channel} & desk.intake_channels
     if inside - {""}:
         reader.problem("COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage or the approvals channel")
-    folder = data_folder(environ)
+    folder, database_url = data_folder(environ), reader.database()
+    role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
+    is_one_of_several = role != "all" or (database_url is not None and not is_demo)
     settings = Settings(
         slack=slack,
         desk=desk,
-        database_url=reader.database(),
+        database_url=database_url,
         data_folder=folder,
-        vote_key=reader.vote_key(folder),
+        vote_key=reader.vote_key(folder, is_shared=is_one_of_several),
+        old_vote_keys=reader.old_vote_keys(),
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
-        role=reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker")),
+        role=role,
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
         anthropic_model=reader.text("COUNTERSIGN_MODEL"),
         anthropic_url=reader.text("ANTHROPIC_BASE_URL"),
@@ -159,6 +183,19 @@ class _Reader:
             self.problem(name, f"must start with {prefix}")
         return found
 
+    def url(self, name: str) -> str | None:
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            parts = urlsplit(found)
+            is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url:
+            self.problem(name, "must be the URL of a Web API, such as http://127.0.0.1:8055/api/")
+        return found
+
     def one(self, name: str, form: re.Pattern[str], what: str) -> str:
         found = self.text(name) or ""
         if not found:
@@ -188,6 +225,7 @@ class _Reader:
         found = self.text("DATABASE_URL")
         if found is not None and not found.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             self.problem("DATABASE_URL", "must be the URL of a PostgreSQL database")
+            return None
         return found
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
@@ -214,18 +252,33 @@ class _Reader:
             return default
         return int(found)
 
-    def vote_key(self, folder: Path) -> bytes:
+    def vote_key(self, folder: Path, *, is_shared: bool) -> bytes:
         found = self.text("COUNTERSIGN_VOTE_KEY")
+        if found is None and is_shared:
+            # A key that each process made for itself would void what the others signed.
+            self.problem(
+                "COUNTERSIGN_VOTE_KEY",
+                "is missing. With DATABASE_URL or COUNTERSIGN_ROLE several processes can share one database, and all of"
+                " them need the same key (one that was made by itself is in the file vote.key of the data folder)",
+            )
+            return b""
         if found is None:
             return b"" if self.problems else self._own_vote_key(folder / "vote.key")
-        if not _HEX_KEY.match(found) or len(found) % 2:
+        if not _is_key(found):
             self.problem("COUNTERSIGN_VOTE_KEY", "must be at least 64 hexadecimal digits")
             return b""
         return bytes.fromhex(found)
 
+    def old_vote_keys(self) -> tuple[bytes, ...]:
+        found = [one.strip() for one in (self.text("COUNTERSIGN_VOTE_KEYS_OLD") or "").split(",") if one.strip()]
+        if not all(_is_key(one) for one in found):
+            self.problem("COUNTERSIGN_VOTE_KEYS_OLD", "each must be at least 64 hexadecimal digits")
+            return ()
+        return tuple(bytes.fromhex(one) for one in found)
+
     def _own_vote_key(self, file: Path) -> bytes:
         found = stored_key(file)
-        if not _HEX_KEY.match(found) or len(found) % 2:
+        if not _is_key(found):
             # Never a key that is empty or short: anybody could sign a vote with it.
             self.problem(
                 "COUNTERSIGN_VOTE_KEY", f"the key in {file} is not whole; remove the file to have a new one made"
@@ -243,6 +296,10 @@ class _Reader:
             if any(len(value) < 24 for value in values):
                 self.problem(name, "must have at least 24 characters each, for example from: openssl rand -hex 32")
         return IntakeKeys(frozenset(tokens), secret)
+
+
+def _is_key(text: str) -> bool:
+    return bool(_HEX_KEY.match(text)) and len(text) % 2 == 0
 
 
 def stored_key(file: Path) -> str:

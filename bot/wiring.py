@@ -79,7 +79,7 @@ async def build(
     bot = await _who_am_i(client)
     database, inbox = Database(database_url), Inbox(database_url)
     identity = Identity(client, Home(bot["team_id"], bot.get("enterprise_id")), settings.desk.groups, time.monotonic)
-    signer = VoteSigner({"v1": settings.vote_key}, "v1")
+    signer = VoteSigner.of_secrets(settings.vote_key, settings.old_vote_keys)
     desk = Desk(
         database=database,
         gate=Gate(PolicyEngine.load(settings.policy_folder or DEFAULT_FOLDER), signer),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from policy.digest import canonical_json, utc_text
@@ -16,7 +16,15 @@ from policy.errors import NotCanonical, SigningKeyMissing
 from policy.terms import Choice, Tally, Vote
 
 _VOTE_DOMAIN = b"countersign.vote.v1\n"
+_KEY_ID_DOMAIN = b"countersign.vote-key.v1\n"
 _SHORTEST_KEY_BYTES = 32
+UNNAMED_KEY_ID = "v1"
+"""What every key was called before keys had ids of their own: any known key may have signed under it."""
+
+
+def vote_key_id(secret: bytes) -> str:
+    """The name of a key: it follows from the key, so that two processes with one key call it the same."""
+    return hashlib.sha256(_KEY_ID_DOMAIN + secret).hexdigest()[:8]
 
 
 class VoteSigner:
@@ -35,6 +43,11 @@ class VoteSigner:
         self._keys = dict(keys)
         self._current = current
 
+    @classmethod
+    def of_secrets(cls, current: bytes, old: Iterable[bytes] = ()) -> VoteSigner:
+        """A signer whose keys are named after their secrets; only `current` signs. Raises SigningKeyMissing."""
+        return cls({vote_key_id(secret): secret for secret in (*old, current)}, vote_key_id(current))
+
     def sign(self, vote: Vote) -> Vote:
         """The same vote with the current key's signature on it. Raises NotCanonical."""
         named = replace(vote, key_id=self._current, signature="")
@@ -42,15 +55,19 @@ class VoteSigner:
 
     def verify(self, vote: Vote) -> bool:
         """Whether every field of the vote is as it was signed. Never raises."""
-        secret = self._keys.get(vote.key_id)
-        if secret is None:
-            return False
         try:
-            expected = _mac(secret, vote)
+            expected = [_mac(secret, vote) for secret in self._secrets(vote.key_id)]
         except NotCanonical:
             return False
         # Compared as bytes: compare_digest refuses non-ASCII text by raising, and a signature is anybody's text.
-        return hmac.compare_digest(expected.encode(), vote.signature.encode(errors="replace"))
+        given = vote.signature.encode(errors="replace")
+        return any(hmac.compare_digest(one.encode(), given) for one in expected)
+
+    def _secrets(self, key_id: str) -> list[bytes]:
+        """The keys that may have signed under this id."""
+        if key_id == UNNAMED_KEY_ID and key_id not in self._keys:
+            return list(self._keys.values())
+        return [self._keys[key_id]] if key_id in self._keys else []
 
 
 def tally(votes: Sequence[Vote], quorum: int) -> Tally:

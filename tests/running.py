@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,16 +128,20 @@ async def running_desk(
     triager: Triager | None = None,
     slack: LocalSlack | None = None,
     role: str = "all",
+    environment: Mapping[str, str] | None = None,
     **build_options: Any,
 ) -> AsyncIterator[RunningDesk]:
-    """A desk over Socket Mode, or over signed HTTP. `slack`: one that runs already and outlives the desk."""
+    """A desk over Socket Mode, or over signed HTTP. `slack`: one that runs already and outlives the desk.
+
+    `environment`: settings that differ from the tests' own.
+    """
     own = slack is None
     if slack is None:
         slack = LocalSlack(port=0, post_interval_seconds=0)
         slack.use_manifest(yaml.safe_load(MANIFEST.read_text()))
         await slack.start()
     try:
-        settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role)
+        settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role, **(environment or {}))
         object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
         parts = await build(settings, database_url, triager=triager, **build_options)
         await import_demo_directory(parts.database)

@@ -76,7 +76,7 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
         page = None
         if wants_local_slack(environ):
             environ, page = await _local(stack, folder, environ)
-        settings = read_settings(environ)
+        settings = read_settings(environ, is_demo=page is not None)
         url = database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
         if page is not None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import stat
+import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bot.settings import SettingsError, read_settings, wants_local_slack
+from tests.conftest import REPOSITORY
 
 GOOD = {
     "SLACK_BOT_TOKEN": "xoxb-1",
@@ -59,6 +64,12 @@ def test_everything_that_is_missing_is_named_at_once_with_where_to_get_it(tmp_pa
         ("COUNTERSIGN_SECURITY_MEMBERS", "sana"),
         ("COUNTERSIGN_VOTE_KEY", "secret"),
         ("COUNTERSIGN_VOTE_KEY", "a" * 65),
+        ("COUNTERSIGN_VOTE_KEYS_OLD", "secret"),
+        ("COUNTERSIGN_VOTE_KEYS_OLD", f"{'a' * 64},{'b' * 63}"),
+        ("COUNTERSIGN_SLACK_API_URL", "slack"),
+        ("COUNTERSIGN_SLACK_API_URL", "file:///etc"),
+        ("COUNTERSIGN_SLACK_API_URL", "http://[::1/"),
+        ("COUNTERSIGN_SLACK_API_URL", "http://localhost:99999/"),
         ("COUNTERSIGN_INTAKE_TOKENS", "short"),
         ("COUNTERSIGN_INTAKE_SECRET", "short"),
         ("COUNTERSIGN_HTTP_PORT", "0"),
@@ -76,7 +87,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, te
 
 def test_a_secret_that_is_wrong_is_not_repeated(tmp_path: Path) -> None:
     secrets = {"SLACK_BOT_TOKEN": "hunter2", "COUNTERSIGN_VOTE_KEY": "hunter2", "COUNTERSIGN_INTAKE_TOKENS": "hunter2",
-               "DATABASE_URL": "mysql://me:hunter2@db"}  # fmt: skip
+               "DATABASE_URL": "mysql://me:hunter2@db", "COUNTERSIGN_VOTE_KEYS_OLD": "hunter2"}  # fmt: skip
 
     found = problems(GOOD | secrets, tmp_path)
 
@@ -117,3 +128,63 @@ def test_the_local_slack_stands_in_only_where_no_workspace_is_named() -> None:
     assert wants_local_slack({"SLACK_BOT_TOKEN": "  "})
     for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         assert not wants_local_slack({name: "x"})
+
+
+DATABASE = {"DATABASE_URL": "postgresql://db/countersign"}
+
+
+def test_the_demo_is_not_started_on_a_database_that_may_be_a_real_desks() -> None:
+    for environ in (DATABASE, DATABASE | {"COUNTERSIGN_DEMO": "0"}):
+        with pytest.raises(SettingsError) as caught:
+            wants_local_slack(environ)
+        [line] = caught.value.problems
+        assert line.startswith("DATABASE_URL: ")
+        assert "SLACK_BOT_TOKEN" in line and "COUNTERSIGN_DEMO=1" in line
+
+    assert wants_local_slack(DATABASE | {"COUNTERSIGN_DEMO": "1"})
+    assert not wants_local_slack(DATABASE | {"SLACK_BOT_TOKEN": "x"})
+
+
+async def test_tokens_that_were_lost_on_the_way_put_nobody_into_the_database(database_url: str, tmp_path: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environ = kept | {"DATABASE_URL": database_url, "COUNTERSIGN_DATA": str(tmp_path)}
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot.cli", "run",
+        cwd=REPOSITORY, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+
+    assert process.returncode == 1
+    assert out == b"" and err.startswith(b"DATABASE_URL: no Slack token is set"), (out, err)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from directory_people").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("shared", [DATABASE, {"COUNTERSIGN_ROLE": "web"}, {"COUNTERSIGN_ROLE": "worker"}])
+def test_processes_that_share_a_database_make_no_vote_keys_of_their_own(tmp_path: Path, shared: dict[str, str]) -> None:
+    [line] = problems(GOOD | shared, tmp_path)
+
+    assert line.startswith("COUNTERSIGN_VOTE_KEY: is missing") and WHERE_TO_GET_IT in line
+    assert not (tmp_path / "vote.key").exists()
+    assert read_settings(GOOD | shared | {"COUNTERSIGN_VOTE_KEY": "a" * 64}).vote_key == b"\xaa" * 32
+
+
+def test_a_missing_vote_key_is_named_together_with_everything_else(tmp_path: Path) -> None:
+    assert {line.partition(":")[0] for line in problems(DATABASE, tmp_path)} == {*GOOD, "COUNTERSIGN_VOTE_KEY"}
+
+
+def test_a_demo_on_a_database_of_its_own_needs_no_vote_key(tmp_path: Path) -> None:
+    environ = GOOD | DATABASE | {"COUNTERSIGN_DATA": str(tmp_path)}
+
+    assert len(read_settings(environ, is_demo=True).vote_key) == 32
+
+
+def test_old_vote_keys_are_read_beside_the_one_that_signs(tmp_path: Path) -> None:
+    keys = {"COUNTERSIGN_VOTE_KEY": "cc" * 32, "COUNTERSIGN_VOTE_KEYS_OLD": f"{'aa' * 32}, {'bb' * 32},"}
+
+    settings = read_settings(GOOD | keys | {"COUNTERSIGN_DATA": str(tmp_path)})
+
+    assert settings.vote_key == b"\xcc" * 32
+    assert settings.old_vote_keys == (b"\xaa" * 32, b"\xbb" * 32)
+    assert "\\xaa" not in repr(settings) and "\\xcc" not in repr(settings)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from policy.errors import SigningKeyMissing
 from policy.terms import Choice, PersonKey, Tally, Vote
-from policy.votes import VoteSigner, tally
+from policy.votes import VoteSigner, tally, vote_key_id
 from tests.policy.builders import NOW, SIGNER, person, vote
 
 CHANGES: dict[str, Any] = {
@@ -61,6 +61,39 @@ def test_a_vote_under_a_key_that_was_taken_away_counts_no_more() -> None:
     rotated = VoteSigner({"2026": b"n" * 32}, "2026")
 
     assert not rotated.verify(vote(person(), signer=old))
+
+
+def test_a_key_has_its_name_from_itself_and_gives_nothing_away_by_it() -> None:
+    key, other = b"\x5a" * 32, b"\x5b" * 32
+
+    assert vote(person(), signer=VoteSigner.of_secrets(key)).key_id == vote_key_id(key)
+    assert vote_key_id(key) != vote_key_id(other)
+    assert len(vote_key_id(key)) == 8 and vote_key_id(key) not in key.hex()
+
+
+def test_keys_named_after_themselves_can_be_rotated() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    rotated = VoteSigner.of_secrets(new, [old])
+
+    assert rotated.verify(vote(person(), signer=VoteSigner.of_secrets(old)))
+    assert vote(person(), signer=rotated).key_id == vote_key_id(new)
+    assert not VoteSigner.of_secrets(new).verify(vote(person(), signer=VoteSigner.of_secrets(old)))
+
+
+def test_a_vote_from_before_keys_had_names_verifies_with_whichever_known_key_signed_it() -> None:
+    then, now = b"t" * 32, b"n" * 32
+    signed_then = vote(person(), signer=VoteSigner({"v1": then}, "v1"))
+
+    assert VoteSigner.of_secrets(then).verify(signed_then)
+    assert VoteSigner.of_secrets(now, [b"o" * 32, then]).verify(signed_then)
+    assert not VoteSigner.of_secrets(now).verify(signed_then)
+
+
+@pytest.mark.parametrize("key_id", ["v1", "", "v2"])
+def test_a_vote_of_a_known_key_under_a_name_it_was_not_signed_with_does_not_verify(key_id: str) -> None:
+    signer = VoteSigner.of_secrets(b"n" * 32)
+
+    assert not signer.verify(replace(vote(person(), signer=signer), key_id=key_id))
 
 
 @pytest.mark.parametrize(

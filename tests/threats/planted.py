@@ -17,7 +17,7 @@ from policy.terms import Person, PersonKey, Ruling, Vote
 from policy.votes import VoteSigner
 from tests.running import VOTE_KEY, RunningDesk
 
-SIGNER = VoteSigner({"v1": bytes.fromhex(VOTE_KEY)}, "v1")
+SIGNER = VoteSigner.of_secrets(bytes.fromhex(VOTE_KEY))
 
 GENEROUS_SITE = """
 @id("everybody-may-do-everything")
