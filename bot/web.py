@@ -16,7 +16,7 @@ from bot.signed_messages import SignedMessages
 from bot.wiring import Parts
 from handlers.errors import BadInput, Refused
 from handlers.flows.read_intake_status import read_intake_status
-from handlers.http_intake import MAX_BODY_BYTES, arrival_of, authenticate, read_request
+from handlers.http_intake import MAX_BODY_BYTES, Asked, arrival_of, authenticate, read_request
 from storage import inbox as inbox_queries
 from storage.database import DatabaseUnavailable
 
@@ -90,7 +90,7 @@ class _Server:
         """POST: one ticket. 202 means that it is durable."""
         try:
             body = await self._body(request)
-            authenticate(self._parts.settings.intake, request.headers, body, now=self._now())
+            self._authenticate(request, body)
             asked = read_request(body)
             arrival = arrival_of(asked)
             is_new = await self._parts.inbox.store(arrival)
@@ -115,7 +115,7 @@ class _Server:
     async def intake_status(self, request: web.Request) -> web.Response:
         """GET: what the requester's side may know of a ticket that came in here."""
         try:
-            authenticate(self._parts.settings.intake, request.headers, b"", now=self._now())
+            self._authenticate(request, b"")
         except Refused as refused:
             return _json(401, {"error": "unauthenticated", "message": refused.reply})
         channel, correlation_id = request.match_info["channel"], request.match_info["correlation_id"]
@@ -128,6 +128,10 @@ class _Server:
         if found is None:
             return _json(404, {"error": "not_found", "message": "No ticket came in under this correlation id."})
         return _json(200, found)
+
+    def _authenticate(self, request: web.Request, body: bytes) -> None:
+        asked = Asked(request.method, request.raw_path, body)
+        authenticate(self._parts.settings.intake, request.headers, asked, now=self._now())
 
     async def _body(self, request: web.Request) -> bytes:
         if request.content_length is not None and request.content_length > MAX_BODY_BYTES:

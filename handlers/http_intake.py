@@ -1,8 +1,9 @@
 """POST /api/v1/intake: a ticket from another system, in JSON.
 
-The caller proves itself with a bearer token, or signs the body as Slack signs its own (HMAC-SHA-256 over
-`v1:TIMESTAMP:BODY`, five minutes of tolerance). Who the requester is, is the caller's word: an unknown human to the
-gate. 202 is answered only once the request is durable; the correlation id makes a repeated call one ticket.
+The caller proves itself with a bearer token, or signs the call (HMAC-SHA-256 over `v2:TIMESTAMP:METHOD:PATH:BODY`, five
+minutes of tolerance): the method and the path are signed too, so that a signature that was seen serves for nothing but
+the same call again. Who the requester is, is the caller's word: an unknown human to the gate. 202 is answered only once
+the request is durable; the correlation id makes a repeated call one ticket.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from handlers.errors import BadInput, Refused
 from handlers.plain_input import MAX_TEXT_CHARACTERS, storable
@@ -25,6 +28,11 @@ MAX_BODY_BYTES = 1_000_000
 SIGNATURE_TOLERANCE_SECONDS = 300
 SIGNATURE_HEADER = "X-Countersign-Signature"
 TIMESTAMP_HEADER = "X-Countersign-Timestamp"
+SLACKS_CHANNEL = "slack"
+"""What tickets from Slack are filed under; no other system may call itself that."""
+
+# Longer ones are no time, and Python refuses to read very long ones.
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
 
 _EXPECTED = {
     "missing": "is required",
@@ -32,6 +40,7 @@ _EXPECTED = {
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "bool_type": "must be true or false",
+    "reserved_channel": f"must not be {SLACKS_CHANNEL!r}, the name of tickets from Slack itself",
 }
 
 
@@ -51,6 +60,13 @@ class IntakeRequest(BaseModel):
     attachment_count: int = Field(default=0, ge=0, le=1000)
     requested_model_override: str | None = Field(default=None, max_length=200)
 
+    @field_validator("channel")
+    @classmethod
+    def _is_not_slacks(cls, channel: str) -> str:
+        if channel == SLACKS_CHANNEL:
+            raise PydanticCustomError("reserved_channel", "reserved")
+        return channel
+
 
 @dataclass(frozen=True)
 class IntakeKeys:
@@ -60,7 +76,16 @@ class IntakeKeys:
     signing_secret: str | None = field(default=None, repr=False)
 
 
-def authenticate(keys: IntakeKeys, headers: Mapping[str, str], body: bytes, *, now: float) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What of a call is signed: its method, its path as it was sent (with the query, percent-encoded), its body."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+def authenticate(keys: IntakeKeys, headers: Mapping[str, str], asked: Asked, *, now: float) -> None:
     """Whether the caller may hand in tickets. Raises Refused, saying what is expected."""
     authorization = headers.get("Authorization", "")
     if authorization.startswith("Bearer "):
@@ -71,24 +96,24 @@ def authenticate(keys: IntakeKeys, headers: Mapping[str, str], body: bytes, *, n
             return
         raise _refused("the bearer token is not one of this desk's")
     if keys.signing_secret is None or SIGNATURE_HEADER not in headers:
-        raise _refused(f"send 'Authorization: Bearer TOKEN', or sign the body ({SIGNATURE_HEADER}, {TIMESTAMP_HEADER})")
+        raise _refused(f"send 'Authorization: Bearer TOKEN', or sign the call ({SIGNATURE_HEADER}, {TIMESTAMP_HEADER})")
     timestamp = headers.get(TIMESTAMP_HEADER, "")
-    if not timestamp.isascii() or not timestamp.isdigit() or abs(now - int(timestamp)) > SIGNATURE_TOLERANCE_SECONDS:
+    if not _TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) > SIGNATURE_TOLERANCE_SECONDS:
         raise _refused(f"{TIMESTAMP_HEADER} must be the present time in seconds, at most five minutes off")
-    expected = sign(keys.signing_secret, timestamp, body)
+    expected = sign(keys.signing_secret, timestamp, asked)
     if not hmac.compare_digest(expected.encode(), _bytes(headers[SIGNATURE_HEADER])):
-        raise _refused(f"{SIGNATURE_HEADER} does not match the body")
+        raise _refused(f"{SIGNATURE_HEADER} does not match the method, the path and the body")
 
 
-def _bytes(header: str) -> bytes:
-    # What is not UTF-8 in a header arrives as lone surrogates.
-    return header.encode("utf-8", "surrogateescape")
+def _bytes(text: str) -> bytes:
+    # What is not UTF-8 in a header or a path arrives as lone surrogates.
+    return text.encode("utf-8", "surrogateescape")
 
 
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature a caller sends for a body at a time."""
-    digest = hmac.new(secret.encode(), b"v1:" + timestamp.encode() + b":" + body, hashlib.sha256)
-    return "v1=" + digest.hexdigest()
+def sign(secret: str, timestamp: str, asked: Asked) -> str:
+    """The signature a caller sends for a call at a time."""
+    signed = b":".join((b"v2", timestamp.encode(), _bytes(asked.method), _bytes(asked.path), asked.body))
+    return "v2=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 def read_request(body: bytes) -> IntakeRequest:

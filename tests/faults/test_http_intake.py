@@ -10,12 +10,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
-from handlers.http_intake import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from handlers.http_intake import SIGNATURE_HEADER, TIMESTAMP_HEADER, Asked, sign
 from tests.faults.rig import eventually, holds
 from tests.running import INTAKE_SECRET, INTAKE_TOKEN, RunningDesk, running_desk
 
 BEARER = {"Authorization": f"Bearer {INTAKE_TOKEN}"}
+INTAKE_PATH = "/api/v1/intake"
 GOOD = {"channel": "email", "correlationId": "asi03-bypass-001", "requester": "mallory@external.example", "text": "Hi."}
 
 
@@ -145,9 +147,11 @@ async def test_202_is_answered_only_for_what_is_stored(desk: RunningDesk) -> Non
             assert nobody.status == 401
 
 
-def signed(body: bytes, *, at: float | None = None, secret: str = INTAKE_SECRET) -> dict[str, str]:
+def signed(
+    body: bytes, *, at: float | None = None, secret: str = INTAKE_SECRET, method: str = "POST", path: str = INTAKE_PATH
+) -> dict[str, str]:
     timestamp = str(int(time.time() if at is None else at))
-    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(secret, timestamp, body)}
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(secret, timestamp, Asked(method, path, body))}
 
 
 async def test_who_may_hand_in_tickets(desk: RunningDesk) -> None:
@@ -160,6 +164,8 @@ async def test_who_may_hand_in_tickets(desk: RunningDesk) -> None:
         "an unknown token": {"Authorization": "Bearer " + "x" * 32},
         "another scheme": {"Authorization": f"Basic {INTAKE_TOKEN}"},
         "another body's signature": signed(body + b" "),
+        "another method's signature": signed(body, method="GET"),
+        "another path's signature": signed(body, path=INTAKE_PATH + "/email/asi03-bypass-001"),
         "another secret": signed(body, secret="y" * 32),
         "a stale timestamp": signed(body, at=long_ago),
         "a timestamp from the future": signed(body, at=time.time() + 330),
@@ -173,6 +179,40 @@ async def test_who_may_hand_in_tickets(desk: RunningDesk) -> None:
         assert INTAKE_TOKEN not in str(answer) and INTAKE_SECRET not in str(answer)
 
 
+ODD_HEADERS = [
+    b"", b"0", b"-1", b"+1", b"1_0", b"1.5", b"1e3", b"0x10", b"NaN", b"9" * 15, b"9" * 16, b"9" * 400, b"9" * 5000,
+    b"\xb2", b"\xff" * 20, b"v2=", b"v1=" + b"0" * 64, b"v2=" + b"f" * 4000, b"Bearer", b"a\tb", b"=;,:%00",
+]  # fmt: skip
+
+
+async def test_a_signature_reads_the_one_ticket_it_was_made_for(desk: RunningDesk) -> None:
+    for name in ("mine", "theirs", "a:b"):
+        assert (await post(desk, GOOD | {"correlationId": name}))[0] == 202
+
+    async def read(path: str, headers: Mapping[str, str], method: str = "GET") -> int:
+        url = URL(desk.process.http_url + path, encoded=True)
+        async with aiohttp.ClientSession() as session, session.request(method, url, headers=headers) as answer:
+            return answer.status
+
+    mine, theirs = f"{INTAKE_PATH}/email/mine", f"{INTAKE_PATH}/email/theirs"
+    own = signed(b"", method="GET", path=mine)
+    assert await read(mine, own) == 200
+    for path in (theirs, f"{mine}?a=b", f"{INTAKE_PATH}/email/m%69ne"):
+        assert await read(path, own) == 401, path
+    assert await read(mine, own, method="HEAD") == 401
+    assert await read(theirs, signed(b"", path=theirs)) == 401
+    for encoded in (f"{INTAKE_PATH}/email/a:b", f"{INTAKE_PATH}/email/a%3Ab"):
+        assert await read(encoded, signed(b"", method="GET", path=encoded)) == 200
+
+
+async def test_no_other_system_hands_in_tickets_as_slack(desk: RunningDesk) -> None:
+    status, answer = await post(desk, GOOD | {"channel": "slack"})
+
+    assert (status, list(answer["fields"])) == (400, ["channel"])
+    assert answer["fields"]["channel"] == "must not be 'slack', the name of tickets from Slack itself"
+    assert (await post(desk, GOOD | {"channel": "slack-archive"}))[0] == 202
+
+
 async def test_headers_and_paths_that_are_no_text_do_no_harm(desk: RunningDesk) -> None:
     body = json.dumps(GOOD).encode()
     timestamp = str(int(time.time())).encode()
@@ -181,6 +221,10 @@ async def test_headers_and_paths_that_are_no_text_do_no_harm(desk: RunningDesk) 
         b"Authorization: Bearer \xff\xfe\r\n",
         b"X-Countersign-Timestamp: " + timestamp + b"\r\nX-Countersign-Signature: v1=\xff\r\n",
         b"X-Countersign-Timestamp: \xd9\xa1\r\nX-Countersign-Signature: v1=00\r\n",
+        *(b"X-Countersign-Timestamp: %b\r\nX-Countersign-Signature: v2=00\r\n" % odd for odd in ODD_HEADERS),
+        *(b"X-Countersign-Timestamp: %b\r\nX-Countersign-Signature: %b\r\n" % (timestamp, odd) for odd in ODD_HEADERS),
+        *(b"Authorization: Bearer %b\r\n" % odd for odd in ODD_HEADERS),
+        *(b"Authorization: %b\r\n" % odd for odd in ODD_HEADERS),
     ):
         assert " 401 " in (await raw(desk, "/api/v1/intake", headers, body)).splitlines()[0]
     bearer = b"Authorization: Bearer " + INTAKE_TOKEN.encode() + b"\r\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from handlers.http_intake import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from handlers.http_intake import SIGNATURE_HEADER, TIMESTAMP_HEADER, Asked, sign
 from tests.running import INTAKE_SECRET, INTAKE_TOKEN, RunningDesk
 from tests.scenario.test_false_authority import MALLORY, key_status, text_of
 
@@ -70,8 +70,9 @@ async def test_a_signed_request_is_taken_and_a_wrong_signature_is_not(desk: Runn
 
     timestamp = str(int(time.time()))
     raw = json.dumps(SEED_TICKET).encode()
-    good = {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(INTAKE_SECRET, timestamp, raw)}
-    bad = good | {SIGNATURE_HEADER: sign("x" * 32, timestamp, raw)}
+    call = Asked("POST", "/api/v1/intake", raw)
+    good = {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: sign(INTAKE_SECRET, timestamp, call)}
+    bad = good | {SIGNATURE_HEADER: sign("x" * 32, timestamp, call)}
 
     assert (await hand_in(desk, SEED_TICKET, **bad))[0] == 401
     assert (await hand_in(desk, SEED_TICKET, **good))[0] == 202
