@@ -124,19 +124,20 @@ async def _answer(
 ) -> dict[str, Any] | None:
     """Call a listener; a refusal or fault becomes words for the person who is waiting."""
     call = Call(reception, body)
+    deadline = _now() + ANSWER_SECONDS
     try:
         if listener is None:
             raise NotFound("button, form or command")
         if reception.app_id is not None and body.get("api_app_id") not in (None, reception.app_id):
             raise NotFound("button, form or command")
-        return await _in_time(listener(call))
+        return await _in_time(listener(call), deadline)
     except Refused as refused:
         log.info("refused %s: %s (%s)", call.user_id, refused, refused.code)
-        await _on_record(reception, call, refused)
+        await _on_record(call, refused, deadline)
         said = notices.refusal(refused.reply)
     except (HandlingError, ActionError) as error:
         log.warning("%s for %s: %s", type(error).__name__, call.user_id, error)
-        await _on_record(reception, call, error)
+        await _on_record(call, error, deadline)
         said = notices.refusal(error.reply)
     except DatabaseUnavailable as error:
         log.error("the database did not answer: %s", error)
@@ -150,15 +151,15 @@ async def _answer(
         said = notices.trouble(reference)
     if in_view:
         return {"response_action": "update", "view": notice_modal(said)}
-    await call.show(said, notice_modal(said))
+    call.tell(said)
     return None
 
 
-async def _in_time(answering: Awaitable[Block | None]) -> Block | None:
+async def _in_time(answering: Awaitable[Block | None], deadline: float) -> Block | None:
     """What the listener answers. Raises _TooSlow where Slack is about to give up waiting: it is called off then."""
     task = asyncio.ensure_future(answering)
     try:
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=deadline - _now())
         if done:
             return task.result()
         raise _TooSlow
@@ -173,11 +174,21 @@ def _forget(task: asyncio.Future[Block | None]) -> None:
         task.exception()
 
 
-async def _on_record(reception: Reception, call: Call, error: HandlingError | ActionError) -> None:
+async def _on_record(call: Call, error: HandlingError | ActionError, deadline: float) -> None:
+    """Put a refusal on record, if it can be done in time before the person is answered; else beside the answer."""
+    recording = call.reception.whispers.beside(_record(call, error))
+    await asyncio.wait({recording}, timeout=max(0.0, deadline - _now()))
+
+
+async def _record(call: Call, error: HandlingError | ActionError) -> None:
     try:
-        await record_refused_click(reception.desk, who=call.user_id, what=_what(call), error=error)
+        await record_refused_click(call.reception.desk, who=call.user_id, what=_what(call), error=error)
     except DatabaseUnavailable:
         log.error("the refusal of %s could not be recorded", call.user_id)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _what(call: Call) -> str:

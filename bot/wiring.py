@@ -32,6 +32,7 @@ from handlers.desk import Desk
 from handlers.identity import Home, Identity
 from handlers.jobs import job_table
 from handlers.reception import Reception, Whispers
+from handlers.response_urls import ResponseUrls
 from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.loading import DEFAULT_FOLDER
@@ -97,7 +98,8 @@ async def build(
         client=client,
         identity=identity,
         inbox=inbox,
-        whispers=Whispers(client),
+        whispers=Whispers(),
+        response_urls=ResponseUrls(client, settings.slack.api_url),
         bot_user_id=str(bot["user_id"]),
         bot_id=str(bot["bot_id"]),
         app_id=bot.get("app_id"),

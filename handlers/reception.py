@@ -4,51 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.desk import Desk
+from handlers.errors import HandlingError
 from handlers.identity import Identity
-from handlers.views.rendered import Rendered
+from handlers.response_urls import NotPosted, ResponseUrls
 from storage.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
 WHISPER_WITHIN_SECONDS = 10.0
+Way = Callable[[], Awaitable[object]]
+"""One way of telling a person something. Raises where it does not lead to them."""
 
 
 class Whispers:
-    """Ephemeral answers, sent beside the acknowledgement so that a slow Slack never delays it.
+    """Private answers, sent beside the acknowledgement so that a slow Slack never delays it.
 
-    They are courtesy: what was decided or refused is on record before one is sent.
+    They are courtesy: what was decided or refused is on record, whether one arrives or not.
     """
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
-        self._sending: set[asyncio.Task[None]] = set()
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[None]] = set()
 
-    def say(self, channel: str, user_id: str, rendered: Rendered, *, thread_ts: str | None = None) -> None:
-        """Tell one person in a channel something that only they see."""
-        task = asyncio.create_task(self._send(channel, user_id, rendered, thread_ts))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+    def say(self, user_id: str, ways: Sequence[Way]) -> None:
+        """Tell one person something by the first of these ways that leads to them."""
+        self.beside(_say(user_id, ways))
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something that no acknowledgement waits for; the end of the process does."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._is_done)
+        return task
 
     async def drain(self) -> None:
-        """Wait for what is being sent."""
-        if self._sending:
-            await asyncio.wait(set(self._sending), timeout=WHISPER_WITHIN_SECONDS)
+        """Wait for what is under way."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=WHISPER_WITHIN_SECONDS)
 
-    async def _send(self, channel: str, user_id: str, rendered: Rendered, thread_ts: str | None) -> None:
-        try:
-            async with asyncio.timeout(WHISPER_WITHIN_SECONDS):
-                await self._client.chat_postEphemeral(
-                    channel=channel, user=user_id, text=rendered.text, blocks=list(rendered.blocks), thread_ts=thread_ts
-                )
-        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("could not tell %s in %s: %r", user_id, channel, error)
+    def _is_done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("unexpected %r beside an acknowledgement", task.exception(), exc_info=task.exception())
+
+
+async def _say(user_id: str, ways: Sequence[Way]) -> None:
+    failed: list[str] = []
+    try:
+        async with asyncio.timeout(WHISPER_WITHIN_SECONDS):
+            for way in ways:
+                try:
+                    await way()
+                    return
+                except (NotPosted, HandlingError, SlackClientError, aiohttp.ClientError, OSError) as error:
+                    failed.append(repr(error))
+    except TimeoutError:
+        failed.append(f"nothing within {WHISPER_WITHIN_SECONDS:g} s")
+    log.warning("could not tell %s: %s", user_id, "; ".join(failed) or "there is no way to")
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,7 @@ class Reception:
     identity: Identity
     inbox: Inbox
     whispers: Whispers
+    response_urls: ResponseUrls
     bot_user_id: str
     bot_id: str
     app_id: str | None = field(default=None)

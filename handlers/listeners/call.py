@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from handlers.errors import NotFound, Refused
-from handlers.reception import Reception
+from handlers.reception import Reception, Way
 from handlers.views.blocks import Block
-from handlers.views.rendered import Rendered
+from handlers.views.notice_modal import notice_modal
+from handlers.views.notices import Notice
 from policy.terms import Person
-
-log = logging.getLogger(__name__)
 
 TOO_LATE = "Slack closed the window before I could fill it. Please press again."
 _TRIGGER_GONE = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
@@ -70,6 +68,12 @@ class Call:
     def trigger_id(self) -> str:
         """Slack's own id of this interaction: opens one view within three seconds, and names a vote."""
         found = self.body.get("trigger_id")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def response_url(self) -> str:
+        """Where Slack takes an answer for this person alone; it is checked before anything is sent there."""
+        found = self.body.get("response_url")
         return found if isinstance(found, str) else ""
 
     @property
@@ -139,20 +143,29 @@ class Call:
             view_id=str(self.view.get("id")), hash=str(self.view.get("hash") or "") or None, view=view
         )
 
-    def tell(self, rendered: Rendered) -> None:
-        """Answer only the person, where it happened; on App Home there is nowhere to say it."""
-        if self.channel is not None and self.user_id:
-            self.reception.whispers.say(self.channel, self.user_id, rendered, thread_ts=self.thread_ts)
+    def tell(self, notice: Notice) -> None:
+        """Answer only the person, where it happened: beside the acknowledgement, which never waits for this."""
+        self.reception.whispers.say(self.user_id, list(self._ways(notice)))
 
-    async def show(self, rendered: Rendered, view: Block) -> None:
-        """Tell the person: beside the message, or in a modal where there is no message to stand beside."""
-        if self.channel is not None:
-            self.tell(rendered)
-            return
-        try:
-            await self.open_view(view)
-        except (Refused, SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("could not tell %s: %r", self.user_id, error)
+    def _ways(self, notice: Notice) -> Iterator[Way]:
+        """The ways to this person, the surest first.
+
+        A response URL leads to them everywhere; an ephemeral message only where the bot is a member too. On App Home
+        there is neither, and for a modal the time may be over.
+        """
+        if self.response_url:
+            yield partial(self.reception.response_urls.post, self.response_url, notice, thread_ts=self.thread_ts)
+        if self.channel and self.user_id:
+            yield partial(
+                self.reception.client.chat_postEphemeral,
+                channel=self.channel,
+                user=self.user_id,
+                text=notice.text,
+                blocks=list(notice.blocks),
+                thread_ts=self.thread_ts,
+            )
+        if self.trigger_id:
+            yield partial(self.open_view, notice_modal(notice))
 
 
 def read_id(text: str) -> UUID:

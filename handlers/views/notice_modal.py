@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from handlers.views.blocks import Block
-from handlers.views.rendered import Rendered
+from handlers.views.notices import Notice
 from handlers.views.surfaces import modal
 
 
-def notice_modal(rendered: Rendered) -> Block:
-    """The message, to be read and closed."""
-    return modal("Countersign", rendered.blocks)
+def notice_modal(notice: Notice) -> Block:
+    """The message, to be read and closed, under a title that says what it is."""
+    return modal(notice.title, notice.blocks)

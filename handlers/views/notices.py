@@ -6,6 +6,8 @@ where outsiders read.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from handlers.views.blocks import TEXT_LENGTH, Block, bullets, context, line, plain, rich, say
 from handlers.views.facts import RequestCardFacts
 from handlers.views.plain import EMPTY, escape_markup, one_line, visible
@@ -32,6 +34,14 @@ _TICKET_OUTCOMES = {
 }
 
 
+@dataclass(frozen=True)
+class Notice(Rendered):
+    """A message to one of those who use the desk."""
+
+    title: str
+    """What it is, in two or three words, for where it stands alone."""
+
+
 def acknowledgement(number: int) -> Rendered:
     """To the customer: it has arrived."""
     return _said(f"Thank you, we have received your request. It is ticket #{number}; we will reply in this thread.")
@@ -54,57 +64,59 @@ def customer_reply(text: str) -> Rendered:
     return Rendered(escape_markup(words), tuple(rich(line(say(part))) for part in parts))
 
 
-def refusal(reply: str) -> Rendered:
+def refusal(reply: str) -> Notice:
     """Ephemeral, to the person who clicked: that it did not count, and why."""
     shown = visible(reply, _REPLY_LENGTH)
-    return Rendered(escape_markup(shown), (rich(line(say("⛔ Not done  ", bold=True), say(shown))),))
+    return Notice(escape_markup(shown), (rich(line(say("⛔ Not done  ", bold=True), say(shown))),), "Not done")
 
 
-def proposed(request: RequestCardFacts) -> Rendered:
+def proposed(request: RequestCardFacts) -> Notice:
     """To the proposer: what became of the proposal."""
     title = one_line(request.action_title, 150)
     if request.verdict is Verdict.DENY:
         return refusal(request.verdict_reason)
     if request.verdict is Verdict.ALLOW:
-        return _said(f"{title} on ticket #{request.ticket_number}: allowed by policy, running now.", "✅ Proposed")
+        text = f"{title} on ticket #{request.ticket_number}: allowed by policy, running now."
+        return _told("Proposed", text, "✅ Proposed")
     needed = "one approval" if request.quorum <= 1 else f"{request.quorum} approvals"
     text = f"{title} on ticket #{request.ticket_number} now waits for {needed} in the approvals channel."
-    return _said(text, "✅ Confirmed and proposed")
+    return _told("Proposed", text, "✅ Confirmed and proposed")
 
 
-def vote_recorded(request: RequestCardFacts) -> Rendered:
+def vote_recorded(request: RequestCardFacts) -> Notice:
     """Ephemeral, to the voter: it counted."""
-    return _said(f"Your vote on “{one_line(request.action_title, 150)}” is recorded.", "✅ Thank you")
+    text = f"Your vote on “{one_line(request.action_title, 150)}” is recorded."
+    return _told("Vote recorded", text, "✅ Thank you")
 
 
-def opened(number: int) -> Rendered:
+def opened(number: int) -> Notice:
     """To one of our own, who made a ticket by command or shortcut."""
-    return _said(f"Ticket #{number} is open.", "✅ Done")
+    return _told("Ticket opened", f"Ticket #{number} is open.", "✅ Done")
 
 
-def not_known() -> Rendered:
+def not_known() -> Notice:
     """A button, command or value that belongs to nothing we have."""
     text = "I do not know what this belongs to: it may be old, or from another workspace. Nothing was done."
-    return _said(text)
+    return _told("Not done", text)
 
 
-def not_understood(words: str) -> Rendered:
+def not_understood(words: str) -> Notice:
     """A command that could not be read, with the help under it."""
     lead = line(say(f"I could not read “{one_line(words, 100)}”. These are the commands:"))
     text = f"I could not read “{one_line(words, 100)}”. Try /countersign help."
-    return Rendered(escape_markup(text), (rich(lead), *help_text().blocks))
+    return Notice(escape_markup(text), (rich(lead), *help_text().blocks), "Not understood")
 
 
-def trouble(reference: str = "") -> Rendered:
+def trouble(reference: str = "") -> Notice:
     """Something of ours is down: it was not waved through, and it may be tried again."""
     text = "Something on our side is not answering, so nothing was done. Please try again in a minute."
-    return _said(text + (f" Reference: {one_line(reference, 80)}." if reference else ""))
+    return _told("Not done", text + (f" Reference: {one_line(reference, 80)}." if reference else ""))
 
 
-def too_slow() -> Rendered:
+def too_slow() -> Notice:
     """Something of ours took too long to say whether it was done: the card tells."""
     text = "Something on our side did not answer in time. If nothing has changed here in a minute, please try again."
-    return _said(text)
+    return _told("No answer in time", text)
 
 
 def nothing_here() -> Rendered:
@@ -112,7 +124,7 @@ def nothing_here() -> Rendered:
     return _said("This page is for the people who work the desk. To ask for help, write in your usual channel.")
 
 
-def help_text() -> Rendered:
+def help_text() -> Notice:
     """What `/countersign` can do."""
     commands = (
         ("tickets", "the list of tickets"),
@@ -126,7 +138,12 @@ def help_text() -> Rendered:
         rich(line(say("What you can ask for", bold=True)), bullets(lines)),
         context(plain("“Make a ticket” in a message's menu does the same for a message that is already there")),
     )
-    return Rendered("/countersign tickets, ticket N, audit N, new TEXT, help", blocks)
+    return Notice("/countersign tickets, ticket N, audit N, new TEXT, help", blocks, "What you can ask for")
+
+
+def _told(title: str, text: str, lead: str = "") -> Notice:
+    said = _said(text, lead)
+    return Notice(said.text, said.blocks, title)
 
 
 def _said(text: str, lead: str = "") -> Rendered:

@@ -201,7 +201,9 @@ async def test_threat_04_nor_does_a_press_of_hers_that_is_forged_to_reach_us(
     ts = desk.slack.bot_post("deploybot", "ext-external", "a copy", blocks=[])
     mallory = desk.slack.person("mallory")
     mallory.reload()
-    place = {"container__channel_id": "C0EXTEXT001", "container__message_ts": ts, "channel__id": "C0EXTEXT001"}
+    place: dict[str, Any] = {"container__channel_id": "C0EXTEXT001", "container__message_ts": ts}
+    # The URL of the genuine press would answer her where the original stands.
+    place |= {"channel__id": "C0EXTEXT001", "response_url": ...}
 
     await press_forged(desk, waiting, "mallory", **(place if where == "the copy" else {}))
 
