@@ -40,6 +40,9 @@ class ActionSpec(Generic[ParamsT]):
     proposable_by: frozenset[str]
     subject_param: str | None = None
     """The parameter (by its wire name) that leads to the person it is done to; None where it is done to nobody."""
+    member_param: str | None = None
+    """The parameter that names one of our own people by their Slack user id. That there is such a person is not for
+    this table to know: it is asked of Slack when the action is proposed."""
     long_params: frozenset[str] = frozenset()
     """Parameters that deserve an input of several lines."""
 
@@ -76,7 +79,7 @@ ACTIONS: tuple[ActionSpec[Any], ...] = (
         effect="Makes one person responsible for the ticket.",
         undo="Assign it to the earlier person again; the audit trail names them.",
         undo_action="ticket.assign",
-        params=p.Assign, risk=Risk.LOW, proposable_by=_ANYONE,
+        params=p.Assign, risk=Risk.LOW, proposable_by=_ANYONE, member_param="assignee",
     ),
     ActionSpec(
         "ticket.reply_to_customer", "Reply to the customer",

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,6 +27,7 @@ KEY_COLUMNS = ("key_id", "owner_email", "label")
 
 MAX_PROBLEMS = 50
 """Reading stops after so many: the file is of another kind, and more lines would teach nothing."""
+_HOMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,31 @@ def read_keys(text: str) -> CsvReading[KeyEntry]:
         if (key := reading.checked(line, cells, _KeyLine)) is not None:
             reading.add(line, key.key_id, key.entry())
     return reading.result()
+
+
+def doubtful_homes(people: Iterable[PersonEntry], known: Collection[str]) -> tuple[str, ...]:
+    """What is odd about the workspaces a people file names, a line for each kind; `known` are ours, if they are known.
+
+    Nothing here is refused: whom an action is done to is kept from deciding it by user id and by address, whatever
+    workspace stands beside the id. But it often means that the ids are of another workspace altogether.
+    """
+    named = Counter(person.slack_key.home for person in people if person.slack_key is not None)
+    strange = sorted(set(named) - set(known)) if known else []
+    found = []
+    if strange:
+        count = sum(named[home] for home in strange)
+        found.append(
+            f"slack_team is {_listed(strange)} (rows: {count}), but this desk's people are of {_listed(known)}"
+        )
+    if len(named) > 1:
+        found.append(f"slack_team is not the same in all rows: {_listed(named)}")
+    return tuple(found)
+
+
+def _listed(homes: Collection[str]) -> str:
+    shown = sorted(homes)[:_HOMES_SHOWN]
+    rest = f" and {len(homes) - len(shown)} more" if len(homes) > len(shown) else ""
+    return ", ".join(shown) + rest
 
 
 class _Reading(Generic[Entry]):

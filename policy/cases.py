@@ -46,6 +46,7 @@ class CaseActor(BaseModel):
 
     agent: str | None = None
     key: str = "HOME/ALICE"
+    email: str | None = "alice@home.example"
     groups: frozenset[str] = frozenset()
     is_home: bool = True
     is_active: bool = True
@@ -57,9 +58,9 @@ class CaseActor(BaseModel):
         """As the gate would be handed them."""
         if self.agent is not None:
             return Agent(self.agent)
-        flags = self.model_dump(exclude={"agent", "key"})
+        flags = self.model_dump(exclude={"agent", "key", "email"})
         key = PersonKey.parse(self.key)
-        return Person(key=key, team_id=key.home, name=key.user_id, company=key.home, email=None, **flags)
+        return Person(key=key, team_id=key.home, name=key.user_id, company=key.home, email=self.email, **flags)
 
 
 class CaseRequest(BaseModel):
@@ -72,6 +73,7 @@ class CaseRequest(BaseModel):
     proposable_by: frozenset[str] = frozenset({"agent", "support", "security"})
     unconfirmed_params: frozenset[str] = frozenset()
     subjects: tuple[str, ...] = ("HOME/BOB",)
+    subject_emails: frozenset[str] = frozenset()
     requester: str | None = "OTHER/MALLORY"
     requester_kind: RequesterKind = RequesterKind.SLACK_PERSON
     proposer: str | None = "HOME/PAT"
@@ -96,6 +98,7 @@ class CaseRequest(BaseModel):
             channel_kind=self.channel_kind,
             requester=Requester(self.requester_kind, _key(self.requester), label=""),
             subjects=frozenset(map(PersonKey.parse, self.subjects)),
+            subject_emails=self.subject_emails,
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
         )

@@ -5,7 +5,8 @@ Checked here, all problems at once:
   2. ids beginning `core-` stand in `core.cedar`, where every policy is a forbid, and nowhere else
   3. every policy fits the schema, and every group it names exists in the settings
   4. no permit depends on what follows from a requester's words: those may raise scrutiny, never lower it
-  5. a `@reply`, which outsiders may read, gives nothing away
+  5. addresses and bare user ids, which may exclude somebody and never admit, are read by `core.cedar` alone
+  6. a `@reply`, which outsiders may read, gives nothing away
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ from policy.replies import PERMITTED, REASONS
 CORE_PREFIX = "core-"
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 _FROM_THE_REQUESTERS_WORDS = frozenset({"category", "severity"})
+_FOR_THE_CORE_ALONE = frozenset(
+    {
+        "address",
+        "userId",
+        "requesterUserId",
+        "proposerUserId",
+        "editorUserIds",
+        "subjectUserIds",
+        "subjectAddresses",
+    }
+)
 _TAKEN = frozenset({PERMITTED, *REASONS})
 """What the gate calls its own answers; a policy of that name could not be told from them."""
 _TELLTALE = re.compile(r"[#@<>]|https?:")
@@ -108,6 +120,8 @@ class _Reading:
             yield f"{CORE_FILE} holds only forbids whose ids begin {CORE_PREFIX!r}"
         if policy.effect == "permit" and (used := _FROM_THE_REQUESTERS_WORDS & _attributes(policy)):
             yield f"a permit must not depend on {' or '.join(sorted(used))}, which follow from the requester's words"
+        if not is_core and (used := _FOR_THE_CORE_ALONE & _attributes(policy)):
+            yield f"{' and '.join(sorted(used))}: only {CORE_FILE}, which lets nobody in, may compare these"
         unknown = {uid.id for uid in pst.entity_uids(policy) if str(uid.type) == "Group"} - self.groups
         if unknown:
             yield f"names groups that are not in settings.toml: {', '.join(sorted(unknown))}"
@@ -125,13 +139,15 @@ def _by_id(policies: Mapping[str, str]) -> cedarpy.PolicySet:
 
 
 def _attributes(node: object) -> set[str]:
-    """Every attribute read anywhere under a policy's node."""
+    """Every attribute read or asked for anywhere under a policy's node."""
     found: set[str] = set()
     waiting: list[object] = [node]
     while waiting:
         item = waiting.pop()
         if isinstance(item, pst.GetAttr):
             found.add(item.attr)
+        if isinstance(item, pst.HasAttr):
+            found.update(item.attrs)
         if isinstance(item, Mapping):
             waiting.extend(item.values())
         elif isinstance(item, tuple):

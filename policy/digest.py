@@ -1,5 +1,9 @@
 """One written form for a value, and the digest over everything an approver was shown.
 
+A request's digest is the hex SHA-256 over the line `countersign.request.v2` and the canonical JSON of one object (see
+`request_digest`). The line names the kind of thing and the version of its form. Whatever changes in the form is a new
+version, so that votes over the old one are votes over something else.
+
 What lives here turns values into bytes; what the bytes mean is decided elsewhere. Nothing is normalised on the way:
 two texts that merely look alike are two texts, because the approver saw one of them.
 """
@@ -14,10 +18,10 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from policy.errors import NotCanonical
-from policy.terms import CanonicalParams, PersonKey
+from policy.terms import CanonicalParams, PersonKey, RequesterKind
 
 _DEEPEST = 64
-_REQUEST_DOMAIN = b"countersign.request.v1\n"
+_REQUEST_DOMAIN = b"countersign.request.v2\n"
 """Goes before the hashed bytes, so that a digest of one kind of thing can never stand for another kind."""
 
 
@@ -45,14 +49,21 @@ def request_digest(
     quorum: int,
     expires_at: datetime,
     card: JsonValue,
-    requester: PersonKey | None = None,
-    proposer: PersonKey | None = None,
-    subjects: Iterable[PersonKey] = (),
+    provenance: Mapping[str, JsonValue],
+    requester_kind: RequesterKind,
+    requester: PersonKey | None,
+    proposer: PersonKey | None,
+    subjects: Iterable[PersonKey],
+    subject_emails: Iterable[str],
 ) -> str:
-    """Hex SHA-256 over what was shown and who may not decide it; what runs must have the same.
+    """Hex SHA-256 over what was shown and what it is judged on; what runs must have the same. Raises NotCanonical.
 
-    `card` is the rendered substance of the approval card. Give `requester`, `proposer` and `subjects` as well: then
-    an edit of those rows, which would make an excluded person eligible, voids the votes. Raises NotCanonical.
+    The hashed object has these members, each as it is stored: `request`, `action`, `params`, `provenance` (by
+    parameter: where its value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`,
+    `expires_at` (UTC, microseconds), `card` (the substance of the approval card as rendered), `requester_kind`,
+    `requester` and `proposer` (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails`
+    (sorted). The last five are not for reading: an edit of those rows would make an excluded person eligible, or an
+    unknown human a known one, and so it voids the votes.
     """
     body: JsonValue = {
         "request": request_id,
@@ -64,9 +75,12 @@ def request_digest(
         "quorum": quorum,
         "expires_at": utc_text(expires_at),
         "card": card,
+        "provenance": dict(provenance),
+        "requester_kind": requester_kind.value,
         "requester": None if requester is None else _pair(requester),
         "proposer": None if proposer is None else _pair(proposer),
         "subjects": [_pair(key) for key in sorted(set(subjects))],
+        "subject_emails": [*sorted(set(subject_emails))],
     }
     return hashlib.sha256(_REQUEST_DOMAIN + canonical_json(body)).hexdigest()
 

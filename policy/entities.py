@@ -1,6 +1,7 @@
 """From terms to the entities and contexts that Cedar judges. Mirrors `cedar/schema.cedarschema`.
 
-Identifiers, yes/no, numbers and words of fixed lists only: no parameter, name, e-mail address or text goes in.
+Identifiers, yes/no, numbers and words of fixed lists: no parameter, name or text goes in. E-mail addresses do for the
+one rule that compares them, and `policy.compiling` keeps them from every other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 
 from policy.engine import Entity, EntityRef
-from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts
+from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts, folded_address
 
 AGENTS = "agent"
 """The word in `ActionFacts.proposable_by` that lets parts of the bot propose."""
@@ -33,17 +34,17 @@ def actor_entity(actor: Proposer) -> Entity:
     """A person with the groups they are in now, or a part of the bot."""
     if isinstance(actor, Agent):
         return {"uid": actor_ref(actor), "attrs": {}, "parents": []}
-    return {
-        "uid": actor_ref(actor),
-        "attrs": {
-            "isHome": actor.is_home,
-            "isActive": actor.is_active,
-            "isFullMember": actor.is_full_member,
-            "isHuman": actor.is_human,
-            "isEmailConfirmed": actor.is_email_confirmed,
-        },
-        "parents": _refs("Group", actor.groups),
+    attrs: Entity = {
+        "userId": actor.key.user_id,
+        "isHome": actor.is_home,
+        "isActive": actor.is_active,
+        "isFullMember": actor.is_full_member,
+        "isHuman": actor.is_human,
+        "isEmailConfirmed": actor.is_email_confirmed,
     }
+    if address := folded_address(actor.email):
+        attrs["address"] = address
+    return {"uid": actor_ref(actor), "attrs": attrs, "parents": _refs("Group", actor.groups)}
 
 
 def proposal_entities(action: ActionFacts) -> list[Entity]:
@@ -51,6 +52,7 @@ def proposal_entities(action: ActionFacts) -> list[Entity]:
     attrs: Entity = {
         "status": _ref("RequestStatus", "proposed"),
         "editors": [],
+        "editorUserIds": [],
         "digest": "",
         "policyVersion": "",
         "expiresAtMicros": 0,
@@ -63,12 +65,13 @@ def request_entities(request: RequestFacts) -> list[Entity]:
     attrs: Entity = {
         "status": _ref("RequestStatus", request.status.value),
         "editors": _person_refs(request.editors),
+        "editorUserIds": _user_ids(request.editors),
         "digest": request.digest,
         "policyVersion": request.policy_version,
         "expiresAtMicros": micros(request.expires_at),
     }
     if request.proposer is not None:
-        attrs["proposer"] = _person_ref(request.proposer)
+        attrs |= {"proposer": _person_ref(request.proposer), "proposerUserId": request.proposer.user_id}
     return [
         _ticket(request.action),
         {"uid": request_ref(request), "attrs": attrs | _action_attrs(request.action), "parents": []},
@@ -91,7 +94,7 @@ def micros(moment: datetime) -> int:
 
 
 def is_requester_known(action: ActionFacts) -> bool:
-    """Whether a particular human, and not just an address or a form, is behind the ticket."""
+    """Whether a particular human, and not just an address, a form or an app, is behind the ticket."""
     return action.requester.kind is RequesterKind.SLACK_PERSON and action.requester.key is not None
 
 
@@ -103,12 +106,14 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "requesterKind": _ref("RequesterKind", action.requester.kind.value),
         "isRequesterKnown": is_requester_known(action),
         "subjects": _person_refs(action.subjects),
+        "subjectUserIds": _user_ids(action.subjects),
+        "subjectAddresses": [*sorted({folded_address(one) for one in action.subject_emails} - {""})],
         "proposableBy": _refs("Group", action.proposable_by - {AGENTS}),
         "isProposableByAgents": AGENTS in action.proposable_by,
         "hasUnconfirmedParams": bool(action.unconfirmed_params),
     }
-    if action.requester.key is not None:
-        attrs["requester"] = _person_ref(action.requester.key)
+    if (key := action.requester.key) is not None:
+        attrs |= {"requester": _person_ref(key), "requesterUserId": key.user_id}
     return attrs
 
 
@@ -139,3 +144,7 @@ def _person_ref(key: PersonKey) -> EntityRef:
 
 def _person_refs(keys: Iterable[PersonKey]) -> list[JsonValue]:
     return [_person_ref(key) for key in sorted(keys)]
+
+
+def _user_ids(keys: Iterable[PersonKey]) -> list[JsonValue]:
+    return [*sorted({key.user_id for key in keys})]

@@ -8,12 +8,23 @@ with the ids of the rules that are broken.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from policy.terms import ActionFacts, Agent, Choice, Person, PersonKey, Proposer, RequestFacts, RequestStatus, Risk
+from policy.terms import (
+    ActionFacts,
+    Agent,
+    Choice,
+    Person,
+    PersonKey,
+    Proposer,
+    RequestFacts,
+    RequestStatus,
+    Risk,
+    folded_address,
+)
 
 
 class Step(StrEnum):
@@ -69,11 +80,11 @@ _IDENTITY: tuple[tuple[str, Callable[[Person], bool]], ...] = (
     ("core-no-unconfirmed-email", lambda person: not person.is_email_confirmed),
 )
 
-_STAKE: tuple[tuple[str, Callable[[PersonKey, RequestFacts], bool]], ...] = (
-    ("core-no-requester", lambda key, request: key == request.action.requester.key),
-    ("core-no-proposer", lambda key, request: key == request.proposer),
-    ("core-no-editor", lambda key, request: key in request.editors),
-    ("core-no-subject", lambda key, request: key in request.action.subjects),
+_STAKE: tuple[tuple[str, Callable[[Person, RequestFacts], bool]], ...] = (
+    ("core-no-requester", lambda person, request: person.key.is_maybe(request.action.requester.key)),
+    ("core-no-proposer", lambda person, request: person.key.is_maybe(request.proposer)),
+    ("core-no-editor", lambda person, request: _is_maybe_one_of(person, request.editors)),
+    ("core-no-subject", lambda person, request: _is_maybe_subject(person, request.action)),
 )
 
 _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
@@ -119,8 +130,21 @@ def broken_by_decision(actor: Proposer, request: RequestFacts, sight: Sight, ste
     state = broken_by_state(request, sight, step)
     if isinstance(actor, Agent):
         return state | {"core-no-agent"}
-    stake = {code for code, has_stake in _STAKE if has_stake(actor.key, request)}
+    stake = {code for code, has_stake in _STAKE if has_stake(actor, request)}
     return broken_by_actor(actor) | stake | state
+
+
+def _is_maybe_one_of(person: Person, keys: Iterable[PersonKey]) -> bool:
+    return any(person.key.is_maybe(key) for key in keys)
+
+
+def _is_maybe_subject(person: Person, action: ActionFacts) -> bool:
+    if _is_maybe_one_of(person, action.subjects):
+        return True
+    addresses = {folded_address(address) for address in action.subject_emails} - {""}
+    address = folded_address(person.email)
+    # Whoever has no address that could be compared cannot be told from the person it is done to.
+    return address in addresses if address else bool(addresses)
 
 
 def _is_waiting(request: RequestFacts) -> bool:

@@ -52,7 +52,10 @@ REPLIES: Mapping[str, str] = MappingProxyType(
             "You changed this request or made the ticket that it is for, so somebody else has to decide it. There is "
             "nothing more for you to do."
         ),
-        "core-no-subject": "This would be done to you or to something of yours, so somebody else has to decide it.",
+        "core-no-subject": (
+            "This would be done to you or to something of yours, or nobody can rule that out, so somebody else has to "
+            "decide it."
+        ),
         "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",
         "core-no-unapproved-run": "This request does not stand as approved, so it was not run.",
         "core-no-expired-request": (

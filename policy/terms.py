@@ -136,6 +136,19 @@ class PersonKey:
             raise ValueError(f"not a person key: {text!r}")
         return cls(home, user_id)
 
+    def is_maybe(self, other: PersonKey | None) -> bool:
+        """Whether this could be the same person: the same user id, whatever home is named beside it.
+
+        User ids are unique within an Enterprise, and a directory may name a workspace where Slack names the Enterprise.
+        Good enough to keep somebody out; to let somebody in, keys are equal.
+        """
+        return other is not None and self.user_id == other.user_id
+
+
+def folded_address(address: str | None) -> str:
+    """An e-mail address as it is compared; "" where there is none, which equals no address."""
+    return (address or "").strip().casefold()
+
 
 @dataclass(frozen=True)
 class Person:
@@ -164,10 +177,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who a ticket came from. `key` is None where the human is unknown (e-mail, HTTP, workflow, bot)."""
+    """Who a ticket came from. Whether a person is known to have asked follows from `kind`, never from `key`."""
 
     kind: RequesterKind
     key: PersonKey | None
+    """The account it came from, where Slack names one: excluded from deciding, whatever the kind. A post through an
+    app has the key of the account it was made with, and still nobody knows who wrote it."""
     label: str
     """What they are called, as they say: shown as 'not verified', decides nothing."""
     company: str | None = None
@@ -202,6 +217,8 @@ class ActionFacts:
     requester: Requester
     subjects: frozenset[PersonKey] = frozenset()
     """The people the action is done to; none of them may approve it."""
+    subject_emails: frozenset[str] = frozenset()
+    """The addresses the directory has for them. An address may exclude and never admit."""
     unconfirmed_params: frozenset[str] = frozenset()
     """Names of parameters whose value no trusted source confirmed."""
     proposable_by: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from policy.terms import PersonKey
 from storage.database import Transaction
-from storage.schema import DirectoryKey, DirectoryPerson
+from storage.schema import DirectoryKey, DirectoryPerson, Ticket, VoteRow
 
 _BATCH_ROWS = 1000  # PostgreSQL takes 65,535 values in one statement
 
@@ -34,7 +34,7 @@ class UnknownOwners(Exception):
 class Subject(NamedTuple):
     """The person an action is done to."""
 
-    label: str
+    email: str
     slack_key: str | None
     """PersonKey text; None where the directory does not know their Slack account."""
 
@@ -97,6 +97,13 @@ async def subject_of(tx: Transaction, subject_param: str, value: str) -> Subject
         case _:
             raise ValueError(f"no person is found by the parameter {subject_param!r}")
     return None if person is None else Subject(person.email, person.slack_key)
+
+
+async def home_ids(tx: Transaction) -> frozenset[str]:
+    """The workspace or Enterprise ids of our own people, as Slack gave them for those who asked or voted so far."""
+    requesters = await tx.scalars(select(Ticket.requester).where(Ticket.requester_is_internal).distinct())
+    voters = await tx.scalars(select(VoteRow.voter).distinct())
+    return frozenset(key.partition("/")[0] for key in {*requesters, *voters} if key is not None)
 
 
 async def import_people(tx: Transaction, rows: Iterable[PersonRow]) -> Imported:

@@ -220,6 +220,8 @@ class ActionRequest(Table):
     proposer_label: Mapped[str]
     subjects: Mapped[list[Any]]
     subject_label: Mapped[str] = mapped_column(default="")
+    subject_emails: Mapped[list[Any]]
+    """The addresses the directory had for the people it is done to; whoever has one of them may not decide it."""
     eligible: Mapped[list[Any]]
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actions.directory_csv import CsvReading, read_keys, read_people
+from actions.directory_csv import CsvReading, doubtful_homes, read_keys, read_people
 from bot.commands.database import opened
 from storage import audit, directory
 from storage.audit import Step
@@ -27,7 +27,10 @@ def add_to(commands: Any) -> None:
 
 
 def load_files(wanted: argparse.Namespace) -> int:
-    """All or nothing. Exit code 1 if a file cannot be read or a row is wrong, 2 if no file was named."""
+    """All or nothing; what is only odd is a warning.
+
+    Exit code 1 if a file cannot be read or a row is wrong, 2 if no file was named.
+    """
     if wanted.people is None and wanted.keys is None:
         print("name a file: --people FILE, --keys FILE or both", file=sys.stderr)
         return 2
@@ -56,6 +59,7 @@ def _read(file: Path | None, read: Any, problems: list[str]) -> list[Any]:
 async def _store(people: list[Any], keys: list[Any]) -> int:
     try:
         async with opened() as database, database.transaction() as tx:
+            doubts = doubtful_homes(people, await directory.home_ids(tx))
             imported = {
                 "people": await directory.import_people(tx, people),
                 "keys": await directory.import_keys(tx, keys),
@@ -67,4 +71,6 @@ async def _store(people: list[Any], keys: list[Any]) -> int:
         return 1
     for name, one in imported.items():
         print(f"{name}: {one.added} added, {one.updated} updated")
+    for doubt in doubts:
+        print(f"warning: {doubt}", file=sys.stderr)
     return 0

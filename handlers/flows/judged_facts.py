@@ -16,7 +16,7 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
-from storage import audit
+from storage import audit, directory
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
 
@@ -38,6 +38,7 @@ def action_facts(
     params: dict[str, object],
     *,
     subjects: frozenset[PersonKey],
+    subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
@@ -52,6 +53,7 @@ def action_facts(
         channel_kind=ticket.channel_kind,
         requester=requester_of(ticket),
         subjects=subjects,
+        subject_emails=subject_emails,
         # A parameter nobody accounts for counts as the requester's word.
         unconfirmed_params=frozenset(
             name for name in params if not provenance.get(name, Provenance.REQUESTER).is_trusted
@@ -64,10 +66,12 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
     """A stored request. Risk and who may propose come from the catalogue, not from the row."""
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
-    subjects = frozenset(PersonKey.parse(key) for key in request.subjects)
+    subjects, subject_emails = await _subjects(tx, request, spec)
     return RequestFacts(
         request_id=str(request.id),
-        action=action_facts(ticket, spec, request.params, subjects=subjects, provenance=provenance),
+        action=action_facts(
+            ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
+        ),
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
         editors=await _reporters(tx, ticket),
         status=RequestStatus(request.status),
@@ -76,6 +80,25 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
     )
+
+
+async def _subjects(
+    tx: Transaction,
+    request: ActionRequest,
+    spec: ActionSpec,  # type: ignore[type-arg]  # the kind of parameters does not matter here
+) -> tuple[frozenset[PersonKey], frozenset[str]]:
+    """Accounts and addresses of those it is done to: as stored, and as the directory has them by now.
+
+    A key may have changed hands, or an account may have become known, since the card was made. That takes further
+    people out and lets nobody back in.
+    """
+    keys, emails = set(request.subjects), set(request.subject_emails)
+    value = None if spec.subject_param is None else request.params.get(spec.subject_param)
+    if spec.subject_param is not None and isinstance(value, str):
+        found = await directory.subject_of(tx, spec.subject_param, value)
+        emails |= set() if found is None else {found.email}
+        keys |= set() if found is None or found.slack_key is None else {found.slack_key}
+    return frozenset(map(PersonKey.parse, keys)), frozenset(emails)
 
 
 async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
@@ -92,7 +115,7 @@ async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
 
 def digest_of(request: ActionRequest, ticket: Ticket) -> str:
     """The digest of what would run now, from the rows as they stand: an edited row no longer matches its votes."""
-    requester = requester_of(ticket).key
+    requester = requester_of(ticket)
     return request_digest(
         request_id=str(request.id),
         action_id=request.action_id,
@@ -104,9 +127,12 @@ def digest_of(request: ActionRequest, ticket: Ticket) -> str:
         quorum=request.quorum,
         expires_at=request.expires_at,
         card=request.card,
-        requester=requester,
+        provenance=request.provenance,
+        requester_kind=requester.kind,
+        requester=requester.key,
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
         subjects=[PersonKey.parse(key) for key in request.subjects],
+        subject_emails=request.subject_emails,
     )
 
 

@@ -17,6 +17,7 @@ from actions.catalogue import ActionSpec
 from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
+from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.views.approval_card import approval_substance
@@ -83,6 +84,8 @@ async def propose_action(desk: Desk, proposal: Proposal, proposer: Proposer) -> 
     recorded all the same), and IdentityUnavailable where Slack does not say who could approve.
     """
     draft = await _judge(desk, proposal, proposer)
+    if draft.judgement.verdict is not Verdict.DENY:
+        await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
     proposed = await _write(desk, draft)
@@ -103,7 +106,7 @@ async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
         if ticket is None:
             raise NotFound("ticket")
         subject_label, subjects = await _subject(tx, spec, params)  # (2)
-        facts = _facts(ticket, spec, params, subjects, proposal)
+        facts = _facts(ticket, spec, params, subjects, frozenset({subject_label} - {""}), proposal)
     judgement = desk.gate.judge_proposal(facts, proposer)  # (3)
     return _Draft(proposal, spec, params, proposer, subject_label, subjects, judgement, ticket.revision)
 
@@ -131,9 +134,21 @@ async def _subject(
 
 
 def _facts(
-    ticket: Ticket, spec: ActionSpec[Any], params: dict[str, Any], subjects: frozenset[PersonKey], proposal: Proposal
+    ticket: Ticket,
+    spec: ActionSpec[Any],
+    params: dict[str, Any],
+    subjects: frozenset[PersonKey],
+    subject_emails: frozenset[str],
+    proposal: Proposal,
 ) -> ActionFacts:
-    return action_facts(ticket, spec, params, subjects=subjects, provenance=dict(proposal.provenance))
+    return action_facts(
+        ticket,
+        spec,
+        params,
+        subjects=subjects,
+        subject_emails=subject_emails,
+        provenance=dict(proposal.provenance),
+    )
 
 
 async def _with_candidates(desk: Desk, draft: _Draft) -> _Draft:  # (4)
@@ -214,6 +229,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         proposer_label=proposer.name,
         subjects=sorted(str(key) for key in draft.subjects),
         subject_label=draft.subject_label,
+        subject_emails=[draft.subject_label] if draft.subject_label else [],
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,

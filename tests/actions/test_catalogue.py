@@ -66,6 +66,7 @@ def test_every_action_has_an_undo_in_the_table_or_says_why_not(spec: Any) -> Non
 def test_a_special_parameter_that_an_action_names_is_one_of_its_own(spec: Any) -> None:
     assert spec.long_params <= set(spec.param_names)
     assert spec.subject_param is None or spec.subject_param in spec.param_names
+    assert spec.member_param is None or spec.member_param in spec.param_names
 
 
 @EVERY_ACTION

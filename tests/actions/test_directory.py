@@ -11,7 +11,7 @@ from policy.terms import PersonKey
 from storage import directory
 from storage.database import Database
 from storage.directory import Imported, Subject, UnknownOwners
-from tests.actions.builders import store_bob
+from tests.actions.builders import store_bob, store_ticket
 
 BOB = PersonEntry("bob@acme.example", "Bob", PersonKey("T0ACME", "U0BOB"))
 ANN = PersonEntry("ann@acme.example", "Ann", None)
@@ -124,3 +124,12 @@ async def test_two_large_imports_at_once_both_succeed(database: Database) -> Non
     counts = await asyncio.gather(load(people), load(people[::-1]))
 
     assert [count.added + count.updated for count in counts] == [2500, 2500]
+
+
+async def test_our_homes_are_those_of_people_slack_has_shown_to_be_ours(database: Database) -> None:
+    await store_ticket(database, requester="E0ACME/U0ANN", requester_is_internal=True)
+    await store_ticket(database, requester="T0OTHER/U0MALLORY")
+    await store_ticket(database, requester_is_internal=True)
+
+    async with database.transaction() as tx:
+        assert await directory.home_ids(tx) == {"E0ACME"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.directory_csv import MAX_PROBLEMS, KeyEntry, PersonEntry, read_keys, read_people
+from actions.directory_csv import MAX_PROBLEMS, KeyEntry, PersonEntry, doubtful_homes, read_keys, read_people
 from policy.terms import PersonKey
 
 PEOPLE = "email,name,slack_team,slack_user_id\n"
@@ -126,3 +126,39 @@ def test_a_file_of_another_kind_is_not_read_to_its_end() -> None:
 def test_no_text_breaks_the_reader(text: str) -> None:
     for reading in (read_people(PEOPLE + text), read_keys(KEYS + text), read_people(text)):
         assert not (reading.entries and reading.problems)
+
+
+def people_of(*homes: str | None) -> list[PersonEntry]:
+    keys = [None if home is None else PersonKey(home, f"U{number}") for number, home in enumerate(homes)]
+    return [PersonEntry(f"p{number}@acme.example", "P", key) for number, key in enumerate(keys)]
+
+
+@pytest.mark.parametrize(
+    ("homes", "known"),
+    [
+        ((), set()),
+        ((None, None), {"T0ACME"}),
+        (("T0ACME", "T0ACME", None), set()),
+        (("T0ACME", "T0ACME"), {"T0ACME"}),
+        (("T0ACME",), {"T0ACME", "E0ACME"}),
+    ],
+)
+def test_homes_that_agree_with_each_other_and_with_ours_raise_no_doubt(
+    homes: tuple[str | None, ...], known: set[str]
+) -> None:
+    assert doubtful_homes(people_of(*homes), known) == ()
+
+
+def test_homes_that_are_not_ours_are_one_line() -> None:
+    doubts = doubtful_homes(people_of("T0SALES", "T0SALES", None), {"E0ACME"})
+
+    assert doubts == ("slack_team is T0SALES (rows: 2), but this desk's people are of E0ACME",)
+
+
+def test_mixed_homes_are_one_line_and_those_that_are_not_ours_another() -> None:
+    people = people_of("E0ACME", *(f"T0TEAM{number}" for number in range(7)))
+
+    assert doubtful_homes(people, set()) == (
+        "slack_team is not the same in all rows: E0ACME, T0TEAM0, T0TEAM1, T0TEAM2, T0TEAM3 and 3 more",
+    )
+    assert len(doubtful_homes(people, {"E0ACME"})) == 2

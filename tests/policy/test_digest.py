@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from pydantic import JsonValue
 
 from policy.digest import canonical_json, request_digest
 from policy.errors import NotCanonical
-from policy.terms import PersonKey
+from policy.terms import PersonKey, RequesterKind
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -33,9 +34,12 @@ SHOWN: dict[str, Any] = {
     "quorum": 1,
     "expires_at": datetime(2026, 1, 1, tzinfo=UTC),
     "card": [{"type": "section"}],
+    "provenance": {"key_id": {"provenance": "operator", "evidence": "typed"}},
+    "requester_kind": RequesterKind.SLACK_PERSON,
     "requester": PersonKey("T", "U1"),
     "proposer": PersonKey("T", "U2"),
     "subjects": (PersonKey("T", "U3"),),
+    "subject_emails": ("bob@home.example",),
 }
 OTHERWISE: dict[str, Any] = {
     "request_id": "r2",
@@ -47,9 +51,12 @@ OTHERWISE: dict[str, Any] = {
     "quorum": 2,
     "expires_at": datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
     "card": [{"type": "header"}],
+    "provenance": {"key_id": {"provenance": "requester", "evidence": "typed"}},
+    "requester_kind": RequesterKind.BOT,
     "requester": None,
     "proposer": None,
     "subjects": (),
+    "subject_emails": (),
 }
 
 
@@ -118,6 +125,23 @@ def test_a_value_nested_without_end_is_refused_and_does_not_exhaust_the_stack() 
 @pytest.mark.parametrize("part", sorted(SHOWN))
 def test_every_part_of_what_was_shown_moves_the_digest(part: str) -> None:
     assert request_digest(**SHOWN | {part: OTHERWISE[part]}) != request_digest(**SHOWN)
+
+
+def test_what_moves_the_digest_is_tried_for_every_part_there_is() -> None:
+    assert set(inspect.signature(request_digest).parameters) == set(SHOWN) == set(OTHERWISE)
+
+
+def test_the_order_in_which_people_and_addresses_are_stored_does_not_show() -> None:
+    people = (PersonKey("T", "U3"), PersonKey("T", "U4"))
+    addresses = ("bob@home.example", "robert@home.example")
+
+    assert request_digest(**SHOWN | {"subjects": people, "subject_emails": addresses}) == request_digest(
+        **SHOWN | {"subjects": people[::-1], "subject_emails": addresses[::-1]}
+    )
+
+
+def test_the_form_is_pinned_so_that_a_change_of_it_is_a_new_version() -> None:
+    assert request_digest(**SHOWN) == "706c942a34035d0b98efe72613ac49cfe41251d575b3f58c60425b7e53d8a90f"
 
 
 def test_the_digest_is_the_same_in_every_time_zone() -> None:

@@ -15,6 +15,7 @@ from policy.errors import PolicyUnusable
 from policy.loading import CORE_FILE, DEFAULT_FOLDER, PolicySettings
 from policy.terms import Person, RequestFacts, Risk
 from tests.policy.builders import DIGEST, ENGINE, NOW, edit, person, policy_copy, request
+from tests.policy.builders import action as action_facts
 
 SAM = person("U_SAM", "security")
 
@@ -226,6 +227,21 @@ FORBID = "forbid (principal is Person, action, resource)"
             'when { resource.ticket.category == "hardware" };',
             "must not depend on category",
         ),
+        (
+            f'@id("some-permit") @reason("Why.") {PERMIT} when {{ principal.userId == "U_SAM" }};',
+            "userId: only core.cedar",
+        ),
+        (f'@id("some-permit") @reason("Why.") {PERMIT} when {{ principal has address }};', "address: only core.cedar"),
+        (
+            f'@id("some-forbid") @reason("Why.") {FORBID} '
+            'unless { principal has address && principal.address like "*@home.example" };',
+            "address: only core.cedar",
+        ),
+        (
+            '@id("some-permit") @reason("Why.") permit (principal is Person, action in Action::"decide", resource) '
+            "when { resource.subjectUserIds.contains(principal.userId) };",
+            "subjectUserIds and userId: only core.cedar",
+        ),
         ('@id("some-permit") @reason("Why.") permit (principal == ?principal, action, resource);', "templates"),
         (
             f'@id("some-forbid") @reason("Why.") @reply("Ask security please.") {FORBID};',
@@ -325,8 +341,20 @@ def test_quorum_and_waiting_time_come_from_the_settings() -> None:
     assert isinstance(ENGINE.settings, PolicySettings)
 
 
-def test_no_text_of_a_requester_no_name_and_no_address_is_among_the_facts() -> None:
+def test_no_text_of_a_requester_and_no_name_is_among_the_facts() -> None:
     told = json.dumps(facts(SAM, request()))
 
-    for secret in ("ak_demo_bob_001", "mallory", SAM.email or "", SAM.company, "Home"):
+    for secret in ("ak_demo_bob_001", "mallory", SAM.company, "Home"):
         assert f'"{secret}"' not in told
+
+
+def test_an_address_is_told_in_the_two_places_only_that_the_core_alone_may_compare() -> None:
+    told = facts(SAM, request(action_facts(subject_emails=frozenset({" Bob@Home.Example "}))))
+    named = {
+        name: value
+        for entity in told
+        for name, value in entity["attrs"].items()  # type: ignore[union-attr]  # JSON of an entity
+        if "@" in json.dumps(value)
+    }
+
+    assert named == {"address": "u_sam@home.example", "subjectAddresses": ["bob@home.example"]}

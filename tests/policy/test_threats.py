@@ -44,6 +44,7 @@ from tests.policy.builders import (
 )
 
 ANN = person("U_ANN", "security")
+BEN = person("U_BEN", "security")
 
 
 def approve(about: RequestFacts, voter: Any) -> str:
@@ -86,6 +87,83 @@ def test_threat_05_who_has_a_part_in_it_does_not_approve_it(about: Any, code: st
     assert run(approved(about), ANN) == code
 
 
+ELSEWHERE = PersonKey("T_WORKSPACE", ANN.key.user_id)
+"""Ann's account as a directory names it that has the workspace where Slack names the Enterprise."""
+
+
+@pytest.mark.parametrize(
+    ("about", "code"),
+    [
+        (request(action(requester=Requester(RequesterKind.SLACK_PERSON, ELSEWHERE, ""))), "core-no-requester"),
+        (request(proposer=ELSEWHERE), "core-no-proposer"),
+        (request(editors=frozenset({ELSEWHERE})), "core-no-editor"),
+        (request(action(subjects=frozenset({ELSEWHERE, BOB}))), "core-no-subject"),
+        (request(action(subject_emails=frozenset({"bob@home.example", " U_Ann@Home.EXAMPLE\n"}))), "core-no-subject"),
+    ],
+)
+def test_threat_05_a_part_in_it_counts_under_another_workspace_and_by_address_too(
+    about: RequestFacts, code: str
+) -> None:
+    assert approve(about, ANN) == code
+    assert run(replace(about, status=RequestStatus.APPROVED), ANN) == code
+    assert GATE.eligible(about, [ANN, BEN], now=NOW) == (BEN,)
+
+
+def test_threat_05_who_took_the_subjects_address_after_the_vote_counts_no_longer() -> None:
+    about = approved(action(subject_emails=frozenset({"bob@home.example"})))
+    renamed = replace(ANN, email="Bob@home.example")
+
+    assert run(about, ANN) == "permitted"
+    assert run(about, renamed) == "core-no-subject"
+
+
+@pytest.mark.parametrize("address", [None, "", " "])
+def test_threat_05_who_has_no_address_to_compare_does_not_decide_over_somebody_known_by_theirs(
+    address: str | None,
+) -> None:
+    unknown = replace(ANN, email=address)
+
+    assert approve(request(action(subject_emails=frozenset({"bob@home.example"}))), unknown) == "core-no-subject"
+    assert approve(request(action(subject_emails=frozenset({"", " "}))), unknown) == "permitted"
+
+
+def test_threat_05_an_address_or_a_bare_user_id_lets_nobody_in() -> None:
+    unattended = approved(note(), quorum=0, proposer=ANN.key)
+    twin = replace(ANN, key=ELSEWHERE)
+
+    by_ann = GATE.rule_on_run(unattended, [], {}, digest_now=DIGEST, now=NOW, proposer=ANN)
+    by_her_twin = GATE.rule_on_run(unattended, [], {}, digest_now=DIGEST, now=NOW, proposer=twin)
+    for_her = GATE.rule_on_run(approved(), [vote(ANN)], {ANN.key: twin}, digest_now=DIGEST, now=NOW)
+
+    assert by_ann.is_allowed
+    assert by_her_twin.code == "proposer-unknown"
+    assert for_her.code == "voter-unknown"
+
+
+@pytest.mark.parametrize("kind", RequesterKind)
+def test_threat_05_the_account_a_request_came_from_is_excluded_whatever_is_known_of_the_human(
+    kind: RequesterKind,
+) -> None:
+    about = action(requester=Requester(kind, ANN.key, ""))
+
+    assert approve(request(about), ANN) == "core-no-requester"
+    assert run(approved(about), ANN) == "core-no-requester"
+    assert approve(request(about), BEN) == "permitted"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RequesterKind if kind is not RequesterKind.SLACK_PERSON])
+@pytest.mark.parametrize("key", [None, MALLORY])
+def test_threat_05_an_account_behind_an_app_or_a_form_makes_no_known_human(
+    kind: RequesterKind, key: PersonKey | None
+) -> None:
+    reply = note(risk=Risk.MEDIUM, requester=Requester(kind, key, "mallory"))
+
+    assert approve(request(reply), person("U_SUP", "support")) == "unknown-requester-needs-security"
+    assert run(approved(reply), person("U_SUP", "support")) == "unknown-requester-needs-security"
+    assert approve(request(reply), ANN) == "permitted"
+    assert "Nobody knows which human asked" in GATE.judge_proposal(reply, person("U_SUP", "support")).reason
+
+
 def test_threat_05_neither_proposer_nor_editor_approves_and_no_alias_of_the_name_helps() -> None:
     alias = replace(person("U_PAT", "security"), name="Somebody Else", email="else@home.example")
 
@@ -113,6 +191,12 @@ SHOWN: dict[str, Any] = {
     "quorum": 1,
     "expires_at": NOW,
     "card": [],
+    "provenance": {"key_id": {"provenance": "operator"}},
+    "requester_kind": RequesterKind.EMAIL,
+    "requester": None,
+    "proposer": None,
+    "subjects": (),
+    "subject_emails": (),
 }
 
 
@@ -123,6 +207,8 @@ SHOWN: dict[str, Any] = {
         {"ticket_revision": 1},
         {"action_id": "user.suspend"},
         {"card": ["x"]},
+        {"provenance": {"key_id": {"provenance": "requester"}}},
+        {"requester_kind": RequesterKind.SLACK_PERSON},
     ],
 )
 def test_threat_08_arguments_or_ticket_changed_after_approval_do_not_run(change: dict[str, Any]) -> None:
@@ -247,17 +333,22 @@ def test_threat_21_a_quorum_edited_down_does_not_make_it_enough() -> None:
     assert ruling.code == "no-longer-unattended"
 
 
-@pytest.mark.parametrize("part", ["requester", "proposer", "subjects"])
+@pytest.mark.parametrize("part", ["requester", "proposer", "subjects", "subject_emails"])
 def test_threat_21_an_excluded_person_edited_out_of_the_row_changes_the_digest(part: str) -> None:
-    people: dict[str, Any] = {"requester": MALLORY, "proposer": PAT, "subjects": frozenset({BOB})}
-    edited = people | {part: frozenset({ANN.key}) if part == "subjects" else ANN.key}
-    digest = request_digest(**SHOWN, **people)
+    people: dict[str, Any] = SHOWN | {
+        "requester": MALLORY,
+        "proposer": PAT,
+        "subjects": frozenset({BOB}),
+        "subject_emails": frozenset({"bob@home.example"}),
+    }
+    edited = people | {part: frozenset() if part.startswith("subject") else ANN.key}
+    digest = request_digest(**people)
 
     ruling = GATE.rule_on_run(
         approved(digest=digest),
         [vote(ANN, digest=digest)],
         {ANN.key: ANN},
-        digest_now=request_digest(**SHOWN, **edited),
+        digest_now=request_digest(**edited),
         now=NOW,
     )
 

@@ -163,7 +163,8 @@ async def test_threat_02_the_check_fails_on_a_door_that_reads_the_wrong_team_fie
     case = await open_case(desk)
 
     with with_identity(desk, TeamFieldIdentity(desk.parts.reception.identity)):
-        await press_forged(desk, case, "mallory")
+        # Not mallory: her user id alone keeps her out of what she asked for, whatever team stands beside it.
+        await press_forged(desk, case, "trent")
         with pytest.raises(AssertionError):
             await assert_undecided(desk, case)
 
@@ -371,22 +372,31 @@ async def test_threat_05_the_check_fails_on_a_gate_that_forgives_the_rule(
             await assert_undecided(desk, case)
 
 
+SUBJECT_CONDITION = """\
+when {
+  resource.subjectUserIds.contains(principal.userId) ||
+  (if principal has address
+   then resource.subjectAddresses.contains(principal.address)
+   else !resource.subjectAddresses.isEmpty())
+};"""
+
+
 @pytest.mark.parametrize(
     ("rule", "condition", "who", "about"),
     [
         (
             "core-no-requester",
-            "when { resource has requester && resource.requester == principal };",
+            "when { resource has requesterUserId && resource.requesterUserId == principal.userId };",
             "sana",
             {"who": "sana", "channel": "help"},
         ),
         (
             "core-no-proposer",
-            "when { resource has proposer && resource.proposer == principal };",
+            "when { resource has proposerUserId && resource.proposerUserId == principal.userId };",
             "victor",
             {"operator": "victor"},
         ),
-        ("core-no-subject", "when { resource.subjects.contains(principal) };", "bob", {}),
+        ("core-no-subject", SUBJECT_CONDITION, "bob", {}),
     ],
 )
 async def test_threat_05_a_hole_in_the_policy_files_alone_is_a_refusal_because_the_two_gates_disagree(
