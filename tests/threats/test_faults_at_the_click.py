@@ -123,9 +123,8 @@ class WavingThrough(Identity):
 
     async def clicker(self, body: Mapping[str, Any]) -> Person:
         key = PersonKey(str(body["user"]["team_id"]), str(body["user"]["id"]))
-        return Person(
-            key, key.home, "Sana", "Acme", None, True, True, True, True, True, frozenset({"security", "support"})
-        )
+        groups, email = frozenset({"security", "support"}), "sana@acme.example"
+        return Person(key, key.home, "Sana", "Acme", email, True, True, True, True, True, groups)
 
     async def resolve(self, key: PersonKey) -> Person:
         return await self.clicker({"user": {"id": key.user_id, "team_id": key.home}})
