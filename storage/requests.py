@@ -1,4 +1,9 @@
-"""Queries about action requests, votes and runs."""
+"""Queries about action requests, votes and runs.
+
+Whoever locks more than one thing of a ticket does it in one order, or two of them would wait for each other: a
+delivery, the ticket, its requests, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
+when it is written (its foreign key), so it is written after both are locked.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +11,37 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import aliased
 
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
+from storage import job_queue
 from storage.database import Transaction
-from storage.schema import ActionRequest, Execution, VoteRow
+from storage.schema import ActionRequest, Execution, Ticket, VoteRow
 
 
-async def get(tx: Transaction, request_id: UUID, *, lock: bool = False) -> ActionRequest | None:
-    """One request; with `lock`, nobody else votes on or runs it until the transaction ends."""
-    return await tx.get(ActionRequest, request_id, with_for_update=True if lock else None, populate_existing=lock)
+async def get(tx: Transaction, request_id: UUID) -> ActionRequest | None:
+    """One request."""
+    return await tx.get(ActionRequest, request_id)
+
+
+async def locked(tx: Transaction, request_id: UUID) -> tuple[ActionRequest, Ticket] | None:
+    """A request with its ticket: nobody else votes on, runs or edits either until the transaction ends.
+
+    One statement. Its outer part has a request to lock only once the inner part has given it the ticket, locked: so
+    the ticket is first however the planner joins them.
+    """
+    its_ticket = select(ActionRequest.ticket_id).where(ActionRequest.id == request_id).scalar_subquery()
+    ticket = aliased(Ticket, select(Ticket).where(Ticket.id == its_ticket).with_for_update().cte("locked_ticket"))
+    query = (
+        select(ActionRequest, ticket)
+        .join(ticket, ticket.id == ActionRequest.ticket_id)
+        .where(ActionRequest.id == request_id)
+        .with_for_update(of=ActionRequest)
+        .execution_options(populate_existing=True)
+    )
+    row = (await tx.execute(query)).first()
+    return None if row is None else (row[0], row[1])
 
 
 async def of_ticket(tx: Transaction, ticket_id: UUID) -> Sequence[ActionRequest]:
@@ -64,6 +90,22 @@ async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[U
         .limit(limit)
     )
     return rows.all()
+
+
+async def put_off(tx: Transaction, request_id: UUID, until: datetime) -> None:
+    """Let a request that is due not be due again before `until`."""
+    await tx.execute(update(ActionRequest).where(ActionRequest.id == request_id).values(wake_at=until))
+
+
+async def defer_run(tx: Transaction, request: ActionRequest) -> None:
+    """Put the job that runs a request on the queue, or leave it at the one that waits there."""
+    await job_queue.defer(
+        tx,
+        "run_action",
+        lock=job_queue.ticket_lock(request.ticket_id),
+        queueing_lock=f"run:{request.id}",
+        request_id=str(request.id),
+    )
 
 
 async def votes(tx: Transaction, request_ids: Sequence[UUID]) -> dict[UUID, list[VoteRow]]:

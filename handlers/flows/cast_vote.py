@@ -1,7 +1,7 @@
 """A person says yes or no to one request, on one card, over one digest.
 
 1  the click must come from our own approval card: looked up by where the message stands, never by what it says
-2  the request is locked: two clicks at once are one after the other
+2  the request is locked, after its ticket: two clicks at once are one after the other
 3  the digest of what would run now must be the digest the card showed
 4  the gate rules on the person, resolved live just before
 5  the vote is signed over the digest and written with its audit event
@@ -11,22 +11,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
 from handlers.flows.customer_notice import tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
+from handlers.flows.read_ticket import request_card, requester_facts
+from handlers.plain_input import storable
+from handlers.views.facts import RequestCardFacts
 from policy.lifecycle import RequestEvent, move
 from policy.terms import Choice, Person, RequestStatus, Ruling, Tally, Vote
 from policy.votes import tally
-from storage import audit, deliveries, job_queue, requests, tickets
+from storage import audit, deliveries, requests
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
 
 ALREADY_VOTED = "Your vote on this is on record already; pressing again changes nothing."
+_REASON_LENGTH = 3000
+"""What Slack lets through; a forged form may hold more."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,18 @@ class Ballot:
 
 @dataclass(frozen=True)
 class VoteResult:
-    """Where the request stands after a vote that counted."""
+    """Where the request stands after a vote that counted, with all that the answer to the voter is made of."""
 
     status: RequestStatus
     votes: int
     quorum: int
+    request: RequestCardFacts
 
 
 async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
+    # Before it is signed: what is signed is what the database can give back.
+    ballot = replace(ballot, reason=storable(ballot.reason, limit=_REASON_LENGTH))
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
@@ -67,16 +75,19 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     return result
 
 
-async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> None:
-    """Whether a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
+async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
+    """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
-        refusal = ruling if not ruling.is_allowed else _repeated(await _earlier(tx, request), ballot, voter)
+        earlier = await _earlier(tx, request)
+        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
+        shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), earlier)
     if refusal is not None:
         raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
+    return shown
 
 
 async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionRequest, Ticket]:
@@ -86,11 +97,10 @@ async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionReque
         delivery = await deliveries.card_of(tx, ballot.request_id)
     if delivery is None or delivery.kind != "approval_card" or delivery.request_id != ballot.request_id:
         raise NotFound("approval card")
-    request = await requests.get(tx, ballot.request_id, lock=True)  # (2)
-    ticket = None if request is None else await tickets.get(tx, request.ticket_id)
-    if request is None or ticket is None:
+    found = await requests.locked(tx, ballot.request_id)  # (2)
+    if found is None:
         raise NotFound("request")
-    return delivery, request, ticket
+    return delivery, *found
 
 
 async def _rule(
@@ -172,14 +182,16 @@ async def _count(
     events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
     await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)
     await deliveries.refresh(tx, ticket_id=ticket.id)
-    return VoteResult(RequestStatus(request.status), len(stored), request.quorum)
+    # No reading after the commit: a vote that counts is never answered with a fault.
+    shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), stored)
+    return VoteResult(RequestStatus(request.status), len(stored), request.quorum, shown)
 
 
 def _row(request: ActionRequest, voter: Person, vote: Vote) -> VoteRow:
     return VoteRow(
         request_id=request.id,
         voter=str(vote.voter),
-        voter_label=voter.name,
+        voter_label=storable(voter.name, limit=300),
         choice=vote.choice,
         reason=vote.reason,
         digest=vote.digest,
@@ -204,6 +216,5 @@ async def _decide(
         await tell_requester(desk, tx, ticket, request)
         return [NewEvent(Step.REQUEST_REJECTED, "policy", ids | {"reason": ballot.reason})]
     request.status = move(RequestStatus(request.status), RequestEvent.APPROVED)
-    lock = job_queue.ticket_lock(ticket.id)
-    await job_queue.defer(tx, "run_action", lock=lock, request_id=str(request.id))
+    await requests.defer_run(tx, request)
     return [NewEvent(Step.REQUEST_APPROVED, "policy", ids | {"quorum": request.quorum})]

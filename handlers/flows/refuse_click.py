@@ -5,6 +5,7 @@ from __future__ import annotations
 from actions.errors import ActionError
 from handlers.desk import Desk
 from handlers.errors import HandlingError, Refused
+from handlers.plain_input import storable
 from storage import audit
 from storage.audit import Step
 
@@ -16,4 +17,4 @@ async def record_refused_click(desk: Desk, *, who: str, what: str, error: Handli
     code = error.code if isinstance(error, Refused) else type(error).__name__
     payload = {"what": what, "rule": code, "reason": str(error)[:500]}
     async with desk.database.transaction() as tx:
-        await audit.record(tx, None, Step.CLICK_REFUSED, f"slack:{who}"[:60], payload, at=desk.clock())
+        await audit.record(tx, None, Step.CLICK_REFUSED, storable(f"slack:{who}"[:60]), payload, at=desk.clock())

@@ -2,7 +2,7 @@
 
     1  the request and its votes are read; a request that has ended stays ended
     2  every voter, and a person who proposed, is resolved live: no answer, no run
-    3  request and ticket are locked and read again, and the gate rules once more on the votes' signatures, the digest
+    3  ticket and request are locked and read again, and the gate rules once more on the votes' signatures, the digest
        of what would run now, the people as they are now, and the quorum
     4  the run is claimed: one `executions` row per request, with the idempotency key, committed before anything runs
     5  the executor runs with no transaction open
@@ -15,9 +15,10 @@ the idempotency key, and only if the target says that nothing did is it carried 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,15 +29,21 @@ from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from policy.lifecycle import RequestEvent, move
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
-from storage import audit, deliveries, requests, tickets
+from storage import audit, deliveries, requests
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import ActionRequest, Execution, Ticket
 
+log = logging.getLogger(__name__)
+
 SLACK_RETRY_SECONDS = 10.0
 RECONCILE_SECONDS = (5, 15, 60, 300, 900)
-"""How long to wait before the target is asked again about an unknown outcome; after the last, a person decides."""
+"""How long to wait before the target is asked again about an unknown outcome; the last one again and again."""
+CUT_OFF_SECONDS = 60
+"""After this long a run that nobody heard of is looked at, should its worker have died: longer than any run takes. The
+job queue hands the worker's job to another; this is the second net."""
+PERSON_NEEDED = "A person has to look: the target still cannot say what became of it. It goes on being asked."
 
 _OUTCOME_EVENTS: Mapping[str, RequestEvent] = {
     "done": RequestEvent.SUCCEEDED,
@@ -106,12 +113,10 @@ async def _claim(
     desk: Desk, request_id: UUID, stored: _Stored, voters: Mapping[PersonKey, Person], proposer: Proposer
 ) -> Run | None:
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id, lock=True)
-        if request is None or request.status != RequestStatus.APPROVED:
+        found = await requests.locked(tx, request_id)
+        if found is None or found[0].status != RequestStatus.APPROVED:
             return None
-        ticket = await tickets.get(tx, request.ticket_id, lock=True)
-        if ticket is None:
-            return None
+        request, ticket = found
         if await requests.execution(tx, request_id) is not None:
             await _refuse(desk, tx, request, ticket, _ALREADY_RUN)
             return None
@@ -121,8 +126,7 @@ async def _claim(
             return None
         now = desk.clock()
         request.status = move(RequestStatus.APPROVED, RequestEvent.STARTED)
-        # A look later, should the worker die: the job queue hands its job to another, this is the second net.
-        request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[2])
+        request.wake_at = now + timedelta(seconds=CUT_OFF_SECONDS)
         key = _idempotency_key(request)
         tx.add(Execution(request_id=request.id, idempotency_key=key, state="running", detail={}, started_at=now))
         payload = _ids(request) | {"idempotencyKey": key, "votes": len(stored.votes)}
@@ -156,6 +160,8 @@ async def _refuse(desk: Desk, tx: Transaction, request: ActionRequest, ticket: T
     request.outcome, request.decided_at, request.wake_at = f"Not run: {ruling.reason}", now, None
     ticket.updated_at = now
     await _record_refusal(desk, tx, request, ruling)
+    if ruling is not _ALREADY_RUN:  # Of that run the requester has heard, and it is not undone.
+        await tell_requester(desk, tx, ticket, request)
     await deliveries.refresh(tx, ticket_id=ticket.id)
 
 
@@ -169,49 +175,61 @@ async def _reconcile(desk: Desk, request_id: UUID, stored: _Stored) -> None:
         request = await requests.get(tx, request_id)
         execution = await requests.execution(tx, request_id)
         if request is None or execution is None:
+            log.error("request %s is %s, and there is no record of a run", request_id, stored.status)
             return
-        run = _run(request, _idempotency_key(request), desk)
+        run, attempts = _run(request, _idempotency_key(request), desk), execution.attempts
     outcome = await desk.runner.reconcile(run)
     if outcome is None and stored.status is RequestStatus.RUNNING:
         # The target is sure that nothing happened: the first attempt was cut off before it reached it.
-        outcome = await _begin_again(desk, request_id, stored, run)
-    elif outcome is None:
+        await _begin_again(desk, request_id, stored, run, attempts)
+        return
+    if outcome is None:
         outcome = Outcome("failed", "The target has no trace of it: it did not happen. Propose it again if it should.")
     await _finish(desk, request_id, run, outcome, reconciled=True)
 
 
-async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run) -> Outcome:
-    """Carry out a run that was cut off, if the evidence still stands. Raises TryLater."""
+async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, attempts: int) -> None:
+    """Carry out a run that was cut off, if the evidence still stands and nobody was faster. Raises TryLater.
+
+    `attempts`: how many there had been when the target was asked. Whoever counts the next one is the one who begins.
+    """
     voters, proposer = await _people(desk, stored)  # (2)
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id, lock=True)
-        ticket = None if request is None else await tickets.get(tx, request.ticket_id, lock=True)
-        if request is None or ticket is None:
-            raise LookupError(f"request {request_id} is gone")
+        found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
+        if found is None or execution is None:
+            return
+        request, ticket = found
+        if request.status != RequestStatus.RUNNING or execution.attempts != attempts:
+            return
         ruling = await _rule(desk, tx, request, ticket, voters, proposer)  # (3)
+        execution.attempts += 1
+        request.wake_at = desk.clock() + timedelta(seconds=CUT_OFF_SECONDS)
         if not ruling.is_allowed:
             await _record_refusal(desk, tx, request, ruling)
-    if not ruling.is_allowed:
-        return Outcome("failed", f"It was cut off before anything happened, and does not begin again: {ruling.reason}")
-    return await desk.runner.run(run)
+    if ruling.is_allowed:
+        outcome = await desk.runner.run(run)
+    else:
+        why = f"It was cut off before anything happened, and does not begin again: {ruling.reason}"
+        outcome = Outcome("failed", why)
+    await _finish(desk, request_id, run, outcome)
 
 
 async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:
     now = desk.clock()
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id, lock=True)
-        execution = await requests.execution(tx, request_id)
-        if request is None or execution is None:
+        found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
+        if found is None or execution is None:
             return
+        request, ticket = found
         before = RequestStatus(request.status)
         if before not in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
             return  # Another worker was faster; the outcome is on record.
-        ticket = await tickets.get(tx, request.ticket_id, lock=True)
-        if ticket is None:
-            return
         execution.attempts += reconciled
         if outcome.state == "unknown" and before is RequestStatus.UNKNOWN:
+            shown = request.outcome
             _ask_later(request, execution, now, outcome)
+            if request.outcome != shown:
+                await deliveries.refresh(tx, ticket_id=ticket.id)
             return
         request.status = move(before, _OUTCOME_EVENTS[outcome.state])
         _write(request, execution, ticket, outcome, now)
@@ -221,7 +239,7 @@ async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, r
         await deliveries.refresh(tx, ticket_id=ticket.id)
 
 
-def _write(request: ActionRequest, execution: Execution, ticket: Ticket, outcome: Outcome, now: Any) -> None:
+def _write(request: ActionRequest, execution: Execution, ticket: Ticket, outcome: Outcome, now: datetime) -> None:
     execution.state, execution.detail = outcome.state, dict(outcome.detail)
     request.outcome, ticket.updated_at = outcome.summary, now
     if outcome.state == "unknown":
@@ -230,14 +248,12 @@ def _write(request: ActionRequest, execution: Execution, ticket: Ticket, outcome
         execution.finished_at, request.decided_at, request.wake_at = now, now, None
 
 
-def _ask_later(request: ActionRequest, execution: Execution, now: Any, outcome: Outcome) -> None:
-    turn = execution.attempts - 1
-    request.outcome = outcome.summary
-    if turn < len(RECONCILE_SECONDS):
-        request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[turn])
-    else:
-        request.wake_at = None
-        request.outcome += " The target could not say what became of it; a person has to look."
+def _ask_later(request: ActionRequest, execution: Execution, now: datetime, outcome: Outcome) -> None:
+    turn = min(execution.attempts, len(RECONCILE_SECONDS)) - 1
+    request.wake_at = now + timedelta(seconds=RECONCILE_SECONDS[turn])
+    is_lasting = execution.attempts > len(RECONCILE_SECONDS)
+    # First, because a card shows only the beginning of a long outcome.
+    request.outcome = f"{PERSON_NEEDED} {outcome.summary}" if is_lasting else outcome.summary
 
 
 async def _tell(

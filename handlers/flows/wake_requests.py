@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.flows.customer_notice import tell_requester
 from policy.lifecycle import RequestEvent, move
 from policy.terms import RequestStatus
-from storage import audit, deliveries, job_queue, requests, tickets
+from storage import audit, deliveries, requests
 from storage.audit import Step
+from storage.database import Transaction
+from storage.schema import ActionRequest, Ticket
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN = timedelta(minutes=5)
+"""How long until a request is due again whose waking led to nothing: its job was lost, or it could not be handled."""
+
+_UNDECIDED = "Expired: nobody decided in time. Propose it again if it is wanted."
+_NOT_RUN = "Expired: it was approved, and could not be run in time. Propose it again if it is wanted."
 
 
 async def wake_requests(desk: Desk) -> int:
-    """Handle what is due; returns how many requests were."""
+    """Handle what is due; returns how many requests were. One that cannot be handled is put off and keeps none waiting.
+
+    Raises DatabaseUnavailable.
+    """
     async with desk.database.transaction() as tx:
         due = await requests.due(tx, desk.clock())
     for request_id in due:
-        await _wake(desk, request_id)
+        try:
+            await _wake(desk, request_id)
+        except Exception as error:  # the others must expire and be reconciled whatever is odd about this one
+            log.error("request %s could not be woken: %r", request_id, error, exc_info=error)
+            async with desk.database.transaction() as tx:
+                await requests.put_off(tx, request_id, desk.clock() + LOOK_AGAIN)
     return len(due)
 
 
 async def _wake(desk: Desk, request_id: UUID) -> None:
     now = desk.clock()
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id, lock=True)
-        if request is None or request.wake_at is None or request.wake_at > now:
+        found = await requests.locked(tx, request_id)
+        if found is None:
             return
-        request.wake_at = None
-        status = RequestStatus(request.status)
-        if status in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
-            lock = job_queue.ticket_lock(request.ticket_id)
-            await job_queue.defer(tx, "run_action", lock=lock, request_id=str(request_id))
+        request, ticket = found
+        if request.wake_at is None or request.wake_at > now:
             return
-        if status not in (RequestStatus.PENDING, RequestStatus.APPROVED):
-            return
-        request.status = move(status, RequestEvent.LAPSED)
-        request.outcome, request.decided_at = "Expired: nobody decided in time. Propose it again if it is wanted.", now
-        payload = {"actionId": request.action_id, "actionRequestId": str(request_id)}
-        await audit.record(tx, request.ticket_id, Step.REQUEST_EXPIRED, "policy", payload, at=now)
-        ticket = await tickets.get(tx, request.ticket_id)
-        if ticket is not None:
-            await tell_requester(desk, tx, ticket, request)
-        await deliveries.refresh(tx, ticket_id=request.ticket_id)
+        match RequestStatus(request.status):
+            case RequestStatus.RUNNING | RequestStatus.UNKNOWN:
+                # Until its end is written it stays due: a job can be lost or given up.
+                request.wake_at = now + LOOK_AGAIN
+                await requests.defer_run(tx, request)
+            case RequestStatus.PENDING | RequestStatus.APPROVED:
+                await _expire(desk, tx, request, ticket, now)
+            case _:
+                request.wake_at = None
+
+
+async def _expire(desk: Desk, tx: Transaction, request: ActionRequest, ticket: Ticket, now: datetime) -> None:
+    was = RequestStatus(request.status)
+    request.status = move(was, RequestEvent.LAPSED)
+    request.outcome = _NOT_RUN if was is RequestStatus.APPROVED else _UNDECIDED
+    request.decided_at, request.wake_at = now, None
+    payload = {"actionId": request.action_id, "actionRequestId": str(request.id)}
+    await audit.record(tx, ticket.id, Step.REQUEST_EXPIRED, "policy", payload, at=now)
+    await tell_requester(desk, tx, ticket, request)
+    await deliveries.refresh(tx, ticket_id=ticket.id)

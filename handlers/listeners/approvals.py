@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from handlers.flows.cast_vote import Ballot, cast_vote, check_vote
-from handlers.flows.read_request import read_request
 from handlers.listeners.call import Call, read_id
 from handlers.views import notices
 from handlers.views.blocks import Block
@@ -17,16 +16,16 @@ async def approve(call: Call) -> None:
     """One click, one vote."""
     person = await call.person()
     request_id = call.id_value()
-    await cast_vote(call.reception.desk, _ballot(call, request_id, Choice.APPROVE), person)
-    call.tell(notices.vote_recorded(await read_request(call.reception.desk, request_id)))
+    result = await cast_vote(call.reception.desk, _ballot(call, request_id, Choice.APPROVE), person)
+    call.tell(notices.vote_recorded(result.request))
 
 
 async def ask_reason(call: Call) -> None:
     """Reject wants a reason; who may not vote is told before they type one."""
     person = await call.person()
     request_id = call.id_value()
-    await check_vote(call.reception.desk, _ballot(call, request_id, Choice.REJECT), person)
-    await call.open_view(reject_modal(await read_request(call.reception.desk, request_id)))
+    request = await check_vote(call.reception.desk, _ballot(call, request_id, Choice.REJECT), person)
+    await call.open_view(reject_modal(request))
 
 
 async def reject(call: Call) -> Block | None:
