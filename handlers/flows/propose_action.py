@@ -20,7 +20,10 @@ from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
+from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
+from handlers.views.facts import RequestCardFacts, RequesterFacts
+from handlers.views.wording import request_status_words
 from policy.lifecycle import first_status
 from policy.terms import (
     ActionFacts,
@@ -34,11 +37,13 @@ from policy.terms import (
     RequestStatus,
     Verdict,
 )
-from storage import audit, deliveries, directory, job_queue, requests, tickets
+from storage import audit, deliveries, directory, requests, tickets
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import ActionRequest, Suggestion, Ticket
+
+TICKET_EDITED = "The ticket is being edited just now, so nothing was proposed. Read it again, then try again."
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,12 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Proposed:
-    """What came of a proposal."""
+    """What came of a proposal, with all that the answer to a person is made of."""
 
     request_id: UUID
     verdict: Verdict
     reason: str
+    request: RequestCardFacts
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,21 @@ async def propose_action(desk: Desk, proposal: Proposal, proposer: Proposer) -> 
     """Propose one action on a ticket.
 
     Raises BadInput with a message per field, NotFound, Refused where the policy denies a person's proposal (it is
-    recorded all the same), and IdentityUnavailable where Slack does not say who could approve.
+    recorded all the same) or somebody was faster, IdentityUnavailable where Slack does not say who could approve, and
+    TryLater where the ticket was edited meanwhile. A person waits for the answer: for them it is tried again at once.
     """
+    try:
+        return await _propose(desk, proposal, proposer)
+    except TryLater:
+        if isinstance(proposer, Agent):
+            raise
+    try:
+        return await _propose(desk, proposal, proposer)
+    except TryLater as error:
+        raise Refused(str(error), code="ticket-edited", reply=TICKET_EDITED) from error
+
+
+async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Proposed:
     draft = await _judge(desk, proposal, proposer)
     if draft.judgement.verdict is not Verdict.DENY:
         await check_member(desk, draft.spec, draft.params, proposer)
@@ -171,35 +190,58 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
             raise NotFound("ticket")
         if ticket.revision != draft.ticket_revision:
             raise TryLater("the ticket was edited while the proposal was judged", seconds=0.5)
-        suggestion = await _free_suggestion(tx, draft)
-        if isinstance(suggestion, Proposed):
-            return suggestion
+        suggestion = await _suggestion(tx, draft)
+        if suggestion is not None and suggestion.request_id is not None:
+            return await _earlier(desk, tx, draft, ticket, suggestion.request_id)
         request = _row(desk, draft, ticket)
-        await _show(desk, tx, draft, request, ticket)
+        requester = await _show(desk, tx, draft, request, ticket)
         tx.add(request)
         await tx.flush()  # The suggestion refers to it.
-        if suggestion is not None:
+        if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
         await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request), at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
-        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason)
+        shown = request_card(desk.catalogue, request, ticket, requester)
+        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
 
 
-async def _free_suggestion(tx: Transaction, draft: _Draft) -> Suggestion | Proposed | None:
-    """The suggestion this comes from, locked; what already came of it, if somebody was faster."""
+def _is_settled(draft: _Draft) -> bool:
+    """Whether a suggestion ends with this: it stays open where a person was denied, for those who may."""
+    return draft.judgement.verdict is not Verdict.DENY or isinstance(draft.proposer, Agent)
+
+
+async def _suggestion(tx: Transaction, draft: _Draft) -> Suggestion | None:
+    """The suggestion this comes from, locked. Raises NotFound."""
     if draft.proposal.suggestion_id is None:
         return None
     suggestion = await tx.get(Suggestion, draft.proposal.suggestion_id, with_for_update=True)
     if suggestion is None or suggestion.ticket_id != draft.proposal.ticket_id:
         raise NotFound("suggestion")
-    if suggestion.request_id is None:
-        return suggestion
-    earlier = await requests.get(tx, suggestion.request_id)
+    return suggestion
+
+
+async def _earlier(desk: Desk, tx: Transaction, draft: _Draft, ticket: Ticket, request_id: UUID) -> Proposed:
+    """What came of the suggestion before, if this is the same again. Raises Refused if somebody was faster."""
+    earlier = await requests.get(tx, request_id)
     if earlier is None:
         raise NotFound("request")
-    return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason)
+    is_theirs = earlier.proposer == _key_text(draft.proposer)
+    if not is_theirs or earlier.params != draft.params:
+        who = "You have" if is_theirs else f"Somebody was faster: {earlier.proposer_label} has"
+        state = request_status_words(RequestStatus(earlier.status))
+        raise Refused(
+            f"the suggestion was proposed as {earlier.id} before",
+            code="suggestion-taken",
+            reply=f"{who} proposed this already. It stands at: {state}. What you sent was not proposed.",
+        )
+    shown = request_card(desk.catalogue, earlier, ticket, requester_facts(ticket))
+    return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason, shown)
+
+
+def _key_text(proposer: Proposer) -> str | None:
+    return None if isinstance(proposer, Agent) else str(proposer.key)
 
 
 def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
@@ -225,8 +267,8 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         verdict_reason=judgement.reason,
         policy_ids=list(judgement.policy_ids),
         policy_version=desk.gate.policy_version,
-        proposer=None if isinstance(proposer, Agent) else str(proposer.key),
-        proposer_label=proposer.name,
+        proposer=_key_text(proposer),
+        proposer_label=storable(proposer.name, limit=300),
         subjects=sorted(str(key) for key in draft.subjects),
         subject_label=draft.subject_label,
         subject_emails=[draft.subject_label] if draft.subject_label else [],
@@ -237,13 +279,14 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         digest="",
         created_at=now,
         expires_at=expires_at,
-        wake_at=expires_at if judgement.verdict is Verdict.NEEDS_APPROVAL else None,
+        # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
+        wake_at=None if judgement.verdict is Verdict.DENY else expires_at,
         outcome=judgement.reason if judgement.verdict is Verdict.DENY else "",
     )
 
 
-async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> None:
-    """Fill in who could approve, draw the card's substance, and take the digest over both."""
+async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> RequesterFacts:
+    """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
         could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
@@ -255,6 +298,7 @@ async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
     request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []
     request.digest = digest_of(request, ticket)
+    return requester
 
 
 def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
@@ -281,8 +325,7 @@ def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
 
 async def _next(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest) -> None:
     if request.status == RequestStatus.APPROVED:
-        lock = job_queue.ticket_lock(request.ticket_id)
-        await job_queue.defer(tx, "run_action", lock=lock, request_id=str(request.id))
+        await requests.defer_run(tx, request)
     if request.status == RequestStatus.PENDING:
         card = NewDelivery(
             "approval_card",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from actions.errors import ActionError
 from copilot.suggestions import ActionOffer, SuggestedAction, TicketText, TriageResult
 from handlers.desk import Desk
+from handlers.errors import BadInput, IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.propose_action import Proposal, propose_action
 from policy.terms import Agent, Audience
 from storage import audit, deliveries, tickets
@@ -17,6 +19,9 @@ from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import Suggestion, Ticket, Triage
 
+log = logging.getLogger(__name__)
+
+SLACK_RETRY_SECONDS = 10.0
 AGENT = Agent("triage")
 ACTOR = "agent:triage"
 
@@ -30,26 +35,41 @@ class _Kept:
 
 
 async def triage_ticket(desk: Desk, ticket_id: UUID) -> None:
-    """Triage one ticket and show the result; a second call for the same ticket only finishes what the first began."""
+    """Triage one ticket and show the result; a second call for the same ticket only finishes what the first began.
+
+    Raises TryLater.
+    """
     reading = await _start(desk, ticket_id)
     if reading is not None:
         offers = [ActionOffer(*offer) for offer in desk.catalogue.offers()]
         result = await desk.triager.triage(reading, offers)
         await _keep(desk, ticket_id, result)
+    obstacle: TryLater | None = None
     for kept in await _open_suggestions(desk, ticket_id):
-        if _may_run_unasked(desk, kept.action):
-            await propose_action(
-                desk,
-                Proposal(
-                    ticket_id=ticket_id,
-                    action_id=kept.action.action_id,
-                    params={name: found.value for name, found in kept.action.params.items()},
-                    provenance={name: found.provenance for name, found in kept.action.params.items()},
-                    evidence={name: found.evidence for name, found in kept.action.params.items()},
-                    suggestion_id=kept.suggestion_id,
-                ),
-                AGENT,
-            )
+        try:
+            if _may_run_unasked(desk, kept.action):
+                await propose_action(desk, _proposal(ticket_id, kept), AGENT)
+        except (BadInput, NotFound, Refused, ActionError) as error:
+            # It would be no better the next time, and the ticket's other jobs wait behind this one.
+            log.warning("ticket %s: %s is not proposed: %s", ticket_id, kept.action.action_id, error)
+        except IdentityUnavailable as error:
+            obstacle = TryLater(str(error), seconds=SLACK_RETRY_SECONDS)
+        except TryLater as error:
+            obstacle = error
+    if obstacle is not None:
+        raise obstacle
+
+
+def _proposal(ticket_id: UUID, kept: _Kept) -> Proposal:
+    found = kept.action.params
+    return Proposal(
+        ticket_id=ticket_id,
+        action_id=kept.action.action_id,
+        params={name: one.value for name, one in found.items()},
+        provenance={name: one.provenance for name, one in found.items()},
+        evidence={name: one.evidence for name, one in found.items()},
+        suggestion_id=kept.suggestion_id,
+    )
 
 
 def _may_run_unasked(desk: Desk, action: SuggestedAction) -> bool:

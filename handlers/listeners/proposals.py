@@ -10,7 +10,6 @@ from actions.catalogue import ActionSpec, Catalogue
 from handlers.errors import BadInput, NotFound
 from handlers.flows.check_access import require_access
 from handlers.flows.propose_action import Proposal, propose_action
-from handlers.flows.read_request import read_request
 from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id
@@ -86,8 +85,7 @@ async def _propose(call: Call, proposal: Proposal, person: Person) -> Block | No
         if not known:
             raise
         return {"response_action": "errors", "errors": known}
-    said = notices.proposed(await read_request(desk, proposed.request_id))
-    return {"response_action": "update", "view": notice_modal(said)}
+    return {"response_action": "update", "view": notice_modal(notices.proposed(proposed.request))}
 
 
 def form_fields(catalogue: Catalogue, action_id: str) -> list[FormField]:
