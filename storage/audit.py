@@ -181,6 +181,7 @@ async def record(
     await append(tx, chain, [NewEvent(name, actor, payload)], at=at)
 
 
+_TAKE_TURN = text("select pg_advisory_xact_lock(hashtextextended(:turn, 0))")
 # The payload is looked into where it is one of ours only: PostgreSQL fails on the escapes that another may hold.
 _IS_RECORDED = text(
     "select exists (select 1 from audit_events where at > :since and chain = :chain and actor = :actor"
@@ -188,13 +189,25 @@ _IS_RECORDED = text(
 )
 
 
-async def is_recorded(
-    tx: Transaction, ticket_id: UUID | None, name: Step, actor: str, *, what: str, since: datetime
-) -> bool:
-    """Whether a step of this name, about the same thing and by the same actor, was recorded after `since`."""
+async def record_seldom(
+    tx: Transaction,
+    ticket_id: UUID | None,
+    name: Step,
+    actor: str,
+    payload: Mapping[str, Any],
+    *,
+    at: datetime,
+    every: timedelta,
+) -> None:
+    """Record a step, unless the same actor has one of this name about the same `what` on record within `every`.
+
+    Whoever repeats themselves waits for themselves: the chain is locked only where there is something to write.
+    """
     chain = SYSTEM_CHAIN if ticket_id is None else ticket_chain(ticket_id)
-    found = {"since": since, "chain": chain, "actor": actor, "name": name, "what": what}
-    return bool(await tx.scalar(_IS_RECORDED, found))
+    same = {"since": at - every, "chain": chain, "actor": actor, "name": name, "what": payload["what"]}
+    await tx.execute(_TAKE_TURN, {"turn": f"{chain}:{name}:{actor}"})
+    if not await tx.scalar(_IS_RECORDED, same):
+        await record(tx, ticket_id, name, actor, payload, at=at)
 
 
 _EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash from audit_events"

@@ -39,7 +39,7 @@ async def draw_home(call: Call, event: Mapping[str, Any]) -> None:
 async def _home_for(call: Call) -> Block:
     try:
         person = await call.person()
-        await require_access(call.reception.desk, person, "open App Home")
+        await require_access(call.reception.desk, person, "open App Home", is_visit=True)
     except Refused:
         return home(notices.nothing_here().blocks)
     return await _list_home(call.reception.desk, TicketStatus.OPEN, 0)
