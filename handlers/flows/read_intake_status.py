@@ -21,7 +21,9 @@ async def read_intake_status(desk: Desk, channel: str, correlation_id: str) -> d
         if ticket.channel_kind != "http":
             return None  # A Slack ticket is not the business of whoever holds an intake token.
         facts = await ticket_facts(tx, desk.catalogue, ticket.id)
-    outcomes = [customer_outcome(ticket.number, one.action_id, one.status) for one in facts.requests]
+    outcomes = [
+        customer_outcome(ticket.number, one.action_id, one.status) for one in facts.requests if one.concerns_requester
+    ]
     return {
         "status": str(ticket.status),
         "correlationId": correlation_id,

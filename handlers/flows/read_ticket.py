@@ -8,6 +8,7 @@ from uuid import UUID
 from actions.catalogue import Catalogue
 from handlers.desk import Desk
 from handlers.errors import NotFound
+from handlers.flows.customer_notice import concerns_requester
 from handlers.views.facts import (
     AuditFacts,
     MessageFacts,
@@ -144,6 +145,7 @@ def request_card(
         ),
         outcome=request.outcome,
         digest=request.digest,
+        concerns_requester=concerns_requester(request),
     )
 
 

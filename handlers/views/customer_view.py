@@ -74,7 +74,8 @@ def _outcomes(ticket: TicketFacts) -> list[Block]:
     said = [
         notice
         for request in ticket.requests
-        if (notice := customer_outcome(ticket.row.number, request.action_id, request.status))
+        if request.concerns_requester
+        and (notice := customer_outcome(ticket.row.number, request.action_id, request.status))
     ]
     if not said:
         return [divider(), rich(line(say("Nothing has been decided that the customer was told of.", italic=True)))]

@@ -141,6 +141,8 @@ class RequestCardFacts:
     votes: tuple[VoteFacts, ...] = ()
     outcome: str = ""
     digest: str = ""
+    concerns_requester: bool = False
+    """What came of it is the requester's to hear."""
 
 
 @dataclass(frozen=True)

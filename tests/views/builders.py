@@ -152,6 +152,7 @@ def request(**changes: Any) -> RequestCardFacts:
         "created_at": AT,
         "expires_at": AT + timedelta(hours=4),
         "digest": "3f2a9c0d7e51b8846f00aa11",
+        "concerns_requester": True,
     }
     return RequestCardFacts(**(values | changes))
 
