@@ -22,6 +22,11 @@ def _arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="one post per channel and interval; 0 for no limit",
     )
+    parser.add_argument(
+        "--no-rate-limits",
+        action="store_true",
+        help="let apps call the Web API as often as they like (posts: see --post-interval)",
+    )
     return parser.parse_args()
 
 
@@ -30,6 +35,7 @@ async def _run(wanted: argparse.Namespace) -> int:
         port=wanted.port,
         state_file=wanted.state_file,
         http_app_url=wanted.http_app_url,
+        counts_calls=not wanted.no_rate_limits,
         post_interval_seconds=wanted.post_interval,
     )
     try:

@@ -30,7 +30,7 @@ from local_slack.messages import Messages
 from local_slack.modals import Modals
 from local_slack.people_actions import PeopleActions
 from local_slack.person import Person
-from local_slack.rate_limits import PostLimits
+from local_slack.rate_limits import RateLimits
 from local_slack.records import AppInstall, Json, User
 from local_slack.replies import Replies
 from local_slack.site import Site
@@ -42,16 +42,19 @@ from local_slack.world import World
 
 # Slack retries an unacknowledged event nearly at once, after one minute and after five.
 SLACK_RETRY_DELAYS = (0.0, 60.0, 300.0)
+# Slack allows "short bursts" above one post a second and channel, and does not say how short.
+SLACK_POST_BURST = 3
 HOST = "127.0.0.1"
 
 
 class LocalSlack:
     """A local Slack with the fixed cast and the app under development installed in Acme.
 
-    port: 0 takes any free one. state_file: kept over restarts, credentials included. post_interval_seconds:
-    one post per channel and interval, 0 for no limit. http_app_url: deliver by signed HTTP instead of Socket
-    Mode. manifest: a parsed manifest restricting the app. ack_seconds and retry_delays_seconds are Slack's
-    unless shortened. clock and random_hex are the only sources of time and chance.
+    port: 0 takes any free one. state_file: kept over restarts, credentials included. counts_calls: 429 for an app
+    that calls a method more often than its tier allows. post_interval_seconds: one post per channel and interval,
+    `post_burst` at once after a pause, 0 for no limit. http_app_url: deliver by signed HTTP instead of Socket Mode.
+    manifest: a parsed manifest restricting the app. ack_seconds and retry_delays_seconds are Slack's unless
+    shortened. clock and random_hex are the only sources of time and chance.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class LocalSlack:
         *,
         port: int = 0,
         state_file: str | Path | None = None,
+        counts_calls: bool = True,
         post_interval_seconds: float = 1.0,
-        post_burst: int = 1,
+        post_burst: int = SLACK_POST_BURST,
         http_app_url: str | None = None,
         manifest: Json | None = None,
         ack_seconds: float = 3.0,
@@ -85,10 +89,19 @@ class LocalSlack:
         )
         if self._saved is not None:
             persistence.restore(self.world, self._saved)
-        self._wire(post_interval_seconds, post_burst, ack_seconds, retry_delays_seconds)
+        self._wire(
+            RateLimits(
+                self._mint.now,
+                counts_calls=counts_calls,
+                post_interval_seconds=post_interval_seconds,
+                post_burst=post_burst,
+            ),
+            ack_seconds,
+            retry_delays_seconds,
+        )
         self.http_app_url = http_app_url
 
-    def _wire(self, interval: float, burst: int, ack_seconds: float, retries: Sequence[float]) -> None:
+    def _wire(self, limits: RateLimits, ack_seconds: float, retries: Sequence[float]) -> None:
         world, base = self.world, self._base_url
         self._sockets = SocketMode(self._mint)
         self._http = SignedHttp(self._mint)
@@ -109,7 +122,6 @@ class LocalSlack:
             world, self._dispatch, self._modals, self._live, self._interactions, triggers, urls, base
         )
         self._actions = PeopleActions(world, self._messages, base)
-        self.post_limits = PostLimits(self._mint.now, interval, burst)
         self.admin = Admin(world, self._events, self._messages, self._live)
         services = Services(
             world,
@@ -119,7 +131,7 @@ class LocalSlack:
             self._events,
             self._live,
             triggers,
-            self.post_limits,
+            limits,
             self._sockets,
             base,
         )

@@ -15,7 +15,7 @@ from local_slack.server import LocalSlack
 
 
 async def main() -> None:
-    slack = LocalSlack(port=0, post_interval_seconds=0, retry_delays_seconds=())
+    slack = LocalSlack(port=0, counts_calls=False, post_interval_seconds=0, retry_delays_seconds=())
     slack.use_manifest(yaml.safe_load(Path(MANIFEST).read_text()))
     slack.faults.drop = True
     await slack.start()

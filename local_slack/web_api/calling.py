@@ -12,7 +12,7 @@ from local_slack.events import Events
 from local_slack.live import LiveHub
 from local_slack.messages import Messages
 from local_slack.modals import Modals
-from local_slack.rate_limits import PostLimits
+from local_slack.rate_limits import RateLimits
 from local_slack.records import AppInstall, Channel, Json, User
 from local_slack.triggers import Triggers
 from local_slack.web_api.arguments import Arguments
@@ -32,7 +32,7 @@ class Services:
     events: Events
     live: LiveHub
     triggers: Triggers
-    post_limits: PostLimits
+    limits: RateLimits
     socket_mode: SocketMode
     base_url: Callable[[], str]
 

@@ -20,7 +20,7 @@ MAX_ATTACHMENTS = 100
 def post_message(call: Call) -> Json:
     channel = _target(call)
     content = _content(call, MAX_TEXT)
-    call.services.post_limits.take(call.app.app_id, channel.id)
+    call.services.limits.take_post(call.app, channel.id)
     body = bot_message(call.app, content.pop("text"))
     body |= content
     if call.args.has("username") and "chat:write.customize" in call.app.scopes:

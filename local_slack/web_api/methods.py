@@ -1,10 +1,14 @@
-"""THE table of Web API methods: what serves each, which scope it needs, which arguments it cannot do without."""
+"""THE table of Web API methods: what serves each, how often, and which scope and arguments it needs.
+
+Tiers are those of https://docs.slack.dev/reference/methods; Slack's Java SDK lists them in MethodsRateLimits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local_slack.rate_limits import Tier
 from local_slack.records import Json
 from local_slack.web_api import channel_changes, chat, conversations, files, people, surfaces
 from local_slack.web_api.calling import Call
@@ -21,53 +25,56 @@ class Method:
     """One Web API method. Any one of `scopes` is enough; `token` says which kind of token may call it."""
 
     serve: Callable[[Call], Json]
+    tier: Tier
     scopes: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     token: str = BOT
 
 
 METHODS: dict[str, Method] = {
-    "api.test": Method(surfaces.api_test, token=NOBODY),
-    "auth.test": Method(surfaces.auth_test),
-    "apps.connections.open": Method(surfaces.connections_open, token=APP_LEVEL),
-    "bots.info": Method(people.bots_info, ("users:read",), ("bot",)),
-    "chat.delete": Method(chat.delete, ("chat:write",), ("channel", "ts")),
-    "chat.getPermalink": Method(chat.get_permalink, (), ("channel", "message_ts")),
-    "chat.postEphemeral": Method(chat.post_ephemeral, ("chat:write",), ("channel", "user")),
-    "chat.postMessage": Method(chat.post_message, ("chat:write",), ("channel",)),
-    "chat.update": Method(chat.update, ("chat:write",), ("channel", "ts")),
-    "conversations.archive": Method(channel_changes.archive, _MANAGE, ("channel",)),
-    "conversations.create": Method(channel_changes.create, _MANAGE, ("name",)),
-    "conversations.history": Method(conversations.history, _HISTORY, ("channel",)),
-    "conversations.info": Method(conversations.info, _READ, ("channel",)),
-    "conversations.invite": Method(channel_changes.invite, _MANAGE, ("channel", "users")),
-    "conversations.join": Method(conversations.join, ("channels:join",), ("channel",)),
-    "conversations.kick": Method(channel_changes.kick, _MANAGE, ("channel", "user")),
-    "conversations.leave": Method(conversations.leave, ("channels:manage", "channels:join"), ("channel",)),
-    "conversations.list": Method(conversations.list_, _READ),
-    "conversations.members": Method(conversations.members, _READ, ("channel",)),
-    "conversations.open": Method(conversations.open_, ("im:write", "mpim:write")),
-    "conversations.rename": Method(channel_changes.rename, _MANAGE, ("channel", "name")),
-    "conversations.replies": Method(conversations.replies, _HISTORY, ("channel", "ts")),
-    "conversations.setTopic": Method(channel_changes.set_topic, _MANAGE, ("channel", "topic")),
-    "conversations.unarchive": Method(channel_changes.unarchive, _MANAGE, ("channel",)),
-    "files.completeUploadExternal": Method(files.complete_upload, ("files:write",), ("files",)),
-    "files.getUploadURLExternal": Method(files.get_upload_url, ("files:write",), ("filename", "length")),
-    "files.info": Method(files.info, ("files:read",), ("file",)),
-    "reactions.add": Method(surfaces.reactions_add, ("reactions:write",), ("channel", "timestamp", "name")),
-    "reactions.get": Method(surfaces.reactions_get, ("reactions:read",), ("channel", "timestamp")),
-    "reactions.remove": Method(surfaces.reactions_remove, ("reactions:write",), ("channel", "timestamp", "name")),
-    "team.info": Method(people.team_info, ("team:read",)),
-    "usergroups.list": Method(people.usergroups_list, ("usergroups:read",)),
-    "usergroups.users.list": Method(people.usergroups_users_list, ("usergroups:read",), ("usergroup",)),
-    "users.conversations": Method(conversations.of_user, _READ),
-    "users.getPresence": Method(people.users_get_presence, ("users:read",), ("user",)),
-    "users.info": Method(people.users_info, ("users:read",), ("user",)),
-    "users.list": Method(people.users_list, ("users:read",)),
-    "users.lookupByEmail": Method(people.users_lookup_by_email, ("users:read.email",), ("email",)),
-    "users.profile.get": Method(people.users_profile_get, ("users.profile:read",), ("user",)),
-    "views.open": Method(surfaces.views_open, (), ("trigger_id", "view")),
-    "views.publish": Method(surfaces.views_publish, (), ("user_id", "view")),
-    "views.push": Method(surfaces.views_push, (), ("trigger_id", "view")),
-    "views.update": Method(surfaces.views_update, (), ("view",)),
+    "api.test": Method(surfaces.api_test, Tier.FOUR, token=NOBODY),
+    "auth.test": Method(surfaces.auth_test, Tier.HUNDREDS),
+    "apps.connections.open": Method(surfaces.connections_open, Tier.ONE, token=APP_LEVEL),
+    "bots.info": Method(people.bots_info, Tier.THREE, ("users:read",), ("bot",)),
+    "chat.delete": Method(chat.delete, Tier.THREE, ("chat:write",), ("channel", "ts")),
+    "chat.getPermalink": Method(chat.get_permalink, Tier.HUNDREDS, (), ("channel", "message_ts")),
+    "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, ("chat:write",), ("channel", "user")),
+    "chat.postMessage": Method(chat.post_message, Tier.POSTS, ("chat:write",), ("channel",)),
+    "chat.update": Method(chat.update, Tier.THREE, ("chat:write",), ("channel", "ts")),
+    "conversations.archive": Method(channel_changes.archive, Tier.TWO, _MANAGE, ("channel",)),
+    "conversations.create": Method(channel_changes.create, Tier.TWO, _MANAGE, ("name",)),
+    "conversations.history": Method(conversations.history, Tier.THREE, _HISTORY, ("channel",)),
+    "conversations.info": Method(conversations.info, Tier.THREE, _READ, ("channel",)),
+    "conversations.invite": Method(channel_changes.invite, Tier.THREE, _MANAGE, ("channel", "users")),
+    "conversations.join": Method(conversations.join, Tier.THREE, ("channels:join",), ("channel",)),
+    "conversations.kick": Method(channel_changes.kick, Tier.THREE, _MANAGE, ("channel", "user")),
+    "conversations.leave": Method(conversations.leave, Tier.THREE, ("channels:manage", "channels:join"), ("channel",)),
+    "conversations.list": Method(conversations.list_, Tier.TWO, _READ),
+    "conversations.members": Method(conversations.members, Tier.FOUR, _READ, ("channel",)),
+    "conversations.open": Method(conversations.open_, Tier.THREE, ("im:write", "mpim:write")),
+    "conversations.rename": Method(channel_changes.rename, Tier.TWO, _MANAGE, ("channel", "name")),
+    "conversations.replies": Method(conversations.replies, Tier.THREE, _HISTORY, ("channel", "ts")),
+    "conversations.setTopic": Method(channel_changes.set_topic, Tier.TWO, _MANAGE, ("channel", "topic")),
+    "conversations.unarchive": Method(channel_changes.unarchive, Tier.TWO, _MANAGE, ("channel",)),
+    "files.completeUploadExternal": Method(files.complete_upload, Tier.FOUR, ("files:write",), ("files",)),
+    "files.getUploadURLExternal": Method(files.get_upload_url, Tier.FOUR, ("files:write",), ("filename", "length")),
+    "files.info": Method(files.info, Tier.FOUR, ("files:read",), ("file",)),
+    "reactions.add": Method(surfaces.reactions_add, Tier.THREE, ("reactions:write",), ("channel", "timestamp", "name")),
+    "reactions.get": Method(surfaces.reactions_get, Tier.THREE, ("reactions:read",), ("channel", "timestamp")),
+    "reactions.remove": Method(
+        surfaces.reactions_remove, Tier.TWO, ("reactions:write",), ("channel", "timestamp", "name")
+    ),
+    "team.info": Method(people.team_info, Tier.THREE, ("team:read",)),
+    "usergroups.list": Method(people.usergroups_list, Tier.TWO, ("usergroups:read",)),
+    "usergroups.users.list": Method(people.usergroups_users_list, Tier.TWO, ("usergroups:read",), ("usergroup",)),
+    "users.conversations": Method(conversations.of_user, Tier.TWO, _READ),
+    "users.getPresence": Method(people.users_get_presence, Tier.THREE, ("users:read",), ("user",)),
+    "users.info": Method(people.users_info, Tier.FOUR, ("users:read",), ("user",)),
+    "users.list": Method(people.users_list, Tier.TWO, ("users:read",)),
+    "users.lookupByEmail": Method(people.users_lookup_by_email, Tier.THREE, ("users:read.email",), ("email",)),
+    "users.profile.get": Method(people.users_profile_get, Tier.FOUR, ("users.profile:read",), ("user",)),
+    "views.open": Method(surfaces.views_open, Tier.FOUR, (), ("trigger_id", "view")),
+    "views.publish": Method(surfaces.views_publish, Tier.FOUR, (), ("user_id", "view")),
+    "views.push": Method(surfaces.views_push, Tier.FOUR, (), ("trigger_id", "view")),
+    "views.update": Method(surfaces.views_update, Tier.FOUR, (), ("view",)),
 }

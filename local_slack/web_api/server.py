@@ -69,6 +69,7 @@ class WebApi:
         if method is None:
             raise Missing("unknown_method", name, {"req_method": name})
         app = self._caller(method, token)
+        self._services.limits.take_call(app, name, method.tier)
         headers["X-OAuth-Scopes"] = ",".join(sorted(app.scopes))
         if method.scopes:
             headers["X-Accepted-OAuth-Scopes"] = ",".join(method.scopes)

@@ -88,7 +88,7 @@ def actions_heard() -> list[dict[str, Any]]:
 @pytest.fixture
 async def slack(actions_heard: list[dict[str, Any]]) -> AsyncIterator[LocalSlack]:
     """A local Slack without rate limits, with the desk app connected over Socket Mode."""
-    async with LocalSlack(post_interval_seconds=0, manifest=MANIFEST) as running:
+    async with LocalSlack(counts_calls=False, post_interval_seconds=0, manifest=MANIFEST) as running:
         handler = AsyncSocketModeHandler(desk_app(running, actions_heard), running.app.app_token)
         await handler.connect_async()
         await running.wait_for(lambda: running.socket_count > 0)

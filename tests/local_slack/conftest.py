@@ -21,7 +21,9 @@ Connect = Callable[[AsyncApp], Awaitable[Any]]
 def quick_slack(**options: Any) -> LocalSlack:
     """A local Slack without rate limits and with short retry delays, unless a test says otherwise."""
     defaults: dict[str, Any] = {
+        "counts_calls": False,
         "post_interval_seconds": 0,
+        "post_burst": 1,
         "ack_seconds": 0.5,
         "retry_delays_seconds": (0.05, 0.05, 0.05),
     }
