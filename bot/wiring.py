@@ -29,6 +29,7 @@ from bot.worker import Workers
 from copilot.suggestions import CATEGORIES, Triager
 from copilot.triage import choose_triager
 from handlers.desk import Desk
+from handlers.group_lists import LIVE_CALLS_A_MINUTE
 from handlers.identity import Home, Identity
 from handlers.jobs import job_table
 from handlers.reception import Reception, Whispers
@@ -74,12 +75,19 @@ async def build(
     triager: Triager | None = None,
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], UUID] = uuid4,
+    live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
 ) -> Parts:
     """Put the parts together. Asks Slack who the bot is. Raises SettingsError."""
     client = make_client(settings)
     bot = await _who_am_i(client)
     database, inbox = Database(database_url), Inbox(database_url)
-    identity = Identity(client, Home(bot["team_id"], bot.get("enterprise_id")), settings.desk.groups, time.monotonic)
+    identity = Identity(
+        client,
+        Home(bot["team_id"], bot.get("enterprise_id")),
+        settings.desk.groups,
+        time.monotonic,
+        live_group_lists_a_minute=live_group_lists_a_minute,
+    )
     signer = VoteSigner.of_secrets(settings.vote_key, settings.old_vote_keys)
     desk = Desk(
         database=database,

@@ -18,14 +18,17 @@ from storage.database import Database
 
 
 class People(Protocol):
-    """The identity door as flows see it: every answer is read live, or the question fails."""
+    """The identity door as flows see it: every answer is read from Slack for the question, or the question fails.
+
+    Accounts always live; user groups live, or less than ten seconds old while Slack's limit leaves no more calls.
+    """
 
     async def resolve(self, key: PersonKey) -> Person:
         """Who this is right now. Raises `IdentityUnavailable` if Slack does not say so clearly."""
         ...
 
     async def members(self, group: str) -> Sequence[Person]:
-        """Everyone who is in a policy group right now. Raises `IdentityUnavailable`."""
+        """Everyone who is in a policy group right now, with all their groups. Raises `IdentityUnavailable`."""
         ...
 
 

@@ -16,6 +16,10 @@ from collections.abc import Mapping
 NO_ANSWER_FROM_SLACK = (
     "I could not check with Slack who you are just now, so nothing was decided. Please try again in a minute."
 )
+LIMITED_BY_SLACK = (
+    "Slack limits how often I may ask it who people are, and that was too often, so nothing was decided. "
+    "Please try again in a minute."
+)
 
 
 class HandlingError(Exception):
@@ -42,8 +46,8 @@ class IdentityRefused(Refused):
 class IdentityUnavailable(HandlingError):
     """Slack did not answer, or not in time. Never waved through."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, reply=NO_ANSWER_FROM_SLACK)
+    def __init__(self, message: str, *, reply: str = NO_ANSWER_FROM_SLACK) -> None:
+        super().__init__(message, reply=reply)
 
 
 class NotFound(HandlingError):

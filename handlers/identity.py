@@ -3,29 +3,36 @@
 Three rules. The account is taken from `body.user.id` and `body.user.team_id` of a click, and from nothing else (in a
 shared channel `team.id` is the app's own workspace, and Bolt's `context.team_id` and `actor_team_id` follow it). What
 is not stated is not proven: a missing field never makes somebody a full member. And no answer from Slack is no
-answer: it raises, it is never guessed or taken from a cache where something is decided.
+answer: it raises, it is never guessed.
+
+Where something is decided, the account is read from Slack for that decision, always. So are the user groups, as long
+as Slack's limit of about 20 such calls a minute allows; when these are nearly spent, a list that was read less than ten
+seconds before will do (`handlers.group_lists` has the rule). Only names are kept for longer, and decide nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.desk import GroupSetting
-from handlers.errors import IdentityRefused, IdentityUnavailable
+from handlers.errors import LIMITED_BY_SLACK, IdentityRefused, IdentityUnavailable
+from handlers.group_lists import LIVE_CALLS_A_MINUTE, GroupLists
 from policy.terms import Person, PersonKey
 
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_SECONDS = 2.0
 """Slack gives a click three seconds; past this the click is refused, with words, instead of timing out without."""
+NAME_WITHIN_SECONDS = 1.0
+"""A company's name is for reading; past this its id will do."""
 AUTHOR_CACHE_SECONDS = 30.0
 SLACKBOT = "USLACKBOT"
 _NO_SUCH_PERSON = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
@@ -60,10 +67,12 @@ class Identity:
         monotonic: Callable[[], float],
         *,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
+        live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
     ) -> None:
         self._client = client
         self.home = home
         self._groups = dict(groups)
+        self._group_lists = GroupLists(self._group_list, monotonic, live_calls_a_minute=live_group_lists_a_minute)
         self._monotonic = monotonic
         self._deadline = answer_within_seconds
         self._authors: dict[tuple[str, str], tuple[float, Person]] = {}
@@ -76,7 +85,7 @@ class Identity:
             user_id, team_id = user.get("id"), user.get("team_id")
         else:  # A slash command's form has them flat; its team_id is the typist's.
             user_id, team_id = body.get("user_id"), body.get("team_id")
-        if not _is_id(user_id) or not _is_id(team_id):
+        if not is_id(user_id) or not is_id(team_id):
             raise IdentityRefused(
                 "the payload names no user or no team of theirs",
                 code="identity-incomplete",
@@ -99,21 +108,21 @@ class Identity:
 
     async def members(self, group: str) -> Sequence[Person]:
         """Everyone in a policy group right now. Raises IdentityUnavailable."""
-        setting = self._groups[group]
-        user_ids = sorted(await self._group_members(setting))
-        people = await asyncio.gather(*(self._live(user_id, None) for user_id in user_ids), return_exceptions=True)
+        lists = await self._lists(self._groups[group].member_ids)
+        user_ids = sorted(lists.get(group, ()))
+        people = await asyncio.gather(*(self._account(user_id, None) for user_id in user_ids), return_exceptions=True)
         found = []
         for answer in people:
             if isinstance(answer, IdentityUnavailable):
                 raise answer
             if isinstance(answer, Person):
-                found.append(answer)
+                found.append(_grouped(answer, lists))
             elif not isinstance(answer, IdentityRefused):
                 raise answer
         return found
 
     async def author(self, user_id: str, team_id: str | None) -> Person:
-        """Who wrote a message, for display and for its side of the thread: may be half a minute old.
+        """Who wrote a message, for display and for its side of the thread: may be forty seconds old.
 
         Never used where something is decided. Raises IdentityRefused or IdentityUnavailable.
         """
@@ -121,15 +130,31 @@ class Identity:
         known = self._authors.get((user_id, team_id or ""))
         if known is not None and known[0] > now:
             return known[1]
-        person = await self._live(user_id, team_id)
+        person = await self.named(await self._live(user_id, team_id, is_decision=False))
         if len(self._authors) > 10_000:
             self._authors.clear()
         self._authors[(user_id, team_id or "")] = (now + AUTHOR_CACHE_SECONDS, person)
         return person
 
-    async def _live(self, user_id: str, claimed_home: str | None) -> Person:
-        """Ask Slack, and check that the account belongs where the payload says it does."""
-        if not _is_id(user_id):
+    async def named(self, person: Person) -> Person:
+        """The same person with their company's name, where Slack tells it soon enough; else the id stays.
+
+        For display. No decision waits for a name: without this, a person has the name that is known already.
+        """
+        if not person.team_id or person.company != person.team_id:
+            return person
+        return replace(person, company=await self._team_name(person.team_id))
+
+    async def _live(self, user_id: str, claimed_home: str | None, *, is_decision: bool = True) -> Person:
+        """An account and its groups, asked for at the same time: one waits no longer for both than for the slower."""
+        account, lists = await asyncio.gather(
+            self._account(user_id, claimed_home), self._lists([user_id], is_decision=is_decision)
+        )
+        return _grouped(account, lists)
+
+    async def _account(self, user_id: str, claimed_home: str | None) -> Person:
+        """Ask Slack, and check that the account belongs where the payload says it does. In no groups yet."""
+        if not is_id(user_id):
             raise IdentityRefused(
                 f"{user_id[:30]!r} is no account's id",
                 code="identity-incomplete",
@@ -143,49 +168,45 @@ class Identity:
                 code="identity-mismatch",
                 reply="Slack's answer about your account does not match your click, so nothing was done.",
             )
-        company = await self._company(person.team_id, answer["user"])
-        groups = await self._groups_of(person)
-        return replace(person, company=company, groups=groups)
+        return replace(person, company=person.company or self._team_names.get(person.team_id, person.team_id))
 
-    async def _groups_of(self, person: Person) -> frozenset[str]:
-        """The policy groups of a person: asked only where being in one could count."""
-        if not (person.is_home and person.is_active and person.is_full_member and person.is_human):
-            return frozenset()
-        listed = [setting for setting in self._groups.values() if person.key.user_id in setting.member_ids]
-        members = await asyncio.gather(*(self._group_members(setting) for setting in listed))
-        return frozenset(
-            setting.name for setting, ids in zip(listed, members, strict=True) if person.key.user_id in ids
+    async def _lists(self, user_ids: Collection[str], *, is_decision: bool = True) -> Mapping[str, frozenset[str]]:
+        """Who is in each policy group whose setting names one of these people; the other groups are not asked for."""
+        naming = [one for one in self._groups.values() if any(user_id in one.member_ids for user_id in user_ids)]
+        answers = await asyncio.gather(
+            *(self._group_lists.members_of(one.usergroup_id, is_decision=is_decision) for one in naming)
         )
-
-    async def _group_members(self, setting: GroupSetting) -> frozenset[str]:
         # A workspace may let every member edit its user groups, so Slack's list alone proves nothing.
+        return {one.name: answer & one.member_ids for one, answer in zip(naming, answers, strict=True)}
+
+    async def _group_list(self, usergroup_id: str) -> frozenset[str]:
         answer = await self._ask(
-            lambda: self._client.usergroups_users_list(usergroup=setting.usergroup_id, include_disabled=False),
-            f"members of {setting.usergroup_id}",
+            lambda: self._client.usergroups_users_list(usergroup=usergroup_id, include_disabled=False),
+            f"members of {usergroup_id}",
         )
-        return frozenset(answer.get("users") or ()) & setting.member_ids
+        return frozenset(answer.get("users") or ())
 
-    async def _company(self, team_id: str, user: Mapping[str, Any]) -> str:
-        enterprise = user.get("enterprise_user")
-        if isinstance(enterprise, Mapping) and enterprise.get("enterprise_name"):
-            return str(enterprise["enterprise_name"])
-        if team_id and team_id not in self._team_names:
+    async def _team_name(self, team_id: str) -> str:
+        if team_id not in self._team_names:
             try:
-                answer = await self._ask(lambda: self._client.team_info(team=team_id), f"team.info of {team_id}")
-                team = answer.get("team") or {}
-                # Slack answers with our own team where it may not show the other one.
-                name = str(team.get("name") or team_id) if team.get("id") == team_id else team_id
-                self._team_names[team_id] = name
+                answer = await self._ask(
+                    lambda: self._client.team_info(team=team_id), f"team.info of {team_id}", NAME_WITHIN_SECONDS
+                )
             except (IdentityRefused, IdentityUnavailable):
-                return team_id  # Only a name on a card: the id will do.
-        return self._team_names.get(team_id, team_id)
+                return team_id  # Asked again with the next message.
+            team = answer.get("team") or {}
+            # Slack answers with our own team where it may not show the other one.
+            is_shown = team.get("id") == team_id and team.get("name")
+            self._team_names[team_id] = str(team["name"]) if is_shown else team_id
+        return self._team_names[team_id]
 
-    async def _ask(self, call: Callable[[], Awaitable[Any]], what: str) -> Any:
+    async def _ask(self, call: Callable[[], Awaitable[Any]], what: str, within_seconds: float | None = None) -> Any:
+        deadline = self._deadline if within_seconds is None else within_seconds
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 return await call()
         except TimeoutError as error:
-            raise IdentityUnavailable(f"{what}: no answer in {self._deadline} s") from error
+            raise IdentityUnavailable(f"{what}: no answer in {deadline} s") from error
         except SlackApiError as error:
             code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
             if code in _NO_SUCH_PERSON:
@@ -194,6 +215,8 @@ class Identity:
                     code="identity-unknown",
                     reply="Slack does not show me your account, so nothing was done.",
                 ) from error
+            if code == "ratelimited" or getattr(error.response, "status_code", None) == 429:
+                raise IdentityUnavailable(f"{what}: Slack limits how often we ask", reply=LIMITED_BY_SLACK) from error
             raise IdentityUnavailable(f"{what}: {code or error}") from error
         except (SlackClientError, aiohttp.ClientError, OSError, ValueError) as error:
             raise IdentityUnavailable(f"{what}: {error}") from error
@@ -203,7 +226,7 @@ def person_of(user: Mapping[str, Any], home: Home) -> Person:
     """A `users.info` user as a Person without groups. Raises IdentityRefused if it has no id or no home."""
     enterprise_id = _enterprise_id(user)
     team_id = user.get("team_id") or next(iter(_enterprise_teams(user)), None)
-    if not _is_id(user.get("id")) or not (_is_id(team_id) or _is_id(enterprise_id)):
+    if not is_id(user.get("id")) or not (is_id(team_id) or is_id(enterprise_id)):
         raise IdentityRefused(
             "users.info names no id or no team",
             code="identity-incomplete",
@@ -215,7 +238,7 @@ def person_of(user: Mapping[str, Any], home: Home) -> Person:
         key=PersonKey(str(enterprise_id or team_id), user_id),
         team_id=str(team_id or ""),
         name=str(profile.get("real_name") or user.get("real_name") or user.get("name") or user_id),
-        company="",
+        company=_enterprise_name(user),
         email=profile.get("email"),
         is_home=home.owns(str(team_id or ""), enterprise_id),
         is_active=user.get("deleted") is False and not user.get("is_invited_user"),
@@ -229,10 +252,22 @@ def person_of(user: Mapping[str, Any], home: Home) -> Person:
     )
 
 
+def _grouped(person: Person, lists: Mapping[str, frozenset[str]]) -> Person:
+    """A person with their policy groups, where being in one could count."""
+    if not (person.is_home and person.is_active and person.is_full_member and person.is_human):
+        return person
+    return replace(person, groups=frozenset(name for name, ids in lists.items() if person.key.user_id in ids))
+
+
+def _enterprise_name(user: Mapping[str, Any]) -> str:
+    enterprise = user.get("enterprise_user")
+    return str(enterprise.get("enterprise_name") or "") if isinstance(enterprise, Mapping) else ""
+
+
 def _enterprise_id(user: Mapping[str, Any]) -> str | None:
     enterprise = user.get("enterprise_user")
     found = enterprise.get("enterprise_id") if isinstance(enterprise, Mapping) else None
-    return str(found) if _is_id(found) else None
+    return str(found) if is_id(found) else None
 
 
 def _enterprise_teams(user: Mapping[str, Any]) -> Sequence[str]:
@@ -246,5 +281,6 @@ def _is_same_home(user: Mapping[str, Any], claimed: str | None) -> bool:
     return claimed is None or claimed in {user.get("team_id"), _enterprise_id(user), *_enterprise_teams(user)}
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether this has the form of one of Slack's ids."""
     return isinstance(value, str) and 2 <= len(value) <= 30 and value.isascii() and value.isalnum()

@@ -137,13 +137,15 @@ async def running_desk(
     """
     own = slack is None
     if slack is None:
-        slack = LocalSlack(port=0, post_interval_seconds=0)
+        slack = LocalSlack(port=0, counts_calls=False, post_interval_seconds=0)
         slack.use_manifest(yaml.safe_load(MANIFEST.read_text()))
         await slack.start()
     try:
         settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role, **(environment or {}))
         object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
-        parts = await build(settings, database_url, triager=triager, **build_options)
+        # A test asks as often as it likes, and what it changed in Slack is seen at once.
+        asking = {"live_group_lists_a_minute": 100_000, **build_options}
+        parts = await build(settings, database_url, triager=triager, **asking)
         await import_demo_directory(parts.database)
         async with running(parts) as process:
             if http:

@@ -65,7 +65,7 @@ async def _open_new(call: Call, text: str) -> None:
         channel_kind="slack_internal" if person.is_home else "slack_shared",
         intake_source="slack",
         correlation_id=f"command:{call.trigger_id}",
-        requester=_requester(person),
+        requester=_requester(await call.reception.identity.named(person)),
         text=text,
         posted_at=desk.clock().astimezone(UTC),
     )

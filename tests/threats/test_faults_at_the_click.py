@@ -99,20 +99,19 @@ async def test_threat_23_with_all_of_slack_gone_nothing_is_decided(desk: Running
         await assert_undecided(desk, waiting)
 
 
-async def test_threat_23_several_slow_answers_are_together_no_slower_than_one(desk: RunningDesk, waiting: Case) -> None:
-    sana = desk.slack.person("sana")
-    sana.reload()
+async def test_threat_23_several_slow_answers_are_together_no_slower_than_one(desk: RunningDesk) -> None:
+    case = await open_case(desk)
     for method in ("users.info", "usergroups.users.list"):
-        desk.slack.faults.fail_next(method, hang_seconds=1.6, times=5)
+        desk.slack.faults.fail_next(method, hang_seconds=1.2)
     try:
-        outcome = await sana.click("desk-approvals", waiting.card_ts, action_id="request.approve")
+        outcome = await desk.slack.person("sana").click("desk-approvals", case.card_ts, action_id="request.approve")
     finally:
         desk.slack.faults.clear()
 
-    await assert_undecided(desk, waiting)
+    # One after the other they would be too late, and the vote refused.
     assert outcome is not None
     assert outcome.acked
-    assert await desk.until(lambda: sana.ephemerals("desk-approvals"))
+    await assert_ran_once(desk, case)
 
 
 class WavingThrough(Identity):
