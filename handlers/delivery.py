@@ -1,16 +1,17 @@
 """Our messages in Slack: rendered from the facts as they are, posted once, kept current, and never to the wrong people.
 
-The audience guard asks Slack about the channel at the moment of sending: an internal card goes only to an internal
-channel, a customer's words only to the ticket's own thread. A post whose outcome is unknown (the process died, the
-answer was lost) is looked up by its id in the channel before anything is posted again.
+The audience guard asks Slack about the channel at the moment of sending, and never remembers the answer: an internal
+card goes only to an internal channel; words for the requester only to the ticket's own thread, as long as it is read by
+whom it was read by when the ticket came in, and an approved reply only where its approvers saw that it would go. What
+is held is tried again for a day. A post whose outcome is unknown (the process died, the answer was lost) is looked up
+by its id in the channel before anything is posted again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
-from handlers.flows.settle_delivery import Letter, Settled, give_up, hold, note_obstacle, open_letter, settle
+from handlers.flows.open_letter import Letter, name_readers, open_letter
+from handlers.flows.settle_delivery import Settled, give_up, note_obstacle, settle
+from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
 from policy.terms import Audience
 
@@ -29,9 +32,12 @@ log = logging.getLogger(__name__)
 
 SEND_WITHIN_SECONDS = 20.0
 METADATA_EVENT = "countersign_delivery"
-LOOK_BACK_MESSAGES = 100
-OBSTACLE_SECONDS = 60.0
-"""How long to wait before something is tried again that a person has to put right."""
+LOOK_BACK_SECONDS = 120.0
+"""How far Slack's clock may be behind ours."""
+LOOK_BACK_MESSAGES, LOOK_BACK_PAGES = 200, 20
+"""Slack asks for no more than 200 a page."""
+_COMPANY_FIELDS = ("connected_team_ids", "pending_connected_team_ids", "pending_shared", "shared_team_ids")
+_INVITED = "a company that was invited and has not joined yet"
 _OBSTACLES = {
     "channel_not_found": "the channel does not exist or the bot cannot see it: invite the bot, or correct the setting",
     "not_in_channel": "the bot is not in the channel: invite it with /invite",
@@ -54,59 +60,103 @@ class Held(Exception):
     why: str
 
 
-async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID) -> None:
+async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID, *, own_bot_id: str) -> None:
     """Bring one message of ours in Slack up to date. Raises TryLater where a later attempt may do."""
     letter = await open_letter(desk, delivery_id)
     if letter is None:
         return
     try:
+        if letter.readers_wanted_of is not None:
+            letter = await name_readers(desk, letter, await _readers(client, letter.readers_wanted_of))
         await guard_audience(client, letter)
-        settled = await _send(client, letter)
+        settled = await _send(client, letter, own_bot_id)
     except Held as held:
-        log.error("message %s to %s was held: %s", letter.kind, letter.channel, held.why)
-        await hold(desk, delivery_id, held.why)
+        await _obstructed(desk, letter, held.why, is_held=True)
         return
     except SlackApiError as error:
         await _refused(desk, letter, error)
         return
     except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise TryLater(f"Slack did not take {letter.kind}: {error!r}", seconds=5) from error
-    if settled is not None:
-        await settle(desk, delivery_id, settled)
+    await settle(desk, delivery_id, settled)
 
 
 async def guard_audience(client: AsyncWebClient, letter: Letter) -> None:
     """Check where the message is about to go, as Slack knows the channel now. Raises Held."""
     if letter.audience is Audience.CUSTOMER:
-        if letter.channel != letter.customer_channel or letter.thread_ts != letter.ticket_ts:
-            raise Held("it is for the requester, but this is not the ticket's own thread")
+        await _guard_customer(client, letter)
         return
-    async with asyncio.timeout(SEND_WITHIN_SECONDS):
-        answer = await client.conversations_info(channel=letter.channel)
-    channel = answer.get("channel") or {}
-    # Said in the negative by Slack, or it does not go out: a field that is missing proves nothing.
-    if channel.get("is_ext_shared") is not False or channel.get("is_pending_ext_shared"):
+    channel = await _asked(client, letter.channel)
+    if _may_be_shared(channel):
         raise Held("it is internal, and the channel is (or is about to be) shared with another company")
     if not (channel.get("is_channel") or channel.get("is_group") or channel.get("is_im")):
         raise Held("it is internal, and Slack does not say what kind of conversation this is")
 
 
-async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
-    content_hash = _hash(letter.rendered)
+async def _guard_customer(client: AsyncWebClient, letter: Letter) -> None:
+    if letter.channel != letter.customer_channel or letter.thread_ts != letter.ticket_ts:
+        raise Held("it is for the requester, but this is not the ticket's own thread")
+    if letter.shown is not None and not letter.shown.is_same_place:
+        raise Held("it would go elsewhere than its approval card said")
+    if letter.ticket_ts is None:
+        return  # A direct message: nobody else reads it, whatever becomes of channels.
+    if letter.channel_kind != "slack_shared":
+        if _may_be_shared(await _asked(client, letter.channel)):
+            raise Held("the ticket came in where only our company read, and the channel is (or is about to be) shared")
+    elif letter.shown is not None:
+        read_by = other_companies(await _asked(client, letter.channel))
+        if read_by != letter.shown.companies:
+            raise Held("other companies read the channel now than its approval card named")
+
+
+async def _readers(client: AsyncWebClient, channel_id: str) -> ReadersFacts:
+    """Who reads the channel that a reply would go to. Raises Held."""
+    try:
+        channel = await _asked(client, channel_id)
+    except SlackApiError as error:
+        code = str(error.response.get("error", ""))
+        if code not in _OBSTACLES:
+            raise
+        raise Held(f"Slack does not say who reads {channel_id}, where the reply would go: {code}") from error
+    return ReadersFacts(str(channel.get("name") or channel_id), tuple(sorted(other_companies(channel))))
+
+
+async def _asked(client: AsyncWebClient, channel_id: str) -> Mapping[str, Any]:
+    async with asyncio.timeout(SEND_WITHIN_SECONDS):
+        answer = await client.conversations_info(channel=channel_id)
+    channel = answer.get("channel")
+    return channel if isinstance(channel, Mapping) else {}
+
+
+def _may_be_shared(channel: Mapping[str, Any]) -> bool:
+    # Said in the negative by Slack, or it counts as shared: a field that is missing proves nothing.
+    return channel.get("is_ext_shared") is not False or bool(channel.get("is_pending_ext_shared"))
+
+
+def other_companies(channel: Mapping[str, Any]) -> frozenset[str]:
+    """The other companies that read a channel, or are invited to, by Slack's ids. Raises Held if Slack names none."""
+    if not _may_be_shared(channel):
+        return frozenset()
+    named = {one for field in _COMPANY_FIELDS for one in channel.get(field) or () if isinstance(one, str)}
+    others = named - {channel.get("context_team_id"), *(channel.get("internal_team_ids") or ())}
+    if not others:
+        raise Held("Slack does not say which other companies read the channel")
+    return frozenset(others | ({_INVITED} if channel.get("is_pending_ext_shared") else set()))
+
+
+async def _send(client: AsyncWebClient, letter: Letter, own_bot_id: str) -> Settled:
     async with asyncio.timeout(SEND_WITHIN_SECONDS):
         if letter.ts is not None:
-            if letter.content_hash == content_hash:
-                return None
-            return await _update(client, letter, letter.channel, letter.ts, content_hash)
+            return await _update(client, letter, letter.channel, letter.ts)
         if letter.to_user is not None:
             await client.chat_postEphemeral(
                 channel=letter.channel, user=letter.to_user, thread_ts=letter.thread_ts, **_content(letter.rendered)
             )
-            return Settled(None, content_hash, is_new=True)
+            return Settled(None, letter.content_hash, is_new=True)
         conversation = await _conversation(client, letter.channel)
-        found = await _find_posted(client, letter, conversation) if letter.was_attempted else None
+        found = await _find_posted(client, letter, conversation, own_bot_id) if letter.was_attempted else None
         if found is not None:
-            return await _update(client, letter, conversation, found, content_hash)
+            return await _update(client, letter, conversation, found)
         answer = await client.chat_postMessage(
             channel=conversation,
             thread_ts=letter.thread_ts,
@@ -116,7 +166,7 @@ async def _send(client: AsyncWebClient, letter: Letter) -> Settled | None:
             metadata={"event_type": METADATA_EVENT, "event_payload": {"id": str(letter.delivery_id)}},
             **_content(letter.rendered),
         )
-        return Settled(str(answer["ts"]), content_hash, is_new=True)
+        return Settled(str(answer["ts"]), letter.content_hash, is_new=True)
 
 
 async def _conversation(client: AsyncWebClient, channel: str) -> str:
@@ -127,27 +177,43 @@ async def _conversation(client: AsyncWebClient, channel: str) -> str:
     return str(answer["channel"]["id"])
 
 
-async def _update(client: AsyncWebClient, letter: Letter, conversation: str, ts: str, content_hash: str) -> Settled:
+async def _update(client: AsyncWebClient, letter: Letter, conversation: str, ts: str) -> Settled:
     await client.chat_update(channel=conversation, ts=ts, **_content(letter.rendered))
-    return Settled(ts, content_hash, is_new=letter.ts is None)
+    return Settled(ts, letter.content_hash, is_new=letter.ts is None)
 
 
-async def _find_posted(client: AsyncWebClient, letter: Letter, conversation: str) -> str | None:
+async def _find_posted(client: AsyncWebClient, letter: Letter, conversation: str, own_bot_id: str) -> str | None:
     """The message of an earlier attempt whose answer never reached us, found by its id."""
-    if letter.thread_ts is not None:
-        answer = await client.conversations_replies(
-            channel=conversation, ts=letter.thread_ts, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
-        )
-    else:
-        answer = await client.conversations_history(
-            channel=conversation, limit=LOOK_BACK_MESSAGES, include_all_metadata=True
-        )
-    for message in answer.get("messages") or []:
+    async for message in _since(client, letter, conversation):
         metadata = message.get("metadata") or {}
         payload = metadata.get("event_payload") or {}
-        if metadata.get("event_type") == METADATA_EVENT and payload.get("id") == str(letter.delivery_id):
+        is_it = metadata.get("event_type") == METADATA_EVENT and payload.get("id") == str(letter.delivery_id)
+        # Any app can read the metadata of a message, and post it again as its own.
+        if is_it and message.get("bot_id") == own_bot_id:
             return str(message["ts"])
     return None
+
+
+async def _since(client: AsyncWebClient, letter: Letter, conversation: str) -> AsyncIterator[Mapping[str, Any]]:
+    """What was said in the thread or channel since the message was written down."""
+    bounds: dict[str, Any] = {
+        "channel": conversation,
+        "oldest": f"{letter.not_before - LOOK_BACK_SECONDS:.6f}",
+        "limit": LOOK_BACK_MESSAGES,
+        "include_all_metadata": True,
+    }
+    cursor: str | None = None
+    for _ in range(LOOK_BACK_PAGES):
+        if letter.thread_ts is not None:
+            answer = await client.conversations_replies(ts=letter.thread_ts, cursor=cursor, **bounds)
+        else:
+            answer = await client.conversations_history(cursor=cursor, **bounds)
+        for message in answer.get("messages") or []:
+            yield message
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return
+    log.warning("message %s to %s was looked for in %d pages only", letter.kind, letter.channel, LOOK_BACK_PAGES)
 
 
 async def _refused(desk: Desk, letter: Letter, error: SlackApiError) -> None:
@@ -171,19 +237,17 @@ async def _refused(desk: Desk, letter: Letter, error: SlackApiError) -> None:
     await _obstructed(desk, letter, f"{code}: {_OBSTACLES.get(code, 'Slack does not take it')}")
 
 
-async def _obstructed(desk: Desk, letter: Letter, why: str) -> None:
-    """A person can put it right (invite the bot, renew the token): said once, then tried each minute for a day."""
-    progress = await note_obstacle(desk, letter.delivery_id, why)
+async def _obstructed(desk: Desk, letter: Letter, why: str, *, is_held: bool = False) -> None:
+    """A person can put it right (invite the bot, end the sharing): said once, then tried again for a day."""
+    progress = await note_obstacle(desk, letter.delivery_id, why, is_held=is_held)
     if progress.is_new:
-        log.error("message %s to %s cannot be delivered: %s", letter.kind, letter.channel, why)
-    if not progress.is_over:
-        raise TryLater(f"{letter.kind} waits: {why}", seconds=OBSTACLE_SECONDS)
+        fate = "was held" if is_held else "cannot be delivered"
+        log.error("message %s to %s %s: %s", letter.kind, letter.channel, fate, why)
+    if progress.is_over:
+        log.error("message %s to %s is given up: %s", letter.kind, letter.channel, why)
+        return
+    raise TryLater(f"{letter.kind} waits: {why}", seconds=progress.pause_seconds)
 
 
 def _content(rendered: Rendered) -> dict[str, Any]:
     return {"text": rendered.text, "blocks": list(rendered.blocks)} if rendered.blocks else {"text": rendered.text}
-
-
-def _hash(rendered: Rendered) -> str:
-    body = json.dumps([rendered.text, list(rendered.blocks)], sort_keys=True)
-    return hashlib.sha256(body.encode()).hexdigest()

@@ -25,6 +25,6 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
         await run_action(reception.desk, UUID(request_id))
 
     async def delivery(delivery_id: str) -> None:
-        await sync_delivery(reception.desk, reception.client, UUID(delivery_id))
+        await sync_delivery(reception.desk, reception.client, UUID(delivery_id), own_bot_id=reception.bot_id)
 
     return {"handle_arrival": arrival, "triage_ticket": triage, "run_action": run, "sync_delivery": delivery}

@@ -102,11 +102,26 @@ async def card_of(tx: Transaction, request_id: UUID) -> Delivery | None:
     )
 
 
-async def of_ticket(tx: Transaction, ticket_id: UUID, *, kinds: Sequence[str]) -> Sequence[Delivery]:
-    """A ticket's deliveries of the given kinds, oldest first."""
+async def undelivered(tx: Transaction, ticket_id: UUID) -> Sequence[Delivery]:
+    """A ticket's messages for the requester's side in whose way something stands, or stood until they were given up."""
     rows = await tx.scalars(
         select(Delivery)
-        .where(Delivery.ticket_id == ticket_id, Delivery.kind.in_(kinds))
+        .where(
+            Delivery.ticket_id == ticket_id,
+            Delivery.audience == Audience.CUSTOMER,
+            Delivery.state.in_(("posting", "held", "failed")),
+            Delivery.error.is_not(None),
+        )
+        .order_by(Delivery.created_at, Delivery.id)
+    )
+    return rows.all()
+
+
+async def of_request(tx: Transaction, request_id: UUID, *, kind: str) -> Sequence[Delivery]:
+    """A request's deliveries of one kind, oldest first."""
+    rows = await tx.scalars(
+        select(Delivery)
+        .where(Delivery.request_id == request_id, Delivery.kind == kind)
         .order_by(Delivery.created_at, Delivery.id)
     )
     return rows.all()

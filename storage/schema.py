@@ -298,7 +298,7 @@ class Delivery(Table):
     """For an approval card: the digest of what it shows. A vote counts for this digest only."""
     content_hash: Mapped[str | None]
     state: Mapped[str]
-    """'waiting', 'posting', 'posted', 'held' (the audience guard) or 'failed'."""
+    """'waiting', 'posting', 'posted', 'held' (the audience guard), 'superseded' (by a newer notice) or 'failed'."""
     error: Mapped[str | None]
     created_at: Mapped[datetime]
     posted_at: Mapped[datetime | None]

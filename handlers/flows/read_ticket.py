@@ -8,9 +8,10 @@ from uuid import UUID
 from actions.catalogue import Catalogue
 from handlers.desk import Desk
 from handlers.errors import NotFound
-from handlers.flows.customer_notice import concerns_requester
+from handlers.flows.customer_notice import concerns_requester, customer_channel
 from handlers.views.facts import (
     AuditFacts,
+    DestinationFacts,
     MessageFacts,
     ParamFacts,
     RequestCardFacts,
@@ -20,13 +21,16 @@ from handlers.views.facts import (
     TicketFacts,
     TicketRowFacts,
     TriageFacts,
+    UndeliveredFacts,
     Untrusted,
     VoteFacts,
 )
 from policy.terms import Audience, Choice, PersonKey, RequestStatus, Risk, Severity, TicketStatus, Verdict
-from storage import audit, requests, tickets
+from storage import audit, deliveries, requests, tickets
 from storage.database import Transaction
 from storage.schema import ActionRequest, Message, Suggestion, Ticket, Triage, VoteRow
+
+REPLY = "ticket.reply_to_customer"
 
 
 async def ticket_page(desk: Desk, ticket_id: UUID) -> TicketFacts:
@@ -92,6 +96,10 @@ async def ticket_facts(tx: Transaction, catalogue: Catalogue, ticket_id: UUID) -
         requests=tuple(
             request_card(catalogue, request, ticket, requester, votes[request.id]) for request in found_requests
         ),
+        undelivered=tuple(
+            UndeliveredFacts(one.kind, one.state != "failed", one.error or "")
+            for one in await deliveries.undelivered(tx, ticket_id)
+        ),
     )
 
 
@@ -146,7 +154,16 @@ def request_card(
         outcome=request.outcome,
         digest=request.digest,
         concerns_requester=concerns_requester(request),
+        destination=destination_facts(ticket) if request.action_id == REPLY else None,
     )
+
+
+def destination_facts(ticket: Ticket) -> DestinationFacts:
+    """Where words for the requester's side go."""
+    if ticket.slack_channel is not None:
+        return DestinationFacts(ticket.channel_kind, channel=ticket.slack_channel)
+    label = Untrusted(ticket.requester_label)
+    return DestinationFacts(ticket.channel_kind, user_id=customer_channel(ticket), user_label=label)
 
 
 def row_facts(ticket: Ticket, triage: Triage | None = None, *, pending_requests: int = 0) -> TicketRowFacts:

@@ -1,51 +1,24 @@
-"""What a message of ours shows now, and what became of it: the database side of a delivery."""
+"""What became of a message of ours: the database side of a delivery, once Slack or the audience guard has answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
-from handlers.flows.customer_notice import customer_channel
-from handlers.flows.read_ticket import request_card_facts, ticket_facts
-from handlers.views import notices
-from handlers.views.approval_card import approval_card
-from handlers.views.rendered import Rendered
-from handlers.views.triage_card import triage_card
-from policy.terms import Audience, RequestStatus
-from storage import audit, deliveries, requests, tickets
+from policy.terms import Audience
+from storage import audit, deliveries
 from storage.audit import Step
 from storage.database import Transaction
-from storage.deliveries import CARDS
-from storage.schema import Delivery, Ticket
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A message ready to be sent, with all that the sending needs."""
-
-    delivery_id: UUID
-    kind: str
-    audience: Audience
-    channel: str
-    thread_ts: str | None
-    to_user: str | None
-    ts: str | None
-    content_hash: str | None
-    was_attempted: bool
-    """An earlier attempt may have reached Slack without our hearing of it."""
-    rendered: Rendered
-    customer_channel: str | None
-    """Where the requester's side reads: the ticket's channel, or the requester's own user id for a direct message."""
-    ticket_ts: str | None
-    is_complete: bool = True
-    """For an approval card: it shows everything, so it may have buttons."""
-
+from storage.schema import Delivery
 
 KEEP_TRYING = timedelta(days=1)
 """How long a message is tried for where something stands in its way that a person can remove."""
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=15)
+"""Between two tries of such a message: as long again as it has waited already, within these."""
+_SINCE = "obstructedSince"
 
 
 @dataclass(frozen=True)
@@ -55,6 +28,8 @@ class Obstacle:
     is_new: bool
     is_over: bool
     """It has stood there for too long; the message is given up."""
+    pause_seconds: float
+    """How long to wait before the next try."""
 
 
 @dataclass(frozen=True)
@@ -66,67 +41,6 @@ class Settled:
     is_new: bool
 
 
-async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
-    """Render a delivery from the facts as they are; None if there is nothing to send."""
-    async with desk.database.transaction() as tx:
-        delivery = await deliveries.get(tx, delivery_id, lock=True)
-        if delivery is None or delivery.state in ("held", "failed"):
-            return None
-        if delivery.state == "posted" and delivery.kind not in CARDS:
-            return None
-        was_attempted = delivery.state == "posting"
-        if delivery.state != "posted":
-            delivery.state = "posting"
-        ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
-        rendered = await _render(desk, tx, delivery, ticket)
-        return Letter(
-            delivery_id=delivery.id,
-            kind=delivery.kind,
-            audience=Audience(delivery.audience),
-            channel=delivery.channel,
-            thread_ts=delivery.thread_ts,
-            to_user=delivery.to_user,
-            ts=delivery.ts,
-            content_hash=delivery.content_hash,
-            was_attempted=was_attempted,
-            rendered=rendered,
-            customer_channel=None if ticket is None else customer_channel(ticket),
-            ticket_ts=None if ticket is None else ticket.slack_ts,
-            is_complete=delivery.shown_digest is not None,
-        )
-
-
-async def _render(desk: Desk, tx: Transaction, delivery: Delivery, ticket: Ticket | None) -> Rendered:
-    args: dict[str, Any] = delivery.args
-    if ticket is None:
-        raise LookupError(f"delivery {delivery.id} has no ticket")
-    match delivery.kind:
-        case "triage_card":
-            return triage_card(await ticket_facts(tx, desk.catalogue, ticket.id))
-        case "approval_card":
-            return await _approval_card(desk, tx, delivery)
-        case "acknowledgement":
-            return notices.acknowledgement(ticket.number)
-        case "outcome":
-            request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
-            action_id = "" if request is None else request.action_id
-            words = notices.customer_outcome(ticket.number, action_id, RequestStatus(args["status"]))
-            if words is not None:
-                return words
-        case "customer_reply":
-            return notices.customer_reply(args["text"])
-    raise LookupError(f"no view for a delivery of kind {delivery.kind}")
-
-
-async def _approval_card(desk: Desk, tx: Transaction, delivery: Delivery) -> Rendered:
-    request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
-    if request is None:
-        raise LookupError(f"delivery {delivery.id} has no request")
-    # What was hashed is what is shown: the stored substance, never one drawn again.
-    substance = request.card if delivery.shown_digest == request.digest and request.card else None
-    return approval_card(await request_card_facts(tx, desk.catalogue, request), substance)
-
-
 async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
     """Record that a message stands in Slack."""
     now = desk.clock()
@@ -134,61 +48,83 @@ async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
         delivery = await deliveries.get(tx, delivery_id, lock=True)
         if delivery is None:
             return
+        was_obstructed = delivery.error is not None
         delivery.ts, delivery.content_hash = settled.ts, settled.content_hash
-        delivery.state, delivery.error, delivery.posted_at = "posted", None, now
+        delivery.state, delivery.posted_at = "posted", now
+        forget_obstacle(delivery)
         step = Step.DELIVERY_POSTED if settled.is_new else Step.DELIVERY_UPDATED
         await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery), at=now)
-
-
-async def hold(desk: Desk, delivery_id: UUID, why: str) -> None:
-    """Record that the audience guard stopped a message; it does not go out."""
-    await _stop(desk, delivery_id, "held", Step.DELIVERY_HELD, why)
+        if was_obstructed:
+            await _show_on_cards(tx, delivery)
 
 
 async def give_up(
     desk: Desk, delivery_id: UUID, why: str, *, post_again: bool = False, without_buttons: bool = False
 ) -> None:
     """Record that Slack does not take a message: for good, or to be posted anew."""
-    if not (post_again or without_buttons):
-        await _stop(desk, delivery_id, "failed", Step.DELIVERY_FAILED, why)
-        return
-    async with desk.database.transaction() as tx:
-        delivery = await deliveries.get(tx, delivery_id, lock=True)
-        if delivery is not None:
-            delivery.ts, delivery.content_hash, delivery.state, delivery.error = None, None, "waiting", why
-            if without_buttons:
-                delivery.shown_digest = None
-
-
-async def note_obstacle(desk: Desk, delivery_id: UUID, why: str) -> Obstacle:
-    """Record, once for each reason, that Slack does not take a message as things are.
-
-    The state stays as it is: a post whose outcome is unknown is still looked up first, and a card that stands in
-    Slack still counts.
-    """
-    now = desk.clock()
-    async with desk.database.transaction() as tx:
-        delivery = await deliveries.get(tx, delivery_id, lock=True)
-        if delivery is None:
-            return Obstacle(is_new=False, is_over=True)
-        is_new, is_over = delivery.error != why, now - (delivery.posted_at or delivery.created_at) > KEEP_TRYING
-        delivery.error = why
-        if is_over and delivery.state != "posted":
-            delivery.state = "failed"
-        if is_new or is_over:
-            payload = _payload(delivery) | {"reason": why, "isTriedAgain": not is_over}
-            await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=now)
-        return Obstacle(is_new=is_new, is_over=is_over)
-
-
-async def _stop(desk: Desk, delivery_id: UUID, state: str, step: Step, why: str) -> None:
     now = desk.clock()
     async with desk.database.transaction() as tx:
         delivery = await deliveries.get(tx, delivery_id, lock=True)
         if delivery is None:
             return
-        delivery.state, delivery.error = state, why
-        await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery) | {"reason": why}, at=now)
+        delivery.error = why
+        if post_again or without_buttons:
+            delivery.ts, delivery.content_hash, delivery.state = None, None, "waiting"
+            if without_buttons:
+                delivery.shown_digest = None
+            return
+        delivery.state = "failed"
+        payload = _payload(delivery) | {"reason": why}
+        await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=now)
+        await _show_on_cards(tx, delivery)
+
+
+async def note_obstacle(desk: Desk, delivery_id: UUID, why: str, *, is_held: bool = False) -> Obstacle:
+    """Record, once for each reason, that a message does not go out as things are: Slack does not take it, or the
+    audience guard holds it.
+
+    A card that stands in Slack stays 'posted', so that it still counts and is brought up to date once that is possible.
+    """
+    now = desk.clock()
+    async with desk.database.transaction() as tx:
+        delivery = await deliveries.get(tx, delivery_id, lock=True)
+        if delivery is None:
+            return Obstacle(is_new=False, is_over=True, pause_seconds=0)
+        since = datetime.fromisoformat(delivery.args[_SINCE]) if _SINCE in delivery.args else now
+        is_new, is_over = delivery.error != why, now - since > KEEP_TRYING
+        forget_obstacle(delivery)
+        delivery.error = why
+        if not is_over:
+            delivery.args = delivery.args | {_SINCE: since.isoformat()}
+        if delivery.state != "posted" and (is_held or is_over):
+            delivery.state = "failed" if is_over else "held"
+        if is_new or is_over:
+            step = Step.DELIVERY_HELD if is_held and not is_over else Step.DELIVERY_FAILED
+            payload = _payload(delivery) | {"reason": why, "isTriedAgain": not is_over}
+            await audit.record(tx, delivery.ticket_id, step, "bot", payload, at=now)
+            await _show_on_cards(tx, delivery)
+        pause = min(max(now - since, SHORTEST_PAUSE), LONGEST_PAUSE)
+        return Obstacle(is_new=is_new, is_over=is_over, pause_seconds=pause.total_seconds())
+
+
+def forget_obstacle(delivery: Delivery) -> None:
+    """Nothing stands in its way any longer; the next obstacle is a new one."""
+    delivery.error = None
+    if _SINCE in delivery.args:
+        delivery.args = {name: value for name, value in delivery.args.items() if name != _SINCE}
+
+
+async def supersede(desk: Desk, tx: Transaction, delivery: Delivery, why: str) -> None:
+    """Record that a message is not sent because a newer one says what is true by now."""
+    delivery.state, delivery.error = "superseded", why
+    payload = _payload(delivery) | {"reason": why, "isTriedAgain": False}
+    await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=desk.clock())
+
+
+async def _show_on_cards(tx: Transaction, delivery: Delivery) -> None:
+    """Our own people see on the ticket's card what the requester's side was not told."""
+    if delivery.audience == Audience.CUSTOMER and delivery.ticket_id is not None:
+        await deliveries.refresh(tx, ticket_id=delivery.ticket_id)
 
 
 def _payload(delivery: Delivery) -> dict[str, Any]:

@@ -32,11 +32,18 @@ from handlers.views.blocks import (
     utc,
     when,
 )
-from handlers.views.facts import RequestCardFacts, VoteFacts
+from handlers.views.facts import ReadersFacts, RequestCardFacts, VoteFacts
 from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import escape_markup, mono, one_line, visible
 from handlers.views.rendered import Rendered
-from handlers.views.wording import VERDICT_WORDS, count, request_status_words, requester_lines, risk_words
+from handlers.views.wording import (
+    VERDICT_WORDS,
+    count,
+    destination_line,
+    request_status_words,
+    requester_lines,
+    risk_words,
+)
 from policy.terms import Choice, RequestStatus, Risk
 
 LIVE_BLOCKS = 8
@@ -48,6 +55,7 @@ _REASON_LENGTH = 160
 _OUTCOME_LENGTH = 300
 _ELIGIBLE_NAMED = 40
 _SUBJECT_LENGTH = 150
+_COMPANIES_NAMED = 12
 _HASH_SHOWN = 12
 """Of the fingerprint and the policy version: enough to compare by eye; the whole is in the audit trail."""
 
@@ -63,6 +71,7 @@ def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     return [
         header(_whole(request.action_title)),
         rich(*_what_it_does(request)),
+        *destination_blocks(request),
         *parameter_blocks(request.params, detail=detail),
         rich(*_who_asked(request)),
         rich(*_who_decides(request)),
@@ -74,18 +83,29 @@ def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     ]
 
 
+def destination_blocks(request: RequestCardFacts) -> list[Block]:
+    """Where a reply goes: blocks of their own, so that they can be looked for in a stored card before it is sent."""
+    return [] if request.destination is None else [rich(destination_line(request.destination))]
+
+
 def _fits(blocks: Sequence[Block]) -> bool:
     title = blocks[0]["text"]["text"]
     has_room = len(blocks) <= MESSAGE_BLOCKS - LIVE_BLOCKS and size(blocks) <= MESSAGE_SIZE - LIVE_SIZE
     return len(title) <= HEADER_LENGTH and has_room
 
 
-def approval_card(request: RequestCardFacts, substance: Sequence[Block] | None) -> Rendered:
-    """The card as it stands now. `substance` is what `approval_substance` gave when the request was made."""
+def approval_card(
+    request: RequestCardFacts, substance: Sequence[Block] | None, readers: ReadersFacts | None = None
+) -> Rendered:
+    """The card as it stands now. `substance` is what `approval_substance` gave when the request was made.
+
+    `readers`: for a reply into a channel shared with other companies, who they were when the card was first posted.
+    """
     shown = list(substance) if substance else _too_large(request)
     blocks = [
         _state(request),
         *shown,
+        *_readers(readers),
         *_votes(request.votes),
         _fingerprint(request, bool(substance)),
         _buttons(request, bool(substance)),
@@ -157,6 +177,17 @@ def _state_detail(request: RequestCardFacts) -> list[Block]:
         return []
     approvals = len({vote.voter_user_id for vote in request.votes if vote.choice is Choice.APPROVE})
     return [say(f"  ·  {approvals} of {max(request.quorum, 1)} so far, until "), when(request.expires_at)]
+
+
+def _readers(readers: ReadersFacts | None) -> list[Block]:
+    if readers is None:
+        return []
+    named = ", ".join(one_line(company, 80) for company in readers.companies[:_COMPANIES_NAMED])
+    hidden = len(readers.companies) - _COMPANIES_NAMED
+    companies = (named or "no other company") + (f" and {hidden} more" if hidden > 0 else "")
+    channel = one_line(readers.channel_name, 100)
+    words = f"When this card was posted, #{channel} was shared with {companies}. If that changes, the reply is held."
+    return [context(plain(words))]
 
 
 def _votes(votes: Sequence[VoteFacts]) -> list[Block]:

@@ -109,6 +109,37 @@ class VoteFacts:
 
 
 @dataclass(frozen=True)
+class DestinationFacts:
+    """Where words for the requester's side go, as the ticket has it stored."""
+
+    channel_kind: str
+    channel: str | None = None
+    """Slack's id of the channel with the ticket's thread."""
+    user_id: str | None = None
+    """Of the reader of a direct message, where there is no thread."""
+    user_label: Untrusted = Untrusted("")
+
+
+@dataclass(frozen=True)
+class ReadersFacts:
+    """Who else read the ticket's channel when a card was posted, as Slack said then."""
+
+    channel_name: str
+    companies: tuple[str, ...]
+    """Slack's ids of the other companies; a sentence where somebody is invited who has no id yet."""
+
+
+@dataclass(frozen=True)
+class UndeliveredFacts:
+    """A message for the requester's side that does not stand in Slack, and why."""
+
+    kind: str
+    """'acknowledgement', 'outcome' or 'customer_reply'."""
+    is_tried_again: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class RequestCardFacts:
     """An action request as shown on its card and on the ticket's page."""
 
@@ -143,6 +174,8 @@ class RequestCardFacts:
     digest: str = ""
     concerns_requester: bool = False
     """What came of it is the requester's to hear."""
+    destination: DestinationFacts | None = None
+    """For a reply to the requester: where it goes."""
 
 
 @dataclass(frozen=True)
@@ -189,3 +222,4 @@ class TicketFacts:
     requests: tuple[RequestCardFacts, ...]
     has_thread: bool = True
     """It stands in a Slack thread, where it was acknowledged; a ticket made by command or over HTTP does not."""
+    undelivered: tuple[UndeliveredFacts, ...] = ()

@@ -37,6 +37,7 @@ from handlers.views.wording import (
     VERDICT_WORDS,
     channel_words,
     count,
+    destination_line,
     request_status_words,
     requester_lines,
     risk_words,
@@ -165,6 +166,8 @@ def _request(request: RequestCardFacts) -> list[Block]:
         labelled("Proposed by", person(request.proposer_user_id, one_line(request.proposer_label, 100))),
         *parameter_lines(request.params, limit=limit),
     ]
+    if request.destination is not None:
+        lines.append(destination_line(request.destination))
     if request.outcome:
         lines.append(labelled("Outcome", say(one_line(request.outcome, 400))))
     votes = [_vote_line(request, position) for position in range(min(len(request.votes), _VOTES_SHOWN))]

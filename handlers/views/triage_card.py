@@ -26,7 +26,7 @@ from handlers.views.blocks import (
     size,
     strong,
 )
-from handlers.views.facts import MessageFacts, SignalFacts, TicketFacts, TriageFacts
+from handlers.views.facts import MessageFacts, SignalFacts, TicketFacts, TriageFacts, UndeliveredFacts
 from handlers.views.plain import escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
 from handlers.views.suggested_actions import suggestion_blocks
@@ -49,6 +49,12 @@ _RATIONALE_LENGTH = 600
 _SIGNALS_SHOWN = 6
 _SIGNAL_LENGTH = 200
 _ATTACHMENTS_SHOWN = 4
+_UNDELIVERED_SHOWN = 3
+_UNDELIVERED_WORDS = {
+    "acknowledgement": "that the ticket has arrived",
+    "outcome": "what came of a request",
+    "customer_reply": "the approved reply",
+}
 
 
 def triage_card(ticket: TicketFacts, *, show_internal: bool = True) -> Rendered:
@@ -63,15 +69,30 @@ def triage_card(ticket: TicketFacts, *, show_internal: bool = True) -> Rendered:
 
 
 def triage_blocks(ticket: TicketFacts) -> list[Block]:
-    """Severity, category, status and how triage got there."""
+    """Severity, category, status and how triage got there; before that, what the requester was not told."""
     triage = ticket.triage
     if triage is None:
         status = TICKET_STATUS_WORDS[ticket.row.status]
-        return [context(plain(f"{severity_words(ticket.row.severity)}  ·  {status}  ·  Triage has not run yet"))]
-    blocks = [fields(_cells(ticket, triage)), rich(*_reasons(ticket, triage))]
+        waits = context(plain(f"{severity_words(ticket.row.severity)}  ·  {status}  ·  Triage has not run yet"))
+        return [*_undelivered(ticket.undelivered), waits]
+    blocks = [*_undelivered(ticket.undelivered), fields(_cells(ticket, triage)), rich(*_reasons(ticket, triage))]
     if triage.signals:
         blocks.append(rich(line(say("Look closely", bold=True)), bullets(_signals(triage.signals))))
     return blocks
+
+
+def _undelivered(found: tuple[UndeliveredFacts, ...]) -> list[Block]:
+    if not found:
+        return []
+    lines = []
+    for one in found[-_UNDELIVERED_SHOWN:]:
+        state = "waiting" if one.is_tried_again else "given up"
+        what = _UNDELIVERED_WORDS.get(one.kind) or one_line(one.kind, 80)
+        lines.append(line(say(f"{what}, {state}: {one_line(one.why, 300)}")))
+    hidden = len(found) - _UNDELIVERED_SHOWN
+    if hidden > 0:
+        lines.append(line(say(f"{hidden} more, in the audit trail")))
+    return [rich(line(say("⚠️ The requester has not been told", bold=True)), bullets(lines))]
 
 
 def _cells(ticket: TicketFacts, triage: TriageFacts) -> list[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers.views.blocks import Block, labelled, line, say
-from handlers.views.facts import RequesterFacts
+from handlers.views.facts import DestinationFacts, RequesterFacts
 from handlers.views.plain import one_line
 from policy.terms import Provenance, RequestStatus, Risk, Severity, TicketStatus, Verdict
 
@@ -70,6 +70,12 @@ _CHANNEL_WORDS = {
     "http": "the HTTP interface",
 }
 
+_READ_BY = {
+    "slack_internal": "which only our own company read when the ticket came in",
+    "slack_shared": "shared with other companies",
+    "slack_email": "where the sender of the e-mail does not see it",
+}
+
 _STANDING_WORDS = {
     "email": "not verified: anyone can write an e-mail address",
     "http": "not verified: it came over HTTP",
@@ -105,6 +111,21 @@ def signal_words(kind: str) -> str:
 
 def channel_words(kind: str) -> str:
     return _CHANNEL_WORDS.get(kind) or one_line(kind, LABEL_LENGTH)
+
+
+def destination_line(destination: DestinationFacts) -> Block:
+    """Where a reply goes and who reads there, by ids: names can be changed, and asking for them takes a call."""
+    label = "Goes to"
+    if destination.channel is not None:
+        read_by = _READ_BY.get(destination.channel_kind) or channel_words(destination.channel_kind)
+        place = say(one_line(destination.channel, 80), code=True)
+        return labelled(label, say("the ticket's thread in the channel "), place, say(f", {read_by}"))
+    if destination.user_id is not None:
+        name = one_line(destination.user_label, LABEL_LENGTH)
+        return labelled(label, say(f"a direct message to {name} "), say(one_line(destination.user_id, 80), code=True))
+    if destination.channel_kind == "http":
+        return labelled(label, say("nobody in Slack: it is read over HTTP only, by whoever sent the ticket"))
+    return labelled(label, say("nobody: the ticket has no thread and no account to write to"))
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -10,7 +10,15 @@ from handlers.views.approval_card import approval_card, approval_substance
 from handlers.views.audit_modal import audit_modal
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view
-from handlers.views.facts import AuditFacts, RequestCardFacts, TicketFacts, Untrusted
+from handlers.views.facts import (
+    AuditFacts,
+    DestinationFacts,
+    ReadersFacts,
+    RequestCardFacts,
+    TicketFacts,
+    UndeliveredFacts,
+    Untrusted,
+)
 from handlers.views.propose_modals import (
     ActionChoice,
     FormField,
@@ -52,6 +60,7 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         now = replace(request, status=status)
         drawn[f"approval_card {status}"] = approval_card(now, substance)
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
 
 
@@ -100,6 +109,7 @@ def hostile_ticket(words: str, *, many: int = 1) -> TicketFacts:
         messages=(message, b.internal_note()) * many,
         triage=triage,
         requests=(b.ran_note(), hostile_request(words)) * many,
+        undelivered=(UndeliveredFacts(ours, True, words), UndeliveredFacts("outcome", False, words)) * many,
     )
 
 
@@ -115,6 +125,7 @@ def hostile_request(words: str, **changes: Any) -> RequestCardFacts:
         "outcome": words,
         "votes": (b.vote(voter_user_id=words, voter_label=words, choice=Choice.REJECT, reason=words),) * 7,
         "eligible": ((words, words), ("U0SANA00001", words)),
+        "destination": DestinationFacts("slack_shared", user_id=words, user_label=bad),
     }
     return b.request(**(values | changes))
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.views.approval_card import approval_card, approval_substance
-from handlers.views.facts import RequestCardFacts
+from handlers.views.approval_card import approval_card, approval_substance, destination_blocks
+from handlers.views.facts import DestinationFacts, ReadersFacts, RequestCardFacts, Untrusted
 from handlers.views.plain import mono, visible
 from handlers.views.rendered import Rendered
 from policy.terms import Choice, RequestStatus, Risk
@@ -90,6 +90,47 @@ def test_the_substance_does_not_change_with_votes_status_or_outcome() -> None:
 )
 def test_whatever_would_run_differently_is_shown_differently(change: dict[str, Any]) -> None:
     assert approval_substance(replace(b.request(), **change)) != approval_substance(b.request())
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"),
+    [
+        (DestinationFacts("slack_internal", channel="C0HELP00001"), "the ticket's thread in the channel C0HELP00001, "
+         "which only our own company read when the ticket came in"),
+        (DestinationFacts("slack_shared", channel="C0EXTEXT001"), "C0EXTEXT001, shared with other companies"),
+        (DestinationFacts("slack_email", channel="C0INBOX0001"), "the sender of the e-mail does not see it"),
+        (DestinationFacts("slack_shared", user_id="U0MALLORY01", user_label=Untrusted("mal\u202elory")),
+         "a direct message to mal⟦U+202E⟧lory U0MALLORY01"),
+        (DestinationFacts("http"), "read over HTTP only"),
+        (DestinationFacts("slack_internal"), "no thread and no account"),
+    ],
+)  # fmt: skip
+def test_a_reply_s_card_says_where_it_goes_and_who_reads_there(destination: DestinationFacts, expected: str) -> None:
+    reply = b.request(destination=destination)
+    shown = card(reply)
+
+    assert "Goes to" in words(shown) and expected in words(shown).replace("\n", "")
+    assert not [each for each in objects(shown.blocks) if each.get("type") == "channel"]
+    assert all(block in (approval_substance(reply) or ()) for block in destination_blocks(reply))
+    elsewhere = replace(reply, destination=DestinationFacts("slack_shared", channel="C0EXTGLOB01"))
+    assert approval_substance(elsewhere) != approval_substance(reply)
+    assert not any(block in (approval_substance(reply) or ()) for block in destination_blocks(elsewhere))
+
+
+def test_the_readers_of_a_shared_channel_are_named_and_the_card_still_fits() -> None:
+    named = ReadersFacts("ext-external", tuple(f"T0COMPANY{n:03}" for n in range(250)))
+    text = ("Grüße aus Köln, und mit Zeilen.\n" * 100)[:3000]
+    request = b.request(
+        params=(b.param(name="text", value=text),),
+        destination=DestinationFacts("slack_shared", channel="C0EXTEXT001"),
+        votes=(b.vote(reason="r" * 4000, voter_label="v" * 4000),) * 9,
+        outcome="o" * 4000,
+    )
+    shown = approval_card(request, approval_substance(request), named)
+
+    assert buttons(shown, "request.approve")
+    assert "#ext-external was shared with T0COMPANY000, " in words(shown) and "and 238 more" in words(shown)
+    assert message_faults(shown.blocks) == []
 
 
 def test_what_cannot_be_shown_whole_cannot_be_approved() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from handlers.views.facts import Untrusted
+from handlers.views.facts import UndeliveredFacts, Untrusted
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
 from policy.terms import RequestStatus, Severity, Verdict
@@ -105,6 +105,20 @@ def test_suggestions_that_do_not_fit_are_counted() -> None:
 def test_the_notification_names_ticket_severity_and_requester() -> None:
     assert triage_card(b.ticket()).text.startswith("Ticket #12, high, credentials: CRITICAL SECURITY INCIDENT")
     assert "not verified" in triage_card(b.ticket()).text
+
+
+def test_what_the_requester_was_not_told_is_said_first_and_not_outside() -> None:
+    held = UndeliveredFacts("customer_reply", True, "the channel is shared with another company")
+    given_up = UndeliveredFacts("outcome", False, "is_archived")
+    ticket = b.ticket(undelivered=(held, given_up))
+
+    shown = words(triage_card(ticket))
+    assert "The requester has not been told" in shown
+    assert "the approved reply, waiting: the channel is shared with another company" in shown
+    assert "what came of a request, given up: is_archived" in shown
+    assert "has not been told" not in words(triage_card(ticket, show_internal=False))
+    assert "has not been told" not in words(triage_card(b.ticket()))
+    assert "has not been told" in words(triage_card(b.ticket(undelivered=(held,), triage=None)))
 
 
 def words(card: Rendered) -> str:
