@@ -1,8 +1,9 @@
-"""What Slack has and we do not: messages, edits and replies of the intake channels that no event brought.
+"""What Slack has and we do not: messages, edits and replies that no event brought.
 
 Events are lost when no socket is open for longer than Slack retries (a restart, a network fault). Everything found goes
 through the same door as an event, and the inbox drops what is there already. How far to look back does not depend on
-the newest message we have: the first event after a gap would hide everything that fell into it.
+the newest message we have: the first event after a gap would hide everything that fell into it. Outside the intake
+channels only the threads of tickets are read.
 """
 
 from __future__ import annotations
@@ -37,16 +38,15 @@ async def backfill(reception: Reception, *, last_looked: datetime | None = None)
     `last_looked`: the time of the look before this one; threads that are silent since then are not read again.
     """
     seen, since = 0, None if last_looked is None else _ts(last_looked - OVERLAP)
-    for channel in sorted(reception.desk.settings.intake_channels):
-        async with reception.desk.database.transaction() as tx:
-            known = await inbox.known_span(tx, channel)
-            older = await tickets.threads_of(tx, channel, limit=MOST_THREADS) if since is None else []
-        if known is None:
+    intake = reception.desk.settings.intake_channels
+    async with reception.desk.database.transaction() as tx:
+        elsewhere = await tickets.other_channels(tx, intake) if since is None else []
+    for channel in [*sorted(intake), *elsewhere]:
+        span = await _span(reception, channel, since)
+        if span is None:
             continue
-        # Never before the first message we took there: what is older was nobody's ticket.
-        oldest = max(known[0], min(known[1], _ts(reception.desk.clock() - LOOK_BACK)))
         try:
-            seen += await _channel(reception, channel, _Span(oldest, since, tuple(older)))
+            seen += await _channel(reception, channel, span)
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("could not look for missed messages in %s: %s", channel, error)
     return seen
@@ -59,6 +59,19 @@ class _Span:
     oldest: str
     since: str | None
     threads: tuple[str, ...]
+    only_threads: bool
+
+
+async def _span(reception: Reception, channel: str, since: str | None) -> _Span | None:
+    is_intake = channel in reception.desk.settings.intake_channels
+    look_back = _ts(reception.desk.clock() - LOOK_BACK)
+    async with reception.desk.database.transaction() as tx:
+        known = await inbox.known_span(tx, channel) if is_intake else (look_back, look_back)
+        older = await tickets.threads_of(tx, channel, limit=MOST_THREADS) if since is None else []
+    if known is None:
+        return None
+    # Never before the first message we took there: what is older was nobody's ticket.
+    return _Span(max(known[0], min(known[1], look_back)), since, tuple(older), only_threads=not is_intake)
 
 
 async def _channel(reception: Reception, channel: str, span: _Span) -> int:
@@ -78,11 +91,12 @@ async def _channel(reception: Reception, channel: str, span: _Span) -> int:
 
 async def _messages(reception: Reception, channel: str, span: _Span) -> AsyncIterator[dict[str, Any]]:
     client, threads = reception.client, dict.fromkeys(span.threads)
-    async for message in _pages(client.conversations_history, channel=channel, oldest=span.oldest):
-        yield message
-        latest = message.get("latest_reply")
-        if latest is not None and (span.since is None or str(latest) >= span.since):
-            threads[str(message["ts"])] = None
+    if not span.only_threads:
+        async for message in _pages(client.conversations_history, channel=channel, oldest=span.oldest):
+            yield message
+            latest = message.get("latest_reply")
+            if latest is not None and (span.since is None or str(latest) >= span.since):
+                threads[str(message["ts"])] = None
     for thread_ts in threads:
         try:
             async for message in _pages(

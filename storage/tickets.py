@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -73,6 +73,19 @@ async def threads_of(tx: Transaction, channel: str, *, limit: int) -> list[str]:
         .limit(limit)
     )
     return [ts for ts in rows if ts is not None]
+
+
+async def other_channels(tx: Transaction, known: Collection[str], *, limit: int = 50) -> list[str]:
+    """Further channels in which open tickets stand, the most recently worked on first."""
+    rows = await tx.scalars(
+        select(Ticket.slack_channel)
+        .where(Ticket.status == TicketStatus.OPEN, Ticket.slack_channel.is_not(None))
+        .where(Ticket.slack_channel.not_in(known))
+        .group_by(Ticket.slack_channel)
+        .order_by(func.max(Ticket.updated_at).desc())
+        .limit(limit)
+    )
+    return [channel for channel in rows if channel is not None]
 
 
 async def message_at(tx: Transaction, channel: str, ts: str) -> Message | None:

@@ -243,3 +243,27 @@ async def test_what_slack_gave_up_sending_is_found_in_the_history_after_a_restar
         assert await texts(desk, before) == []
         assert missed < newer
         await holds(slack, desk.database)
+
+
+async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_rest_of_that_channel_is_not(
+    slack: LocalSlack, database_url: str, tmp_path: Path
+) -> None:
+    erin = slack.person("erin")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        asked = await erin.post("general", "My laptop does not start.")
+        await slack.person("olivia").shortcut("make_ticket", channel="general", ts=asked)
+        await desk.the_ticket()
+        await desk.idle()
+        async with unheard(slack):
+            reply = await erin.post("general", "It does now.", thread_ts=asked)
+            await erin.edit("general", asked, "My laptop did not start.")
+            await erin.post("general", "Lunch?")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await eventually(lambda: handled(desk, 2))
+        await desk.idle()
+
+        assert await texts(desk, reply) == [("posted", "It does now.")]
+        said = [text for _, text in await texts(desk, asked)]
+        assert said == ["My laptop does not start.", "My laptop did not start."]
+        assert await desk.value("select count(*) from inbox") == 3, "the thread: its first message, an edit, a reply"
+        assert await desk.value("select count(*) from tickets") == 1
