@@ -27,7 +27,7 @@ BY_CALL = {name.replace(".", "_"): name for name in METHODS}
 BESIDE_METHODS: Mapping[str, tuple[str, str]] = {
     "files:read": ("handlers/slack_messages.py", 'event.get("files")'),
     "users:read.email": ("handlers/identity.py", 'profile.get("email")'),
-    "metadata.message:read": ("handlers/delivery.py", "include_all_metadata=True"),
+    "metadata.message:read": ("handlers/delivery.py", "include_all_metadata"),
 }
 EVENT_SCOPES = {
     "message.channels": "channels:history",
