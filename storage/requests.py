@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import BindParameter, Select, bindparam, select, update
 from sqlalchemy.orm import aliased
 
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
@@ -31,17 +31,25 @@ async def locked(tx: Transaction, request_id: UUID) -> tuple[ActionRequest, Tick
     One statement. Its outer part has a request to lock only once the inner part has given it the ticket, locked: so
     the ticket is first however the planner joins them.
     """
-    its_ticket = select(ActionRequest.ticket_id).where(ActionRequest.id == request_id).scalar_subquery()
+    row = (await tx.execute(_LOCKED, {"request_id": request_id})).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _locked_request() -> Select[ActionRequest, Ticket]:
+    wanted: BindParameter[UUID] = bindparam("request_id")
+    its_ticket = select(ActionRequest.ticket_id).where(ActionRequest.id == wanted).scalar_subquery()
     ticket = aliased(Ticket, select(Ticket).where(Ticket.id == its_ticket).with_for_update().cte("locked_ticket"))
-    query = (
+    return (
         select(ActionRequest, ticket)
         .join(ticket, ticket.id == ActionRequest.ticket_id)
-        .where(ActionRequest.id == request_id)
+        .where(ActionRequest.id == wanted)
         .with_for_update(of=ActionRequest)
         .execution_options(populate_existing=True)
     )
-    row = (await tx.execute(query)).first()
-    return None if row is None else (row[0], row[1])
+
+
+# Put together once: that takes longer than running it.
+_LOCKED = _locked_request()
 
 
 async def of_ticket(tx: Transaction, ticket_id: UUID) -> Sequence[ActionRequest]:
