@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -22,9 +24,10 @@ from bot.commands import directory, policy, run
 from bot.settings import SettingsError, data_folder, read_settings, wants_local_slack
 from bot.web import INTAKE_PATH
 from copilot.suggestions import CATEGORIES
-from handlers.http_intake import IntakeRequest, read_request
+from handlers.http_intake import Asked, IntakeRequest, read_request, sign
 from handlers.registry import BUTTONS, COMMANDS, SHORTCUTS, VIEWS
 from handlers.views.notices import help_text
+from policy.__main__ import main as check_policy
 from policy.lifecycle import MOVES
 from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE
 from storage.audit import GENESIS, Step, event_hash
@@ -211,6 +214,30 @@ def test_the_curl_examples_hand_in_tickets() -> None:
     assert [read_request(body.encode()).channel for body in bodies] == ["email", "web-form"]
     paths = re.findall(r"http://127\.0\.0\.1:8080(/\S*)", text)
     assert paths and all(path.startswith(INTAKE_PATH) for path in paths)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the example calls openssl")
+def test_the_signed_example_signs_as_the_bot_checks() -> None:
+    text = (DOCS / "how-to" / "send-tickets-over-http.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith(("BODY=", "SIGNATURE="))]
+    script = "\n".join(["NOW=1700000000", *lines, 'printf "%s\\n%s" "$BODY" "$SIGNATURE"'])
+
+    found = subprocess.run(
+        ["sh", "-c", script],
+        env=os.environ | {"COUNTERSIGN_INTAKE_SECRET": "s" * 24},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    body, signature = found.stdout.splitlines()
+    assert signature == sign("s" * 24, "1700000000", Asked("POST", INTAKE_PATH, body.encode()))
+
+
+def test_the_policy_guide_shows_what_the_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_policy([str(DEFAULT_FOLDER)]) == 0
+
+    assert f"    {capsys.readouterr().out.strip()}\n" in (DOCS / "policy.md").read_text()
 
 
 def test_the_http_reference_names_every_field() -> None:
