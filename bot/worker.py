@@ -27,9 +27,15 @@ log = logging.getLogger(__name__)
 
 JobFunction = Callable[..., Awaitable[None]]
 
-HEARTBEAT_SECONDS = 2.0
-STALLED_AFTER_SECONDS = 10.0
+HEARTBEAT_SECONDS = 1.0
+STALLED_AFTER_SECONDS = 6.0
 """A worker that has not been heard of for this long is dead; its jobs are handed out again."""
+RESCUE_EVERY_SECONDS = 1.0
+SLOW_SECONDS = 2.0
+"""A database that answers later than this was away: nobody could be heard of."""
+FORGET_AFTER_SECONDS = 3600.0
+"""When a dead worker's row is removed. Not sooner, for it takes its jobs with it: after an outage the row of a worker
+that lives is as old as one of the dead until it is heard of again."""
 POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300
 GIVE_UP_AFTER = 12
@@ -135,7 +141,7 @@ class Workers:
             install_signal_handlers=False,
             fetch_job_polling_interval=POLL_SECONDS,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_AFTER_SECONDS,
+            stalled_worker_timeout=FORGET_AFTER_SECONDS,
             shutdown_graceful_timeout=GRACE_SECONDS,
             delete_jobs="successful",
         )
@@ -149,13 +155,13 @@ class Workers:
     async def _keep_rescuing(self) -> None:
         now, quiet_until = asyncio.get_running_loop().time, 0.0
         while True:
-            await self._pause(STALLED_AFTER_SECONDS / 2)
+            await self._pause(RESCUE_EVERY_SECONDS)
             if self._is_stopping:
                 return
             before = now()
             try:
                 stalled = await self._stalled()
-                was_away = now() - before > HEARTBEAT_SECONDS
+                was_away = now() - before > SLOW_SECONDS
                 if not was_away and now() >= quiet_until:
                     await self._hand_out(stalled)
             except ConnectorException as error:

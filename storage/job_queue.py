@@ -32,6 +32,11 @@ DELIVERIES = "deliveries"
 """Queue of what goes to Slack, apart so that a rate limit there never keeps a decision waiting."""
 
 
+WAIT_SECONDS = RECONNECT_SECONDS + 1.0
+"""How long the queue waits for a connection. A pool that gave up trying tries again only when somebody asks it anew:
+were the workers to wait for long, all of them would, and the database would be back without anybody noticing."""
+
+
 def ticket_lock(ticket_id: object) -> str:
     """The lock that keeps a ticket's jobs in order."""
     return f"ticket:{ticket_id}"
@@ -43,6 +48,7 @@ def make_job_app(url: str, *, pool_size: int = 6) -> procrastinate.App:
         conninfo=libpq_url(url),
         min_size=1,
         max_size=pool_size,
+        timeout=WAIT_SECONDS,
         reconnect_timeout=RECONNECT_SECONDS,
         kwargs=dict(CONNECTION_OPTIONS),
     )
