@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -18,6 +19,23 @@ from storage.migrate import migrate
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "countersign_template"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[None]:
+    """A failure that quotes half a surrogate pair is reported; it would end the whole run where processes share it."""
+    return encodable((yield))
+
+
+def encodable(found: Any) -> Any:
+    """The same, with every character that UTF-8 has no bytes for written out."""
+    if isinstance(found, str):
+        return found.encode("utf-8", "backslashreplace").decode()
+    if isinstance(found, dict):
+        return {encodable(key): encodable(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return type(found)(encodable(item) for item in found)
+    return found
 
 
 @pytest.fixture(scope="session")
