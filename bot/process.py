@@ -11,11 +11,11 @@ from datetime import datetime
 
 import aiohttp
 from aiohttp import web
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.backfill import backfill
 from bot.settings import SettingsError
+from bot.socket_mode import Socket
 from bot.web import make_web_app
 from bot.wiring import Parts
 from handlers.flows.record_start import record_start
@@ -98,9 +98,9 @@ async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
         return
     await _check_app_token(parts, app_token)
     for _ in range(parts.settings.sockets):
-        handler = AsyncSocketModeHandler(parts.slack, app_token, web_client=parts.client)
-        stack.push_async_callback(handler.close_async)
-        await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
+        socket = Socket(parts.slack, app_token, parts.client, parts.reception)
+        stack.push_async_callback(socket.close_async)
+        await socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
 
 
 async def _check_app_token(parts: Parts, app_token: str) -> None:

@@ -58,10 +58,13 @@ class _SlackDoor:
             log.error("a message could not be stored, so Slack will send it again: %s", error)
             return web.Response(status=500)
         try:
-            bolt_request = await to_bolt_request(request)
+            answer = await self._bolt.async_dispatch(await to_bolt_request(request))
         except UnicodeDecodeError:
             return web.Response(status=400, text="the body is not UTF-8")
-        return await to_aiohttp_response(await self._bolt.async_dispatch(bolt_request))
+        except Exception as error:  # Bolt's own, and its error handler's: nothing of ours was reached
+            log.error("a request was let go that cannot be read: %r", error)
+            return web.Response(status=400, headers={"X-Slack-No-Retry": "1"})
+        return await to_aiohttp_response(answer)
 
 
 def _is_readable(headers: Mapping[str, str]) -> bool:

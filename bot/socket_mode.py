@@ -1,0 +1,65 @@
+"""Slack's requests over a socket: a message is durable before it is acknowledged, everything else is Bolt's.
+
+Bolt raises for an event that it cannot read before it asks any listener, and what was not acknowledged is sent again.
+So messages do not depend on it, and no other event is worth being sent again. Clicks, forms and commands are sent once:
+where one of them is not acknowledged, Slack tells the person that it did not work.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import time
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.listeners.intake import take_message
+from handlers.reception import Reception
+from storage.database import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Socket(AsyncSocketModeHandler):
+    """One connection to Slack."""
+
+    def __init__(self, app: AsyncApp, app_token: str, web_client: AsyncWebClient, reception: Reception) -> None:
+        super().__init__(app, app_token, web_client=web_client)
+        self._reception = reception
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in Bolt
+        """Answer one request; without a status of 200 it is not acknowledged."""
+        start = time()
+        if req.type != "events_api":
+            answer = await run_async_bolt_app(self.app, req)
+        elif _is_message(req.payload):
+            answer = await self._store(req.payload)
+        else:
+            answer = await self._hear(req)
+        await send_async_response(client, req, answer, start)
+
+    async def _store(self, envelope: dict[str, Any]) -> BoltResponse:
+        try:
+            await take_message(self._reception, envelope)
+        except DatabaseUnavailable as error:
+            log.error("a message was not stored, so Slack will send it again: %s", error)
+            return BoltResponse(status=500)
+        return BoltResponse(status=200)
+
+    async def _hear(self, request: SocketModeRequest) -> BoltResponse:
+        try:
+            await run_async_bolt_app(self.app, request)
+        except Exception as error:  # Bolt's own, and its error handler's: nothing of ours was reached
+            log.error("an event was let go that cannot be read: %r", error)
+        return BoltResponse(status=200)
+
+
+def _is_message(envelope: dict[str, Any]) -> bool:
+    event = envelope.get("event")
+    return isinstance(event, dict) and event.get("type") == "message"
