@@ -18,6 +18,7 @@ from bot.settings import SettingsError
 from bot.socket_mode import Socket
 from bot.web import make_web_app
 from bot.wiring import Parts
+from handlers.errors import Refused
 from handlers.flows.record_start import record_start
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
@@ -50,13 +51,13 @@ class Running:
 
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[Running]:
-    """Run the bot until the block ends. Raises PortTaken, DatabaseUnavailable."""
+    """Run the bot until the block ends. Raises PortTaken, SettingsError, DatabaseUnavailable."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.reception.desk.triager.aclose)
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
-        await record_start(parts.reception.desk)
+        await _start(parts)
         await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)
@@ -67,6 +68,14 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         if parts.settings.role != "worker":
             await _connect(stack, parts)
         yield Running(url, parts.settings.slack.app_token is not None)
+
+
+async def _start(parts: Parts) -> None:
+    home = parts.reception.identity.home
+    try:
+        await record_start(parts.reception.desk, home.enterprise_id or home.team_id)
+    except Refused as refused:
+        raise SettingsError([refused.reply]) from refused
 
 
 async def _work(stack: AsyncExitStack, parts: Parts) -> None:

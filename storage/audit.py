@@ -226,6 +226,15 @@ async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int
     return [_stored(row) for row in rows]
 
 
+async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
+    """The newest step of this name that belongs to no ticket."""
+    rows = await tx.execute(
+        text(_EVENTS + " where chain = :chain and name = :name order by seq desc limit 1"),
+        {"chain": SYSTEM_CHAIN, "name": name},
+    )
+    return next((_stored(row) for row in rows), None)
+
+
 async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
     """Every event, chain by chain, a page at a time: the reader may stop anywhere and leaves no cursor open."""
     page_after = text(_EVENTS + " where (chain, seq) > (:chain, :seq) order by chain, seq limit :limit")

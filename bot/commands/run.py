@@ -79,10 +79,10 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
         settings = read_settings(environ, is_demo=page is not None)
         url = database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
-        if page is not None:
-            await _import_demo(url)
         parts = await build(settings, url)
         now_running = await stack.enter_async_context(running(parts))
+        if page is not None:  # Not before: the start finds out whether this database is the demo's at all.
+            await _import_demo(parts.database)
         _greet(settings, page, now_running.http_url, time.monotonic() - started)
         await stopping.wait()
         print("\nStopping: finishing what is running…", flush=True)
@@ -105,16 +105,12 @@ async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]
     return {**environ, **local_environment(slack.app, slack.api_url)}, slack.url
 
 
-async def _import_demo(url: str) -> None:
+async def _import_demo(database: Database) -> None:
     from bot.demo.local import FOLDER
 
-    database = Database(url, pool_size=1)
-    try:
-        async with database.transaction() as tx:
-            await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
-            await directory.import_keys(tx, read_keys((FOLDER / "keys.csv").read_text()).entries)
-    finally:
-        await database.close()
+    async with database.transaction() as tx:
+        await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
+        await directory.import_keys(tx, read_keys((FOLDER / "keys.csv").read_text()).entries)
 
 
 def _greet(settings: Settings, page: str | None, http_url: str, seconds: float) -> None:
