@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         room.add_to(commands)
     wanted = parser.parse_args(arguments)
     try:
-        return int(wanted.do(wanted))
+        code = int(wanted.do(wanted))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read along (`| head`) has seen enough; what is left must not be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except DatabaseUnavailable as error:
         print(error, file=sys.stderr)
         return 1

@@ -74,7 +74,7 @@ async def give_up(
                 delivery.shown_digest = None
             return
         delivery.state = "failed"
-        payload = _payload(delivery) | {"reason": why}
+        payload = _payload(delivery) | {"reason": why, "isTriedAgain": False}
         await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=now)
         await _show_on_cards(tx, delivery)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -158,3 +161,18 @@ def test_a_database_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatc
     assert main(["audit", "verify"]) == 1
 
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_reader_that_has_seen_enough_ends_the_export_without_a_traceback(
+    ticket: tuple[str, int], database_url: str, here: Path
+) -> None:
+    """`countersign audit export | head -1`, whose pipe is closed before the first line is written."""
+    environ = {**os.environ, "DATABASE_URL": database_url, "COUNTERSIGN_DATA": str(here)}
+    command = [sys.executable, "-m", "bot.cli", "audit", "export"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        code = process.wait(timeout=60)
+
+    assert (code, said) == (0, "")
