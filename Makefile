@@ -7,12 +7,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := bot handlers policy actions copilot storage local_slack tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test outages check bench lock clean
+.PHONY: help run test check bench lock clean
 
 help:
 	@echo "make run    start Countersign (without Slack tokens: with a local Slack and its own database)"
 	@echo "make test   run the whole test suite"
-	@echo "make outages  kill processes and the database for real (wants a machine to itself)"
 	@echo "make check  lint, types, import contracts, policy cases"
 	@echo "make bench  measure (minutes; see docs/performance.md)"
 	@echo "make lock   pin the newest versions that pyproject.toml admits"
@@ -22,9 +21,6 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
-
-outages: .venv/dev.stamp
-	$(BIN)/python -m pytest -m outage tests/faults
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check $(SOURCES)

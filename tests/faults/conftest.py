@@ -1,4 +1,4 @@
-"""A PostgreSQL with its durability left on, of which a test may take the server away."""
+"""A PostgreSQL that keeps what it committed, of which a test may take the server away."""
 
 from __future__ import annotations
 

@@ -20,28 +20,35 @@ from bot.demo.local import local_environment
 from local_slack.server import LocalSlack
 from storage.embedded import start_embedded
 from tests.conftest import REPOSITORY
-from tests.faults.rig import eventually
+from tests.faults.rig import PATIENCE_SECONDS, eventually
 from tests.running import INTAKE_SECRET, INTAKE_TOKEN, VOTE_KEY
 
 
 class OwnServer:
-    """A PostgreSQL that can be stopped, frozen and started again under its users."""
+    """A PostgreSQL that can be killed, frozen and started again under its users.
+
+    What it answered is in the kernel's hands, and the kernel outlives it: nothing has to wait for the disk.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._server: Any = start_embedded(folder)
+        with psycopg.connect(self.uri(), autocommit=True) as connection:
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
 
     def uri(self, database: str | None = None) -> str:
         return str(self._server.get_uri(database))
 
     def kill(self) -> None:
-        """As if the machine lost power: nobody is told, nothing is tidied up."""
+        """kill -9 of all of it at once: nobody is told, nothing is tidied up."""
         postmaster = psutil.Process(self._server.get_pid())
         family = [*postmaster.children(recursive=True), postmaster]
         for process in family:
             process.suspend()
         for process in family:
             process.kill()
-        psutil.wait_procs(family, timeout=5)
+        psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
 
     def freeze(self) -> list[psutil.Process]:
         """It is there, and answers nothing."""
@@ -56,8 +63,8 @@ class OwnServer:
             process.resume()
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
-        with psycopg.connect(self.uri(), connect_timeout=10) as connection:
+        self._server = start_embedded(self._folder)
+        with psycopg.connect(self.uri()) as connection:
             connection.execute("select 1")
 
     def stop_for_good(self) -> None:
@@ -115,7 +122,7 @@ class BotProcess:
                 sys.executable, "-m", "bot.cli", "run", cwd=REPOSITORY, env=self.environ, stdout=output, stderr=output
             )
         if wait:
-            await eventually(self.is_ready, seconds=30)
+            await eventually(self.is_ready)
 
     async def is_ready(self) -> bool:
         assert self.process.returncode is None, f"it ended by itself:\n{self.said[-3000:]}"
@@ -131,10 +138,14 @@ class BotProcess:
             self.process.kill()
         await self.process.wait()
 
-    async def end(self, how: signal.Signals = signal.SIGTERM, *, within_seconds: float = 15) -> int:
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; its exit code."""
         self.process.send_signal(how)
-        async with asyncio.timeout(within_seconds):
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Its exit code, once it ended."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.process.wait()
 
     async def intake(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -13,11 +13,11 @@ import psycopg
 from procrastinate.jobs import Job, Status
 
 import bot.worker
-from bot.worker import HEARTBEAT_SECONDS, STALLED_AFTER_SECONDS, Patience, Workers
+from bot.worker import HEARTBEAT_SECONDS, RESCUE_EVERY_SECONDS, STALLED_AFTER_SECONDS, Patience, Workers
 from handlers.errors import TryLater
 from storage.database import Database, libpq_url
 from storage.job_queue import DELIVERIES, defer, make_job_app
-from tests.faults.rig import eventually, rows, value
+from tests.faults.rig import PATIENCE_SECONDS, eventually, rows, value
 
 JobFunction = Callable[..., Awaitable[None]]
 
@@ -28,8 +28,10 @@ async def working(database_url: str, **jobs: JobFunction) -> AsyncIterator[Worke
     async with app.open_async():
         workers = Workers(app, jobs, concurrency=4)
         await workers.start()
-        yield workers
-        await workers.stop()
+        try:
+            yield workers
+        finally:
+            await workers.stop()
 
 
 async def put(database: Database, task: str, **more: Any) -> None:
@@ -38,18 +40,16 @@ async def put(database: Database, task: str, **more: Any) -> None:
 
 
 async def left_by_a_dead_worker(database: Database) -> None:
-    """A job in the hands of a worker that was last heard of six seconds ago, and is heard of no more."""
+    """A job in the hands of a worker that was heard of just now, and is heard of no more."""
     await rows(
         database,
-        "with worker as (insert into procrastinate_workers (last_heartbeat) values (now() - interval '6 seconds')"
+        "with worker as (insert into procrastinate_workers (last_heartbeat) values (now())"
         " returning id)"
         " update procrastinate_jobs set status = 'doing', worker_id = worker.id from worker returning 1",
     )
 
 
-async def test_a_job_of_a_dead_worker_is_handed_out_again_in_well_under_half_a_minute(
-    database: Database, database_url: str
-) -> None:
+async def test_a_job_of_a_dead_worker_is_handed_out_again(database: Database, database_url: str) -> None:
     done: list[float] = []
 
     async def post() -> None:
@@ -60,12 +60,26 @@ async def test_a_job_of_a_dead_worker_is_handed_out_again_in_well_under_half_a_m
     killed = time.monotonic()
     async with working(database_url, post=post):
         await put(database, "post")  # Queued again meanwhile: its queueing lock is taken, and the other one blocks it.
-        await eventually(lambda: done, seconds=25)
+        await eventually(lambda: done)
+        await eventually(lambda: _is_empty(database))
 
-    took = done[0] - killed + 6
-    assert took < 20, f"{took:.1f} s"
-    print(f"taken over after {took:.1f} s")  # the measurement itself
-    assert await value(database, "select count(*) from procrastinate_jobs") == 0
+    print(f"taken over after {done[0] - killed:.1f} s")  # a measurement
+
+
+async def test_a_worker_that_was_not_heard_of_during_an_outage_keeps_its_row(
+    database: Database, database_url: str
+) -> None:
+    """Its jobs would go with it, although it may be about to be heard of again."""
+    await rows(
+        database, "insert into procrastinate_workers (last_heartbeat) values (now() - interval '5 minutes') returning 1"
+    )
+
+    async with working(database_url):
+        await eventually(lambda: _has_workers(database, 3))
+
+
+async def _has_workers(database: Database, count: int) -> bool:
+    return bool(await value(database, "select count(*) from procrastinate_workers") == count)
 
 
 async def test_a_job_that_is_put_back_while_the_same_one_was_queued_again_blocks_nothing(
@@ -81,7 +95,7 @@ async def test_a_job_that_is_put_back_while_the_same_one_was_queued_again_blocks
 
     await put(database, "post")
     async with working(database_url, post=post):
-        await eventually(lambda: len(tries) == 2, seconds=5)
+        await eventually(lambda: len(tries) == 2)
         await eventually(lambda: _is_empty(database))
 
     # What Slack asked for holds for the job that took over, too.
@@ -102,7 +116,7 @@ async def test_jobs_behind_one_lock_follow_each_other_at_once(database: Database
         for _ in range(10):
             await defer(tx, "step", lock="ticket")
     async with working(database_url, step=step):
-        await eventually(lambda: len(done) == 10, seconds=20)
+        await eventually(lambda: len(done) == 10)
 
     assert done[-1] - done[0] < 10 * bot.worker.POLL_SECONDS / 3
 
@@ -165,9 +179,11 @@ def test_patience_tells_what_passes_from_what_does_not() -> None:
     assert patience.get_retry_decision(exception=ValueError("odd"), job=job(bot.worker.GIVE_UP_AFTER)) is None
 
 
-def test_takeover_is_due_well_before_half_a_minute() -> None:
+def test_takeover_is_due_within_seconds() -> None:
     # Last heard of just before it died, looked for just before that was long enough ago.
-    assert HEARTBEAT_SECONDS + STALLED_AFTER_SECONDS + STALLED_AFTER_SECONDS / 2 < 20
+    assert STALLED_AFTER_SECONDS + RESCUE_EVERY_SECONDS < 10
+    # A worker that lives may be late several times over.
+    assert STALLED_AFTER_SECONDS >= 5 * HEARTBEAT_SECONDS
 
 
 async def test_stopping_puts_back_what_does_not_end_in_time(database: Database, database_url: str) -> None:
@@ -182,7 +198,7 @@ async def test_stopping_puts_back_what_does_not_end_in_time(database: Database, 
     async with app.open_async():
         workers = Workers(app, {"post": post}, concurrency=1)
         await workers.start()
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
         await rows(database, "update procrastinate_jobs set attempts = 50 returning 1")
         await workers.stop()
 

@@ -14,15 +14,12 @@ import pytest
 
 from local_slack.server import LocalSlack
 from storage.database import Database
-from tests.faults.rig import eventually, holds, quick_slack, rows, value
+from tests.faults.rig import PATIENCE_SECONDS, eventually, holds, quick_slack, rows, value
 from tests.faults.servers import BotProcess, bot_environment
 from tests.running import import_demo_directory
 
-pytestmark = pytest.mark.outage
-
 KILLS = 4
 TICKETS = 4
-TAKEOVER_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -106,27 +103,27 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
     await import_demo_directory(durable_database)
     people = People(slack, durable_database, bot)
     await bot.start()
-    asking = asyncio.gather(*(_later(people, number, chance.uniform(0, 8)) for number in range(TICKETS)))
+    asking = asyncio.gather(*(_later(people, number, chance.uniform(0, 5)) for number in range(TICKETS)))
     for _ in range(KILLS):
         await asyncio.sleep(chance.uniform(0.1, 1.6))
         await bot.kill()
         await bot.start(wait=False)
         # Not always let it come up: a start may be cut off, too.
         with suppress(TimeoutError):
-            await asyncio.wait_for(eventually(bot.is_ready, seconds=30), chance.choice([1.0, 30.0]))
-    await asyncio.wait_for(asking, TAKEOVER_SECONDS + 20)
-    await eventually(lambda: _is_settled(durable_database), seconds=TAKEOVER_SECONDS)
+            await asyncio.wait_for(eventually(bot.is_ready), chance.choice([1.0, PATIENCE_SECONDS]))
+    await asyncio.wait_for(asking, 2 * PATIENCE_SECONDS)
+    await eventually(lambda: _is_settled(durable_database))
 
     # Once more, in the middle of a post that Slack sits on.
-    slack.faults.fail_next("chat.postMessage", hang_seconds=30, status=500)
+    slack.faults.fail_next("chat.postMessage", hang_seconds=5 * PATIENCE_SECONDS, status=500)
     people.posted.append(
         await slack.person("mallory").post("ext-external", "Please revoke API key ak_demo_bob_001 (last).")
     )
-    await eventually(lambda: value(durable_database, "select 1 from deliveries where state = 'posting'"))
+    await eventually(lambda: not slack.faults._methods)  # One post is on its way.
     killed = time.monotonic()
     await bot.kill()
     await bot.start()
-    await eventually(lambda: _is_settled(durable_database), seconds=TAKEOVER_SECONDS)
+    await eventually(lambda: _is_settled(durable_database))
     print(f"taken over {time.monotonic() - killed:.1f} s after the kill")  # a measurement
 
     assert await bot.end() == 0
