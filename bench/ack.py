@@ -37,7 +37,7 @@ class Arm:
         """Its line; the ratio is of the medians, or of the rates where those are the question."""
         times = [one.seconds for one in self.rounds]
         mine = [one.rate if by_rate else p50(one.seconds) for one in self.rounds]
-        theirs = [one.rate if by_rate else p50(one.seconds) for one in baseline.rounds]
+        theirs = [one.rate if by_rate else p50(one.seconds) for one in baseline.rounds[: len(self.rounds)]]
         count = sum(len(one) for one in times)
         elapsed = sum(one.elapsed for one in self.rounds)
         return Row(self.name, count, flat(times), count / elapsed, ratios(mine, theirs))
@@ -83,9 +83,11 @@ async def _at_rate(rig: Rig, slack: SlackChild, arms: Sequence[Arm], rate: int) 
         arm.rounds.clear()
     for turn in range(rig.take(1, 4)):
         for arm in arms if turn % 2 == 0 else reversed(arms):
-            # Each event of the whole bot is a ticket that is worked off before the next round: one second of them.
-            seconds = rig.take(1, 5) if arm.queue is None else 1
-            arm.rounds.append(await _load(slack, arm, rate=rate, count=rate * seconds))
+            if arm.queue is None:
+                arm.rounds.append(await _load(slack, arm, rate=rate, count=rate * rig.take(1, 4)))
+            elif turn == 0:
+                # Each event of the whole bot is a ticket, and is worked off before anything else: one second of them.
+                arm.rounds.append(await _load(slack, arm, rate=rate, count=rate))
     late = max(quantile(one.lateness, 0.99) for arm in arms for one in arm.rounds)
     rows = [arm.row(arms[0]) for arm in arms]
     notes = [f"requests were sent at most {late * 1000:.1f} ms late (p99 of the worst round)"]
