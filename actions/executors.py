@@ -71,7 +71,7 @@ class Answer(Protocol):
     @property
     def code(self) -> str:
         """'changed', 'unchanged', or why it refused: 'no_such_ticket', 'no_such_key', 'no_such_person',
-        'key_reused'."""
+        'key_reused', 'called_off'."""
 
     @property
     def detail(self) -> Mapping[str, JsonValue]:
@@ -83,6 +83,9 @@ class Memory(Protocol):
 
     async def find(self, idempotency_key: str) -> Answer | None:
         """What was done under the key; None if nothing was."""
+
+    async def call_off(self, run: Run) -> Answer | None:
+        """Let nothing be done under the run's key from now on; what was done under it before, if anything was."""
 
 
 class DeskTarget(Memory, Protocol):
@@ -116,6 +119,9 @@ class Executor(Protocol):
     async def reconcile(self, run: Run) -> Outcome | None:
         """What came of an earlier attempt, as the target tells; None: it did not happen."""
 
+    async def call_off(self, run: Run) -> Outcome | None:
+        """See to it that an attempt still under way comes to nothing; what came of it, if it was quicker."""
+
 
 class DeskExecutor:
     """The actions on tickets."""
@@ -128,6 +134,10 @@ class DeskExecutor:
 
     async def reconcile(self, run: Run) -> Outcome | None:
         answer = await self._desk.find(run.idempotency_key)
+        return None if answer is None else _outcome(run, answer)
+
+    async def call_off(self, run: Run) -> Outcome | None:
+        answer = await self._desk.call_off(run)
         return None if answer is None else _outcome(run, answer)
 
     async def _carry_out(self, run: Run) -> Answer:
@@ -160,6 +170,10 @@ class DirectoryExecutor:
 
     async def reconcile(self, run: Run) -> Outcome | None:
         answer = await self._directory.find(run.idempotency_key)
+        return None if answer is None else _outcome(run, answer)
+
+    async def call_off(self, run: Run) -> Outcome | None:
+        answer = await self._directory.call_off(run)
         return None if answer is None else _outcome(run, answer)
 
     async def _carry_out(self, run: Run) -> Answer:

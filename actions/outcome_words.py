@@ -63,6 +63,7 @@ _REFUSED = {
     "no_such_ticket": "There is no such ticket.",
     "no_such_key": "The directory has no API key {keyId}. Nothing was changed.",
     "no_such_person": "The directory has nobody with the address {email}. Nothing was changed.",
+    "called_off": "It was called off before it began. Nothing was changed.",
     "key_reused": "Another change was made under this run's name before. Nothing was changed.",
 }
 

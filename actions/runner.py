@@ -52,6 +52,16 @@ class Runner:
             return Outcome("unknown", f"Nothing is set up to ask what came of {run.action_id}.")
         return await self._within_deadline(run, executor.reconcile(run), "reconcile")
 
+    async def call_off(self, run: Run) -> Outcome | None:
+        """See to it that an attempt nobody heard of comes to nothing. None: it did not happen, and will not.
+
+        Never raises; 'unknown' means that the target could not be asked.
+        """
+        executor = self._executor(run.action_id)
+        if executor is None:
+            return Outcome("unknown", f"Nothing is set up to call off {run.action_id}.")
+        return await self._within_deadline(run, executor.call_off(run), "call_off")
+
     def _executor(self, action_id: str) -> Executor | None:
         if action_id in self._executors:
             return self._executors[action_id]

@@ -29,7 +29,7 @@ LOOK_BACK = timedelta(hours=24)
 OVERLAP = timedelta(minutes=2)
 """What our clock and Slack's may differ by."""
 MOST_THREADS = 25
-"""Older tickets whose threads are looked at too at the start, the most recently worked on first."""
+"""Older tickets whose threads are looked at too, the most recently worked on first."""
 
 
 async def backfill(reception: Reception, *, last_looked: datetime | None = None) -> int:
@@ -40,7 +40,7 @@ async def backfill(reception: Reception, *, last_looked: datetime | None = None)
     seen, since = 0, None if last_looked is None else _ts(last_looked - OVERLAP)
     intake = reception.desk.settings.intake_channels
     async with reception.desk.database.transaction() as tx:
-        elsewhere = await tickets.other_channels(tx, intake) if since is None else []
+        elsewhere = await tickets.other_channels(tx, intake)
     for channel in [*sorted(intake), *elsewhere]:
         span = await _span(reception, channel, since)
         if span is None:
@@ -67,7 +67,8 @@ async def _span(reception: Reception, channel: str, since: str | None) -> _Span 
     look_back = _ts(reception.desk.clock() - LOOK_BACK)
     async with reception.desk.database.transaction() as tx:
         known = await inbox.known_span(tx, channel) if is_intake else (look_back, look_back)
-        older = await tickets.threads_of(tx, channel, limit=MOST_THREADS) if since is None else []
+        # Later only where an edit that went unheard would let people approve what is asked no longer.
+        older = await tickets.threads_of(tx, channel, limit=MOST_THREADS, only_undecided=since is not None)
     if known is None:
         return None
     # Never before the first message we took there: what is older was nobody's ticket.

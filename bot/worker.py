@@ -99,9 +99,8 @@ class Workers:
         self._app.task(name=name, pass_context=True, retry=Patience())(task)
 
     async def start(self) -> None:
-        """Start working. Jobs of workers that died before are handed out again at once."""
+        """Start working. Jobs of workers that died before are handed out again in some seconds."""
         self._is_stopping = False
-        await self._rescue()
         for queue in (DECISIONS, DELIVERIES):
             self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
         self._tasks.append(asyncio.create_task(self._keep_rescuing(), name="rescuer"))
@@ -153,7 +152,9 @@ class Workers:
             await asyncio.sleep(0.1)
 
     async def _keep_rescuing(self) -> None:
-        now, quiet_until = asyncio.get_running_loop().time, 0.0
+        now = asyncio.get_running_loop().time
+        # The database may have been away until a moment ago, for everyone: first, others get time to say they live.
+        quiet_until = now() + STALLED_AFTER_SECONDS
         while True:
             await self._pause(RESCUE_EVERY_SECONDS)
             if self._is_stopping:
@@ -170,9 +171,6 @@ class Workers:
             if was_away:
                 # While the database was away nobody could be heard of: first everyone gets time to say they live.
                 quiet_until = now() + STALLED_AFTER_SECONDS
-
-    async def _rescue(self) -> None:
-        await self._hand_out(await self._stalled())
 
     async def _stalled(self) -> list[Job]:
         found = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from handlers.slack_tickets import author_of, fetch, new_ticket, side_of
 from policy.terms import Person, Requester, RequesterKind
 from storage import inbox, tickets
 from storage.database import Transaction
-from storage.schema import InboxEvent
+from storage.schema import InboxEvent, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -143,11 +143,12 @@ async def hear_again(reception: Reception, posted: Posted) -> None:
     except TryLater as error:
         log.warning("%s", error)
         return
-    if not isinstance(now, Posted) or now.edited_ts in (None, posted.edited_ts):
-        return
     async with reception.desk.database.transaction() as tx:
+        if now is None:
+            await _mark_deleted(reception, tx, posted.channel, posted.ts)
+            return
         message = await tickets.message_at(tx, posted.channel, posted.ts)
-        if message is not None:
+        if message is not None and isinstance(now, Posted) and now.edited_ts is not None:
             await record_change(tx, reception.desk, message, _edit(now, reception.desk.clock()))
 
 
@@ -169,26 +170,41 @@ async def _store_posted(
     if posted.thread_ts is not None:
         if ticket is None:
             return "ignored: a reply in a thread that is no ticket"
-        person = person if posted.origin == "person" else None
-        reply = Reply(
-            channel=posted.channel,
-            ts=posted.ts,
-            thread_ts=posted.thread_ts,
-            author=None if person is None else str(person.key),
-            author_label=posted.label if person is None else person.name,
-            author_side=side_of(ticket, person),
-            text=posted.text,
-            posted_at=moment_of(posted.ts),
-            source_version=posted.edited_ts,
-            attachments=posted.files,
-        )
+        reply = _reply(ticket, posted, person)
         return "reply" if await add_reply(tx, desk, ticket, reply) else "reply before"
     if ticket is not None:
-        return "duplicate of a ticket"
+        return await _add_root(reception, tx, ticket, posted, person)
     if posted.channel not in desk.settings.intake_channels:
         return "ignored: not an intake channel"
     ticket_id, is_new = await open_in(desk, tx, new_ticket(reception, posted, person, is_shared))
     return f"ticket {ticket_id}" if is_new else "duplicate of a ticket"
+
+
+def _reply(ticket: Ticket, posted: Posted, person: Person | None) -> Reply:
+    person = person if posted.origin == "person" else None
+    return Reply(
+        channel=posted.channel,
+        ts=posted.ts,
+        thread_ts=posted.root_ts,
+        author=None if person is None else str(person.key),
+        author_label=posted.label if person is None else person.name,
+        author_side=side_of(ticket, person),
+        text=posted.text,
+        posted_at=moment_of(posted.ts),
+        source_version=posted.edited_ts,
+        attachments=posted.files,
+    )
+
+
+async def _add_root(
+    reception: Reception, tx: Transaction, ticket: Ticket, posted: Posted, person: Person | None
+) -> str:
+    """The message that heads a thread whose ticket somebody made of a reply: it asks for something too."""
+    if posted.channel not in reception.desk.settings.intake_channels:
+        return "duplicate of a ticket"
+    asked = replace(_reply(ticket, posted, person), author_side="customer")
+    is_new = await add_reply(tx, reception.desk, ticket, asked)
+    return "added to the ticket of its thread" if is_new else "duplicate of a ticket"
 
 
 async def _ensure_parent(reception: Reception, arrived: _Arrived, posted: Posted) -> None:

@@ -3,8 +3,9 @@
 `usergroups.users.list` is of Slack's Tier 2: about 20 calls a minute for the whole app in a workspace. Three rules:
 
 1. Live. A question is answered by a call that began after it was asked. Questions asked together share that call.
-2. Once this process has made `LIVE_CALLS_A_MINUTE` of them within a minute, the answer of a call that began less than
-   `FRESH_SECONDS` ago will do instead. Is there none, Slack is asked all the same.
+2. Once this process has made `LIVE_CALLS_A_MINUTE` of them within a minute (fewer where there are several groups), the
+   answer of a call that began less than `FRESH_SECONDS` ago will do instead. Is there none, Slack is asked all the
+   same. Never before a run: what was true at the last vote is what that look is there to doubt.
 3. A call that fails, with a 429 or otherwise, answers nobody, and no earlier answer stands in for it.
 
 Another process of the same app spends from the same tier and is not counted. Where the two together are too fast, Slack
@@ -16,13 +17,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from enum import Enum, auto
 
 LIVE_CALLS_A_MINUTE = 15
-"""Below Slack's 20: what is left is for when no answer is fresh enough."""
+"""Of Slack's 20, with one group; what is left is for asking anew when no answer is fresh enough."""
 FRESH_SECONDS = 10.0
+REFRESHED_A_MINUTE = 5
+"""How many calls each further group needs for that: one in ten seconds, but for the first of a minute."""
 GATHER_SECONDS = 0.01
 """How long a call waits for others who ask the same."""
 _MINUTE = 60.0
+
+
+class Need(Enum):
+    """What an answer is for."""
+
+    LIVE = auto()
+    """The look before a run: the second rule never holds."""
+    DECISION = auto()
+    """A vote, a proposal, a page: the second rule holds once the calls are spent."""
+    DISPLAY = auto()
+    """Nothing is decided: the second rule holds from the first call on."""
 
 
 class _Call:
@@ -52,26 +67,28 @@ class GroupLists:
         self._latest: dict[str, _Call] = {}
         self._begun: deque[float] = deque()
 
-    async def members_of(self, usergroup_id: str, *, is_decision: bool = True) -> frozenset[str]:
-        """The accounts in a user group. Where nothing is decided, the second rule holds from the first call on."""
+    async def members_of(self, usergroup_id: str, *, need: Need = Need.DECISION) -> frozenset[str]:
+        """The accounts in a user group."""
         call = self._latest.get(usergroup_id)
-        if call is None or not self._may_answer(call, is_decision=is_decision):
+        if call is None or not self._may_answer(call, need):
             call = self._latest[usergroup_id] = self._new_call(usergroup_id)
         # Shielded: somebody who stops waiting takes the answer from nobody else.
         return await asyncio.shield(call.task)
 
-    def _may_answer(self, call: _Call, *, is_decision: bool) -> bool:
+    def _may_answer(self, call: _Call, need: Need) -> bool:
         if call.has_failed:
             return False
         if call.began is None:
             return True
         now = self._monotonic()
-        return now - call.began < FRESH_SECONDS and (not is_decision or self._is_nearly_spent(now))
+        if need is Need.LIVE or now - call.began >= FRESH_SECONDS:
+            return False
+        return need is Need.DISPLAY or self._is_nearly_spent(now)
 
     def _is_nearly_spent(self, now: float) -> bool:
         while self._begun and now - self._begun[0] >= _MINUTE:
             self._begun.popleft()
-        return len(self._begun) >= self._live_calls
+        return len(self._begun) >= self._live_calls - REFRESHED_A_MINUTE * (len(self._latest) - 1)
 
     def _new_call(self, usergroup_id: str) -> _Call:
         call = _Call()

@@ -24,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.desk import GroupSetting
 from handlers.errors import LIMITED_BY_SLACK, IdentityRefused, IdentityUnavailable
-from handlers.group_lists import LIVE_CALLS_A_MINUTE, GroupLists
+from handlers.group_lists import LIVE_CALLS_A_MINUTE, GroupLists, Need
 from policy.terms import Person, PersonKey
 
 log = logging.getLogger(__name__)
@@ -99,9 +99,11 @@ class Identity:
             raise IdentityUnavailable(f"who {user_id} is: no whole answer in {self._deadline} s") from error
 
     async def resolve(self, key: PersonKey) -> Person:
-        """Who this is right now. Raises IdentityUnavailable; an account that is gone is nobody, not an error."""
+        """Who this is right now: the groups too, whatever is left of the minute's calls, or the second look before a
+        run would be the first one again. Raises IdentityUnavailable; an account that is gone is nobody, not an error.
+        """
         try:
-            return await self._live(key.user_id, key.home)
+            return await self._live(key.user_id, key.home, need=Need.LIVE)
         except IdentityRefused as refused:
             log.warning("%s counts no longer: %s", key, refused)
             return Person(key, key.home, str(key), "", None, False, False, False, False, False)
@@ -130,7 +132,7 @@ class Identity:
         known = self._authors.get((user_id, team_id or ""))
         if known is not None and known[0] > now:
             return known[1]
-        person = await self.named(await self._live(user_id, team_id, is_decision=False))
+        person = await self.named(await self._live(user_id, team_id, need=Need.DISPLAY))
         if len(self._authors) > 10_000:
             self._authors.clear()
         self._authors[(user_id, team_id or "")] = (now + AUTHOR_CACHE_SECONDS, person)
@@ -145,11 +147,9 @@ class Identity:
             return person
         return replace(person, company=await self._team_name(person.team_id))
 
-    async def _live(self, user_id: str, claimed_home: str | None, *, is_decision: bool = True) -> Person:
+    async def _live(self, user_id: str, claimed_home: str | None, *, need: Need = Need.DECISION) -> Person:
         """An account and its groups, asked for at the same time: one waits no longer for both than for the slower."""
-        account, lists = await asyncio.gather(
-            self._account(user_id, claimed_home), self._lists([user_id], is_decision=is_decision)
-        )
+        account, lists = await asyncio.gather(self._account(user_id, claimed_home), self._lists([user_id], need=need))
         return _grouped(account, lists)
 
     async def _account(self, user_id: str, claimed_home: str | None) -> Person:
@@ -170,12 +170,10 @@ class Identity:
             )
         return replace(person, company=person.company or self._team_names.get(person.team_id, person.team_id))
 
-    async def _lists(self, user_ids: Collection[str], *, is_decision: bool = True) -> Mapping[str, frozenset[str]]:
+    async def _lists(self, user_ids: Collection[str], *, need: Need = Need.DECISION) -> Mapping[str, frozenset[str]]:
         """Who is in each policy group whose setting names one of these people; the other groups are not asked for."""
         naming = [one for one in self._groups.values() if any(user_id in one.member_ids for user_id in user_ids)]
-        answers = await asyncio.gather(
-            *(self._group_lists.members_of(one.usergroup_id, is_decision=is_decision) for one in naming)
-        )
+        answers = await asyncio.gather(*(self._group_lists.members_of(one.usergroup_id, need=need) for one in naming))
         # A workspace may let every member edit its user groups, so Slack's list alone proves nothing.
         return {one.name: answer & one.member_ids for one, answer in zip(naming, answers, strict=True)}
 

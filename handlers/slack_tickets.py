@@ -32,7 +32,7 @@ def new_ticket(reception: Reception, posted: Posted, person: Person | None, is_s
     return NewTicket(
         channel_kind="slack_email" if posted.origin == "email" else channel_kind,
         intake_source="email" if posted.origin == "email" else "slack",
-        correlation_id=f"{posted.channel}:{posted.ts}",
+        correlation_id=_mails_place(posted) if posted.origin == "email" else f"{posted.channel}:{posted.ts}",
         requester=requester_of(reception, posted, person),
         text=posted.text,
         subject=posted.subject,
@@ -42,6 +42,11 @@ def new_ticket(reception: Reception, posted: Posted, person: Person | None, is_s
         slack_ts=posted.ts,
         source_version=posted.edited_ts,
     )
+
+
+def _mails_place(posted: Posted) -> str:
+    # Callers over HTTP file tickets under 'email' too, and cannot send a space: nobody takes this name first.
+    return f"slack {posted.channel}:{posted.ts}"
 
 
 def requester_of(reception: Reception, posted: Posted, person: Person | None) -> Requester:

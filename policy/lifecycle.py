@@ -71,6 +71,9 @@ MOVES: Mapping[RequestStatus, _Moves] = MappingProxyType(
 
 TERMINAL: frozenset[RequestStatus] = frozenset(status for status, moves in MOVES.items() if not moves)
 
+PROPOSABLE_AGAIN = frozenset({RequestStatus.VOID, RequestStatus.EXPIRED, RequestStatus.FAILED, RequestStatus.DENIED})
+"""Ended without anybody's no and without effect: what was suggested may still be wanted."""
+
 _FIRST: Mapping[Verdict, RequestStatus] = MappingProxyType(
     {
         Verdict.ALLOW: RequestStatus.APPROVED,

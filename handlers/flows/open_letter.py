@@ -13,7 +13,7 @@ from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
-from handlers.flows.settle_delivery import forget_obstacle, supersede
+from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.views import notices
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
@@ -114,7 +114,10 @@ async def _is_superseded(desk: Desk, tx: Transaction, delivery: Delivery) -> boo
         return True
     # The ticket is locked, so an earlier notice is either seen here to be on its way or will see itself superseded.
     siblings = await deliveries.of_request(tx, request.id, kind="outcome")
-    if any(one.state == "posting" and one.args["status"] != request.status for one in siblings):
+    oldest = desk.clock() - KEEP_TRYING  # One that nobody works on any more holds nothing up for ever.
+    if any(
+        one.state == "posting" and one.args["status"] != request.status and one.created_at > oldest for one in siblings
+    ):
         raise TryLater("an earlier message about the same request may be on its way", seconds=SIBLING_SECONDS)
     return False
 

@@ -24,7 +24,7 @@ from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
 from handlers.views.wording import request_status_words
-from policy.lifecycle import first_status
+from policy.lifecycle import PROPOSABLE_AGAIN, first_status
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -191,8 +191,9 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
         if ticket.revision != draft.ticket_revision:
             raise TryLater("the ticket was edited while the proposal was judged", seconds=0.5)
         suggestion = await _suggestion(tx, draft)
-        if suggestion is not None and suggestion.request_id is not None:
-            return await _earlier(desk, tx, draft, ticket, suggestion.request_id)
+        earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
+        if earlier is not None:
+            return earlier
         request = _row(desk, draft, ticket)
         requester = await _show(desk, tx, draft, request, ticket)
         tx.add(request)
@@ -222,13 +223,16 @@ async def _suggestion(tx: Transaction, draft: _Draft) -> Suggestion | None:
     return suggestion
 
 
-async def _earlier(desk: Desk, tx: Transaction, draft: _Draft, ticket: Ticket, request_id: UUID) -> Proposed:
-    """What came of the suggestion before, if this is the same again. Raises Refused if somebody was faster."""
-    earlier = await requests.get(tx, request_id)
-    if earlier is None:
-        raise NotFound("request")
+async def _earlier(
+    desk: Desk, tx: Transaction, draft: _Draft, ticket: Ticket, suggestion: Suggestion
+) -> Proposed | None:
+    """What is under way of the suggestion, if this is the same again; None if it is open. Raises Refused else."""
+    earlier = None if suggestion.request_id is None else await requests.get(tx, suggestion.request_id)
+    if earlier is None or earlier.status in PROPOSABLE_AGAIN:
+        return None
     is_theirs = earlier.proposer == _key_text(draft.proposer)
-    if not is_theirs or earlier.params != draft.params:
+    is_under_way = earlier.status in (RequestStatus.PENDING, RequestStatus.APPROVED, RequestStatus.RUNNING)
+    if not is_theirs or not is_under_way or earlier.params != draft.params:
         who = "You have" if is_theirs else f"Somebody was faster: {earlier.proposer_label} has"
         state = request_status_words(RequestStatus(earlier.status))
         raise Refused(

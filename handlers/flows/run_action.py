@@ -156,7 +156,8 @@ async def _rule(
 
 async def _refuse(desk: Desk, tx: Transaction, request: ActionRequest, ticket: Ticket, ruling: Ruling) -> None:
     now = desk.clock()
-    request.status = move(RequestStatus.APPROVED, RequestEvent.REFUSED)
+    is_late = ruling.code == "core-no-expired-request"
+    request.status = move(RequestStatus.APPROVED, RequestEvent.LAPSED if is_late else RequestEvent.REFUSED)
     request.outcome, request.decided_at, request.wake_at = f"Not run: {ruling.reason}", now, None
     ticket.updated_at = now
     await _record_refusal(desk, tx, request, ruling)
@@ -184,7 +185,8 @@ async def _reconcile(desk: Desk, request_id: UUID, stored: _Stored) -> None:
         await _begin_again(desk, request_id, stored, run, attempts)
         return
     if outcome is None:
-        outcome = Outcome("failed", "The target has no trace of it: it did not happen. Propose it again if it should.")
+        why = "The target has no trace of it: it did not happen. Propose it again if it should."
+        outcome = await _called_off(desk, run, why)
     await _finish(desk, request_id, run, outcome, reconciled=True)
 
 
@@ -210,8 +212,13 @@ async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, 
         outcome = await desk.runner.run(run)
     else:
         why = f"It was cut off before anything happened, and does not begin again: {ruling.reason}"
-        outcome = Outcome("failed", why)
+        outcome = await _called_off(desk, run, why)
     await _finish(desk, request_id, run, outcome)
+
+
+async def _called_off(desk: Desk, run: Run, why: str) -> Outcome:
+    """Say that a run did not happen, once it cannot: a worker that froze might be about to carry it out."""
+    return await desk.runner.call_off(run) or Outcome("failed", why)
 
 
 async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:

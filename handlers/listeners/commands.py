@@ -11,7 +11,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from handlers.arrivals import hear_again
-from handlers.errors import NotFound, Refused
+from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.check_access import require_access
 from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
@@ -85,7 +85,7 @@ async def make_ticket(call: Call) -> None:
     )
     if not isinstance(posted, Posted) or posted.is_empty:
         raise NotFound("message")
-    is_shared, author = await asyncio.gather(_is_shared(call, channel), author_of(reception, posted))
+    is_shared, author = await asyncio.gather(_is_shared(call, channel), _author(call, posted))
     new = replace(
         new_ticket(reception, posted, author, is_shared),
         correlation_id=f"{channel}:{posted.root_ts}",
@@ -97,6 +97,13 @@ async def make_ticket(call: Call) -> None:
     if is_new:
         await hear_again(reception, posted)
     call.tell(notices.opened((await ticket_page(reception.desk, ticket_id)).row.number))
+
+
+async def _author(call: Call, posted: Posted) -> Person | None:
+    try:
+        return await author_of(call.reception, posted)
+    except TryLater as error:  # Nobody tries a click again but the person who made it.
+        raise IdentityUnavailable(str(error)) from error
 
 
 async def _is_shared(call: Call, channel: str) -> bool:

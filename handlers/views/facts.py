@@ -12,6 +12,7 @@ from typing import NewType
 
 from pydantic import JsonValue
 
+from policy.lifecycle import PROPOSABLE_AGAIN
 from policy.terms import Audience, Choice, RequestStatus, Risk, Severity, TicketStatus, Verdict
 
 Untrusted = NewType("Untrusted", str)
@@ -80,6 +81,11 @@ class SuggestionFacts:
     request_id: str | None
     request_status: RequestStatus | None
     """Of the request that came of it, if any."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be proposed: nobody did, or what came of it ended without a no and without effect."""
+        return self.request_id is None or self.request_status in PROPOSABLE_AGAIN
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _ANNOUNCED = frozenset({"ticket.close", "ticket.reopen"})
 _CUSTOMER_OUTCOMES = {
     RequestStatus.EXECUTED: "the change has been made.",
     RequestStatus.REJECTED: "we reviewed it and will not make this change. Reply here if you have questions.",
-    RequestStatus.DENIED: "we reviewed it and will not make this change. Reply here if you have questions.",
+    RequestStatus.DENIED: "it could not be carried out, and nothing has been changed. We will follow up here.",
     RequestStatus.EXPIRED: "it was not decided in time, and nothing has been changed. We will follow up here.",
     RequestStatus.FAILED: "we tried to make the change and it did not work. We are looking into it.",
     RequestStatus.UNKNOWN: "we are checking whether the change has taken effect and will follow up here.",

@@ -17,8 +17,7 @@ _WHY_LENGTH = 200
 
 def suggestion_blocks(suggestion: SuggestionFacts, ticket: TicketFacts) -> list[Block]:
     """Title and state, the values it would use, and the button where a person has to look at it first."""
-    waits = suggestion.request_id is None
-    confirm = button(CONFIRM_LABEL, "suggestion.confirm", suggestion.suggestion_id) if waits else None
+    confirm = button(CONFIRM_LABEL, "suggestion.confirm", suggestion.suggestion_id) if suggestion.is_open else None
     shown = suggestion.params[:_SHOWN_PARAMS]
     lines = [labelled("Why", say(one_line(suggestion.why, _WHY_LENGTH)))] if suggestion.why else []
     lines += parameter_lines(shown, limit=_VALUE_LENGTH)

@@ -136,7 +136,7 @@ def _attachments(message: MessageFacts) -> str:
 
 def _suggestions(ticket: TicketFacts) -> list[Block]:
     suggestions = ticket.triage.suggestions if ticket.triage else ()
-    waiting = [each for each in suggestions if each.request_id is None]
+    waiting = [each for each in suggestions if each.is_open]
     if not waiting:
         return []
     blocks = [divider(), header("Suggested by triage")]

@@ -159,7 +159,7 @@ async def test_a_live_job_of_this_process_is_never_handed_out_twice(database: Da
             database,
             "update procrastinate_workers set last_heartbeat = now() - interval '1 minute' returning 1",
         )
-        await workers._rescue()  # what the rescuer does at its next turn
+        await workers._hand_out(await workers._stalled())  # what the rescuer does at its next turn
         await asyncio.sleep(0.3)
         let_go.set()
         await eventually(lambda: _is_empty(database))

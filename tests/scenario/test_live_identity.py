@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.demo.local import MANIFEST
 from handlers.desk import GroupSetting
 from handlers.errors import LIMITED_BY_SLACK, NO_ANSWER_FROM_SLACK, IdentityUnavailable
-from handlers.group_lists import FRESH_SECONDS, LIVE_CALLS_A_MINUTE, GroupLists
+from handlers.group_lists import FRESH_SECONDS, LIVE_CALLS_A_MINUTE, GroupLists, Need
 from handlers.identity import Home, Identity
 from local_slack.records import User
 from local_slack.server import LocalSlack
@@ -163,7 +163,7 @@ async def test_where_nothing_is_decided_a_fresh_answer_will_do_at_once() -> None
     slack.calls[0].set_result(frozenset({SANA}))
     await question
 
-    assert await asked(lists, is_decision=False) == {SANA}
+    assert await asked(lists, need=Need.DISPLAY) == {SANA}
     assert len(slack.calls) == 1
 
 
