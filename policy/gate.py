@@ -8,11 +8,12 @@ as they are stored, and what a caller leaves out makes the answer no.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policy import entities, invariants
-from policy.engine import PolicyEngine, Question
+from policy.compiling import PolicyNote
+from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.terms import (
@@ -34,6 +35,15 @@ from policy.votes import VoteSigner, tally
 from policy.weighing import Finding, deciding, describe, refusal, weigh
 
 
+@dataclass(frozen=True)
+class Views:
+    """A ruling with what each of the two gates said for itself."""
+
+    ruling: Ruling
+    by_cedar: Answer
+    broken_in_code: frozenset[str]
+
+
 class Gate:
     """Judges proposals, votes, runs and views under one loaded policy. Raises PolicyUnusable if an invariant lacks."""
 
@@ -50,6 +60,16 @@ class Gate:
     def policy_version(self) -> str:
         """Names the policy in force; part of every digest."""
         return self._engine.version
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that policies may name."""
+        return self._engine.settings.groups
+
+    @property
+    def notes(self) -> Mapping[str, PolicyNote]:
+        """What is said about each policy, by its id."""
+        return self._engine.notes
 
     def keeps_waiting(self, risk: Risk) -> bool:
         """Whether a waiting request of this risk may outlive a change of the policy, if `rule_on_keeping` says so."""
@@ -80,6 +100,14 @@ class Gate:
         sight = Sight(shown_digest, self._policy_over(request), now)
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
         return describe(finding, self._engine.notes)
+
+    def views_on_vote(
+        self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
+    ) -> Views:
+        """The same as `rule_on_vote`, with both gates' own answers beside it: for explaining."""
+        sight = Sight(shown_digest, self._policy_over(request), now)
+        ((answer, broken),) = self._ask_both(request, [voter], sight, Step.of(choice))
+        return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
 
     def tally(
         self, request: RequestFacts, votes: Sequence[Vote], groups_of: Mapping[PersonKey, Collection[str]]
@@ -267,17 +295,22 @@ class Gate:
         self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
     ) -> tuple[Finding, ...]:
         try:
-            context = entities.decision_context(
-                shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
-            )
-            facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
-            broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
+            return tuple(weigh(*both) for both in self._ask_both(request, actors, sight, step))
         except TypeError as error:  # a moment without a time zone can be compared with nothing
             return (Finding.failed((str(error),)),) * len(actors)
+
+    def _ask_both(
+        self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
+    ) -> tuple[tuple[Answer, frozenset[str]], ...]:
+        """Cedar's answer and the invariants broken in code, for each. Raises TypeError."""
+        context = entities.decision_context(
+            shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+        )
+        facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
+        broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
         target = entities.request_ref(request)
         questions = [Question(entities.actor_ref(actor), step.value, target, context) for actor in actors]
-        answers = self._engine.ask_many(questions, facts)
-        return tuple(weigh(answer, rules) for answer, rules in zip(answers, broken, strict=True))
+        return tuple(zip(self._engine.ask_many(questions, facts), broken, strict=True))
 
     def _denial_words(self, finding: Finding, action: ActionFacts) -> str:
         words = describe(finding, self._engine.notes).reason
