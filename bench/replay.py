@@ -99,5 +99,5 @@ from generate_series(1, %(count)s) n, generate_series(1, 4) s
 def _fill(url: str, count: int) -> None:
     with psycopg.connect(libpq_url(url)) as connection:
         for statement in (_TICKETS, _REQUESTS, _VOTES, _TRAIL):
-            connection.execute(statement, {"count": count, "people": PEOPLE})  # type: ignore[call-overload]  # a literal
+            connection.execute(statement, {"count": count, "people": PEOPLE})
         connection.execute("analyze")
