@@ -90,6 +90,12 @@ def _time(name: str, ask: Callable[[], bool], count: int) -> list[float]:
     return found
 
 
+def bare_call() -> Callable[[], bool]:
+    """One bare call of the engine about a request like those measured here."""
+    files = read_policy_files(DEFAULT_FOLDER)
+    return _bare(_request(files.version), compile_policy(files), files.version)
+
+
 def _bare(request: RequestFacts, compiled: CompiledPolicy, version: str) -> Callable[[], bool]:
     known = [*entities.request_entities(request), entities.actor_entity(SANA)]
     parsed = cedarpy.Entities.from_json_str(json.dumps(known), compiled.schema)

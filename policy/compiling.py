@@ -21,6 +21,7 @@ from cedarpy import pst
 
 from policy.errors import PolicyUnusable
 from policy.loading import CORE_FILE, PolicyFiles
+from policy.places import place, policies_of
 from policy.replies import PERMITTED, REASONS
 
 CORE_PREFIX = "core-"
@@ -88,20 +89,21 @@ class _Reading:
         try:
             parsed = cedarpy.policies_to_pst(text)
         except ValueError as error:
-            self.problems.append(f"{name}: {error}")
+            self.problems.append(f"{place(name, _line_that_does_not_parse(text))}: {error}")
             return
         if parsed.templates:
             self.problems.append(f"{name}: templates (?principal, ?resource) are not supported")
-        for policy in parsed.static_policies.values():
-            self._note(name, policy)
+        lines = {f"policy{number}": line for number, (line, _) in enumerate(policies_of(text))}
+        for position, policy in parsed.static_policies.items():
+            self._note(place(name, lines.get(position)), name, policy)
         for failure in cedarpy.validate_policies(text, schema).errors:
-            self.problems.append(f"{name}: {failure}")
+            self.problems.append(f"{place(name, lines.get(failure.policy_id))}: {failure.error}")
 
-    def _note(self, name: str, policy: pst.Template) -> None:
+    def _note(self, spot: str, name: str, policy: pst.Template) -> None:
         policy_id = policy.annotations.get("id", "")
         reason = policy.annotations.get("reason", "").strip()
         reply = policy.annotations.get("reply", "").strip() or None
-        where = f"{name}: {policy_id or 'a policy without @id'}"
+        where = f"{spot}: {policy_id or 'a policy without @id'}"
         if policy_id in self.notes:
             self.problems.append(f"{where}: this @id is used twice, first in {self.files[policy_id]}")
         self.problems.extend(f"{where}: {problem}" for problem in self._faults(name, policy, policy_id, reason, reply))
@@ -127,6 +129,15 @@ class _Reading:
             yield f"names groups that are not in settings.toml: {', '.join(sorted(unknown))}"
         if reply and (_TELLTALE.search(reply) or any(group in reply.lower().split() for group in self.groups)):
             yield "@reply may be read by outsiders: it names no group, channel, person or link"
+
+
+def _line_that_does_not_parse(text: str) -> int | None:
+    for line, policy in policies_of(text):
+        try:
+            cedarpy.policies_to_pst(policy)
+        except ValueError:
+            return line
+    return None
 
 
 def _by_id(policies: Mapping[str, str]) -> cedarpy.PolicySet:

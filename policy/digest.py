@@ -55,6 +55,7 @@ def request_digest(
     proposer: PersonKey | None,
     subjects: Iterable[PersonKey],
     subject_emails: Iterable[str],
+    distinct_groups: Iterable[str] = (),
 ) -> str:
     """Hex SHA-256 over what was shown and what it is judged on; what runs must have the same. Raises NotCanonical.
 
@@ -62,10 +63,11 @@ def request_digest(
     parameter: where its value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`,
     `expires_at` (UTC, microseconds), `card` (the substance of the approval card as rendered), `requester_kind`,
     `requester` and `proposer` (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails`
-    (sorted). The last five are not for reading: an edit of those rows would make an excluded person eligible, or an
-    unknown human a known one, and so it voids the votes.
+    (sorted); and `distinct_groups` (sorted) where approvals must come from different groups. From `requester_kind` on
+    they are not for reading: an edit of those rows would make an excluded person eligible, an unknown human a known
+    one, or two people of one group enough, and so it voids the votes.
     """
-    body: JsonValue = {
+    body: dict[str, JsonValue] = {
         "request": request_id,
         "action": action_id,
         "params": dict(params),
@@ -82,6 +84,8 @@ def request_digest(
         "subjects": [_pair(key) for key in sorted(set(subjects))],
         "subject_emails": [*sorted(set(subject_emails))],
     }
+    if groups := sorted(set(distinct_groups)):
+        body["distinct_groups"] = [*groups]
     return hashlib.sha256(_REQUEST_DOMAIN + canonical_json(body)).hexdigest()
 
 

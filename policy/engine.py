@@ -19,7 +19,7 @@ import cedarpy
 from pydantic import JsonValue
 
 from policy.compiling import CompiledPolicy, PolicyNote, compile_policy
-from policy.loading import PolicySettings, read_policy_files
+from policy.loading import OnPolicyChange, PolicySettings, read_policy_files
 from policy.terms import Risk
 
 Entity = dict[str, JsonValue]
@@ -72,6 +72,14 @@ class PolicyEngine:
     def quorum(self, risk: Risk) -> int:
         """How many different people must approve."""
         return self.settings.risk[risk].quorum
+
+    def distinct_groups(self, risk: Risk) -> frozenset[str]:
+        """The groups of which one approval each must come, each from another person."""
+        return frozenset(self.settings.risk[risk].distinct_groups)
+
+    def keeps_waiting(self, risk: Risk) -> bool:
+        """Whether a request that waits may outlive a change of the policy."""
+        return self.settings.risk[risk].on_policy_change is OnPolicyChange.KEEP
 
     def ttl_seconds(self, risk: Risk) -> int:
         """How long a request may wait."""

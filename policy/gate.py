@@ -7,12 +7,13 @@ as they are stored, and what a caller leaves out makes the answer no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policy import entities, invariants
-from policy.engine import PolicyEngine, Question
+from policy.compiling import PolicyNote
+from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.terms import (
@@ -23,6 +24,8 @@ from policy.terms import (
     PersonKey,
     Proposer,
     RequestFacts,
+    RequestStatus,
+    Risk,
     Ruling,
     Tally,
     Verdict,
@@ -30,6 +33,15 @@ from policy.terms import (
 )
 from policy.votes import VoteSigner, tally
 from policy.weighing import Finding, deciding, describe, refusal, weigh
+
+
+@dataclass(frozen=True)
+class Views:
+    """A ruling with what each of the two gates said for itself."""
+
+    ruling: Ruling
+    by_cedar: Answer
+    broken_in_code: frozenset[str]
 
 
 class Gate:
@@ -49,6 +61,20 @@ class Gate:
         """Names the policy in force; part of every digest."""
         return self._engine.version
 
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that policies may name."""
+        return self._engine.settings.groups
+
+    @property
+    def notes(self) -> Mapping[str, PolicyNote]:
+        """What is said about each policy, by its id."""
+        return self._engine.notes
+
+    def keeps_waiting(self, risk: Risk) -> bool:
+        """Whether a waiting request of this risk may outlive a change of the policy, if `rule_on_keeping` says so."""
+        return self._engine.keeps_waiting(risk)
+
     def judge_proposal(self, action: ActionFacts, proposer: Proposer) -> Judgement:
         """Say whether `proposer` may put this forward and, if so, whether it may run without an approval."""
         propose, unattended = self._weigh_proposal(action, proposer)
@@ -60,9 +86,9 @@ class Gate:
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
             return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
-        quorum = self._engine.quorum(action.risk)
+        quorum, groups = self._engine.quorum(action.risk), self._engine.distinct_groups(action.risk)
         reason = _approval_words(action, quorum)
-        return Judgement(Verdict.NEEDS_APPROVAL, reason, propose.policy_ids, quorum, ttl_seconds)
+        return Judgement(Verdict.NEEDS_APPROVAL, reason, propose.policy_ids, quorum, ttl_seconds, groups)
 
     def rule_on_vote(
         self, request: RequestFacts, voter: Proposer, choice: Choice, *, shown_digest: str, now: datetime
@@ -71,9 +97,58 @@ class Gate:
 
         An agent may be handed in: it is answered, and always refused.
         """
-        sight = Sight(shown_digest, self.policy_version, now)
+        sight = Sight(shown_digest, self._policy_over(request), now)
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
         return describe(finding, self._engine.notes)
+
+    def views_on_vote(
+        self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
+    ) -> Views:
+        """The same as `rule_on_vote`, with both gates' own answers beside it: for explaining."""
+        sight = Sight(shown_digest, self._policy_over(request), now)
+        ((answer, broken),) = self._ask_both(request, [voter], sight, Step.of(choice))
+        return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
+
+    def tally(
+        self, request: RequestFacts, votes: Sequence[Vote], groups_of: Mapping[PersonKey, Collection[str]]
+    ) -> Tally:
+        """What the votes add up to: when one is cast, and again before the run, with the people as they are then.
+
+        The stored request may ask for more than the settings do, never for less: a row is only a row.
+        """
+        return tally(votes, self._needed(request), self._groups_needed(request), groups_of)
+
+    def rule_on_keeping(
+        self,
+        request: RequestFacts,
+        votes: Sequence[Vote],
+        voters: Mapping[PersonKey, Person],
+        proposer: Proposer,
+        *,
+        digest_now: str,
+        now: datetime,
+    ) -> Ruling:
+        """Say whether a request that waits under an earlier policy may stay under this one, as it was shown.
+
+        Only if the settings say so for its risk; if it could be put forward today, by who put it forward; if this
+        policy asks for no more than its card says; and if each vote on it would count today. From then on every vote
+        and the run are judged by this policy.
+        """
+        sight = Sight(digest_now, self._policy_over(request), now)
+        step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
+        try:
+            broken = invariants.broken_by_state(request, sight, step)
+        except TypeError as error:
+            return refusal("gate-error", {"errors": [str(error)]})
+        if broken:
+            return describe(Finding.refused(broken), self._engine.notes)
+        is_as_shown = (
+            self._needed(request) == request.quorum and self._groups_needed(request) == request.distinct_groups
+        )
+        if request.quorum > 0 and not is_as_shown:
+            return refusal("more-is-asked-now")
+        refused = self._not_proposable(request, proposer) or self._bad_vote(request, votes)
+        return refused or self._rule_on_each(request, votes, voters, sight, step)
 
     def rule_on_run(
         self,
@@ -88,15 +163,16 @@ class Gate:
         """Say whether an approved request may run now, from the evidence and not from its status.
 
         `digest_now` is computed afresh from what would run; `voters` are read live; `proposer`, read live, is needed
-        where the request has quorum 0. In this order:
+        where the request has quorum 0, or was made under an earlier policy and kept. In this order:
           1. the request stands at 'approved', in time, under this policy, with the digest that was shown
           2. nobody rejected it
-          3. with quorum 0: the proposer is who the request says, and the policy would still allow it unattended
+          3. with quorum 0: the proposer is who the request says, and the policy would still allow it unattended;
+             where it was kept: they could still put it forward
           4. every vote is for this request and this digest, and its signature verifies
           5. every voter is eligible at this moment, by both gates
-          6. enough different people approved
+          6. enough different people approved, and of each group that must
         """
-        sight = Sight(digest_now, self.policy_version, now)
+        sight = Sight(digest_now, self._policy_over(request), now)
         try:
             broken = invariants.broken_by_state(request, sight, Step.RUN)  # 1
         except TypeError as error:
@@ -107,6 +183,8 @@ class Gate:
             return refusal("rejected")
         if request.quorum < 1:
             return self._rule_on_unattended_run(request, proposer)  # 3
+        if request.policy_version != self.policy_version and (refused := self._not_proposable(request, proposer)):
+            return refused
         return self._bad_vote(request, votes) or self._rule_on_voters(request, votes, voters, sight)  # 4 to 6
 
     def rule_on_view(self, person: Person) -> Ruling:
@@ -122,7 +200,7 @@ class Gate:
         """
         distinct = list({person.key: person for person in people}.values())
         shown = replace(request, digest=request.digest or "about-to-be-shown")
-        sight = Sight(shown.digest, self.policy_version, now)
+        sight = Sight(shown.digest, self._policy_over(request), now)
         findings = self._weigh_decision(shown, distinct, sight, Step.APPROVE)
         return tuple(person for person, finding in zip(distinct, findings, strict=True) if finding.is_allowed)
 
@@ -146,21 +224,59 @@ class Gate:
                 return refusal("vote-signature-broken", about)
         return None
 
+    def _policy_over(self, request: RequestFacts) -> str:
+        """The version a decision is held against: this policy's, or the request's own where its risk may be kept.
+
+        Either way this policy is the one that judges; a kept request is spared nothing but being of another version.
+        """
+        return request.policy_version if self._engine.keeps_waiting(request.action.risk) else self.policy_version
+
+    def _needed(self, request: RequestFacts) -> int:
+        return max(request.quorum, self._engine.quorum(request.action.risk))
+
+    def _groups_needed(self, request: RequestFacts) -> frozenset[str]:
+        return request.distinct_groups | self._engine.distinct_groups(request.action.risk)
+
+    def _not_proposable(self, request: RequestFacts, proposer: Proposer | None) -> Ruling | None:
+        key = proposer.key if isinstance(proposer, Person) else None
+        if proposer is None or key != request.proposer:
+            return refusal("proposer-unknown")
+        judgement = self.judge_proposal(request.action, proposer)
+        if judgement.verdict is Verdict.DENY:
+            return refusal("no-longer-proposable", {"why": judgement.reason})
+        return None
+
     def _rule_on_voters(
         self, request: RequestFacts, votes: Sequence[Vote], voters: Mapping[PersonKey, Person], sight: Sight
     ) -> Ruling:
+        ruling = self._rule_on_each(request, votes, voters, sight, Step.RUN)
+        if not ruling.is_allowed:
+            return ruling
+        keys = {vote.voter for vote in votes}
+        if self.tally(request, votes, {key: voters[key].groups for key in keys}) is Tally.APPROVED:
+            return ruling
+        needed, groups = self._needed(request), sorted(self._groups_needed(request))
+        if len(keys) < needed:
+            return refusal("quorum-not-met", {"needed": needed, "approved": len(keys)})
+        return refusal("groups-not-met", {"groups": groups, "approved": sorted(map(str, keys))})
+
+    def _rule_on_each(
+        self,
+        request: RequestFacts,
+        votes: Sequence[Vote],
+        voters: Mapping[PersonKey, Person],
+        sight: Sight,
+        step: Step,
+    ) -> Ruling:
+        """Whether everybody who voted may, at this moment."""
         keys = sorted({vote.voter for vote in votes})
         people = [voters[key] for key in keys if key in voters and voters[key].key == key]
         if len(people) != len(keys):
             return refusal("voter-unknown", {"voters": [str(key) for key in keys]})
-        findings = self._weigh_decision(request, people, sight, Step.RUN)
+        findings = self._weigh_decision(request, people, sight, step)
         for person, finding in zip(people, findings, strict=True):
             if not finding.is_allowed:
                 return describe(finding, self._engine.notes, {"voter": str(person.key)})
-        # The stored quorum is a row like any other: it may ask for more than the settings do, never for less.
-        needed = max(request.quorum, self._engine.quorum(request.action.risk))
-        if tally(votes, needed) is not Tally.APPROVED:
-            return refusal("quorum-not-met", {"needed": needed, "approved": len(keys)})
         policy_ids = sorted({policy_id for finding in findings for policy_id in finding.policy_ids})
         ruling = Finding.allowed(tuple(policy_ids))
         return describe(ruling, self._engine.notes, {"voters": [str(key) for key in keys]})
@@ -179,17 +295,22 @@ class Gate:
         self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
     ) -> tuple[Finding, ...]:
         try:
-            context = entities.decision_context(
-                shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
-            )
-            facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
-            broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
+            return tuple(weigh(*both) for both in self._ask_both(request, actors, sight, step))
         except TypeError as error:  # a moment without a time zone can be compared with nothing
             return (Finding.failed((str(error),)),) * len(actors)
+
+    def _ask_both(
+        self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
+    ) -> tuple[tuple[Answer, frozenset[str]], ...]:
+        """Cedar's answer and the invariants broken in code, for each. Raises TypeError."""
+        context = entities.decision_context(
+            shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+        )
+        facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
+        broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
         target = entities.request_ref(request)
         questions = [Question(entities.actor_ref(actor), step.value, target, context) for actor in actors]
-        answers = self._engine.ask_many(questions, facts)
-        return tuple(weigh(answer, rules) for answer, rules in zip(answers, broken, strict=True))
+        return tuple(zip(self._engine.ask_many(questions, facts), broken, strict=True))
 
     def _denial_words(self, finding: Finding, action: ActionFacts) -> str:
         words = describe(finding, self._engine.notes).reason

@@ -7,9 +7,11 @@ A policy folder holds `schema.cedarschema`, `core.cedar`, at least one more `*.c
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +19,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from policy.errors import PolicyUnusable
+from policy.places import line_of_key, place
 from policy.terms import Risk
 
 DEFAULT_FOLDER = Path(__file__).parent / "cedar"
@@ -26,7 +29,17 @@ CORE_FILE = "core.cedar"
 SCHEMA_FILE = "schema.cedarschema"
 SETTINGS_FILE = "settings.toml"
 
+_TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
+
 GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class OnPolicyChange(StrEnum):
+    """What becomes of a request that waits when the policy changes."""
+
+    VOID = "void"
+    KEEP = "keep"
+    """It stays as it was shown, if the new policy asks for no more and permits everybody who had a part in it."""
 
 
 class RiskSettings(BaseModel):
@@ -36,6 +49,9 @@ class RiskSettings(BaseModel):
 
     quorum: int = Field(ge=1, le=10, strict=True)
     ttl_seconds: int = Field(ge=60, le=30 * 86400, strict=True)
+    distinct_groups: tuple[GroupName, ...] = ()
+    """Of each of these groups one of the approvals must come, each from another person."""
+    on_policy_change: OnPolicyChange = OnPolicyChange.VOID
 
 
 class PolicySettings(BaseModel):
@@ -55,6 +71,24 @@ class PolicySettings(BaseModel):
             if self.risk[higher].quorum < self.risk[lower].quorum:
                 raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
         return self
+
+
+def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What each key says well by itself and not beside the others: the key, and the problem with its cure."""
+    for risk, asked in settings.risk.items():
+        key, groups = ("risk", risk.value, "distinct_groups"), asked.distinct_groups
+        if unknown := sorted(set(groups) - settings.groups):
+            yield key, f"{', '.join(unknown)}: no such group; name it in `groups` at the top, or take it out here"
+        if len(set(groups)) < len(groups):
+            yield key, "a group is named twice; name it once, and ask for more people with `quorum`"
+        elif len(groups) > asked.quorum:
+            yield (
+                key,
+                (
+                    f"{len(groups)} groups must approve, by different people, and `quorum` asks for {asked.quorum};"
+                    f" set `quorum = {len(groups)}` or name fewer groups"
+                ),
+            )
 
 
 @dataclass(frozen=True)
@@ -102,14 +136,22 @@ def _text(name: str, content: bytes) -> str:
 
 def _settings(text: str) -> PolicySettings:
     try:
-        return PolicySettings.model_validate(tomllib.loads(text))
+        settings = PolicySettings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise PolicyUnusable([f"{SETTINGS_FILE}: {error}"]) from error
+        found = _TOML_PLACE.search(str(error))
+        raise PolicyUnusable([f"{place(SETTINGS_FILE, int(found[1]) if found else None)}: {error}"]) from error
     except ValidationError as error:
-        lines = [
-            f"{SETTINGS_FILE}: {'.'.join(map(str, one['loc'])) or 'as a whole'}: {one['msg']}" for one in error.errors()
-        ]
-        raise PolicyUnusable(lines) from error
+        raise PolicyUnusable([_problem(text, one["loc"], one["msg"]) for one in error.errors()]) from error
+    if problems := [_problem(text, key, what) for key, what in _contradictions(settings)]:
+        raise PolicyUnusable(problems)
+    return settings
+
+
+def _problem(text: str, key: Sequence[int | str], what: str) -> str:
+    """One line: the file, the line, the key, what is wrong with it."""
+    path = [part for part in map(str, key) if part != "[key]"]
+    where = place(SETTINGS_FILE, line_of_key(text, path) if path else None)
+    return f"{where}: {'.'.join(path) or 'as a whole'}: {what}"
 
 
 def _version(contents: Mapping[str, bytes]) -> str:

@@ -80,6 +80,15 @@ REPLIES: Mapping[str, str] = MappingProxyType(
         ),
         "rejected": "This request was rejected, so it was not run.",
         "quorum-not-met": "Not enough people have approved this yet, so it was not run.",
+        "groups-not-met": (
+            "Enough people have approved this, but not yet from each group that has to, so it was not run."
+        ),
+        "more-is-asked-now": (
+            "The rules now ask for more approvals than were shown, so this can no longer be decided. Propose it again."
+        ),
+        "no-longer-proposable": (
+            "The rules changed, and this could no longer be put forward as it was, so it was not run. Propose it again."
+        ),
         "vote-of-another-request": (
             "A recorded vote does not belong to this request, so it was not run. Propose it again."
         ),
@@ -106,6 +115,9 @@ REASONS: Mapping[str, str] = MappingProxyType(
         ),
         "rejected": "There is a rejection among the votes; one is final.",
         "quorum-not-met": "Fewer different people approved than are needed.",
+        "groups-not-met": "Not every group that must approve has somebody of its own among those who did.",
+        "more-is-asked-now": "The policy in force asks for more approvals, or for other groups, than the card says.",
+        "no-longer-proposable": "Judged again, the policy in force would not let its proposer put this forward.",
         "vote-of-another-request": "A vote names another request than the one it is stored with.",
         "vote-of-another-digest": "A vote was cast for another digest than the request has.",
         "vote-signature-broken": (

@@ -240,6 +240,8 @@ class RequestFacts:
     """Hex SHA-256 over what was shown (see `policy.digest`)."""
     policy_version: str
     expires_at: datetime
+    distinct_groups: frozenset[str] = frozenset()
+    """The groups of which one approval each must come, as the card says."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,8 @@ class Judgement:
     """Distinct approvals needed; 0 where none is."""
     ttl_seconds: int
     """How long a request may wait for its votes."""
+    distinct_groups: frozenset[str] = frozenset()
+    """The groups of which one approval each must come, each from another person."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from policy.digest import canonical_json, utc_text
 from policy.errors import NotCanonical, SigningKeyMissing
-from policy.terms import Choice, Tally, Vote
+from policy.terms import Choice, PersonKey, Tally, Vote
 
 _VOTE_DOMAIN = b"countersign.vote.v1\n"
 _KEY_ID_DOMAIN = b"countersign.vote-key.v1\n"
 _SHORTEST_KEY_BYTES = 32
+NOBODY: Mapping[PersonKey, Collection[str]] = MappingProxyType({})
 UNNAMED_KEY_ID = "v1"
 """What every key was called before keys had ids of their own: any known key may have signed under it."""
 
@@ -70,15 +72,50 @@ class VoteSigner:
         return [self._keys[key_id]] if key_id in self._keys else []
 
 
-def tally(votes: Sequence[Vote], quorum: int) -> Tally:
-    """Add up the votes of one request; one rejection is final. Raises ValueError for a quorum below one."""
+def tally(
+    votes: Sequence[Vote],
+    quorum: int,
+    distinct_groups: Collection[str] = (),
+    groups_of: Mapping[PersonKey, Collection[str]] = NOBODY,
+) -> Tally:
+    """Add up the votes of one request; one rejection is final. Raises ValueError for a quorum below one.
+
+    `distinct_groups`: of each of them one approval must come, each from another person. `groups_of`: who is in which
+    groups; whoever is not in it is in none.
+    """
     if quorum < 1:
         raise ValueError("votes can only be added up for a request that needs some")
     if any(vote.choice is Choice.REJECT for vote in votes):
         return Tally.REJECTED
     # By person, not by row: pressing the button twice must not look like a second pair of eyes.
     approvers = {vote.voter for vote in votes if vote.choice is Choice.APPROVE}
-    return Tally.APPROVED if len(approvers) >= quorum else Tally.PENDING
+    is_enough = len(approvers) >= quorum and speak_for_all(approvers, distinct_groups, groups_of)
+    return Tally.APPROVED if is_enough else Tally.PENDING
+
+
+def speak_for_all(
+    approvers: Collection[PersonKey], groups: Collection[str], groups_of: Mapping[PersonKey, Collection[str]]
+) -> bool:
+    """Whether each group can be given a member of its own among the approvers.
+
+    A person in two of the groups speaks for one of them, for whichever it takes: giving them to the first that comes
+    would leave the other without anybody where a third person could have taken the first. So whoever was given away is
+    asked to move on where they can (Kuhn's augmenting paths for a bipartite matching).
+    """
+    speaker: dict[str, PersonKey] = {}
+
+    def find_one(group: str, tried: set[PersonKey]) -> bool:
+        for person in sorted(approvers):
+            if group not in groups_of.get(person, ()) or person in tried:
+                continue
+            tried.add(person)
+            taken_by = next((other for other, one in speaker.items() if one == person), None)
+            if taken_by is None or find_one(taken_by, tried):
+                speaker[group] = person
+                return True
+        return False
+
+    return all(find_one(group, set()) for group in sorted(set(groups)))
 
 
 def _mac(secret: bytes, vote: Vote) -> str:

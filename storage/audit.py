@@ -47,6 +47,7 @@ class Step(StrEnum):
     REQUEST_REJECTED = "request_rejected"
     REQUEST_EXPIRED = "request_expired"
     REQUEST_VOIDED = "request_voided"
+    REQUEST_KEPT = "request_kept"
     RUN_REFUSED = "run_refused"
     ACTION_STARTED = "action_started"
     ACTION_EXECUTED = "action_executed"
@@ -224,6 +225,15 @@ async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int
         {"chain": ticket_chain(ticket_id), "offset": offset, "limit": limit},
     )
     return [_stored(row) for row in rows]
+
+
+async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: UUID) -> list[StoredEvent]:
+    """The steps of one name about one request, oldest first."""
+    rows = await tx.execute(
+        text(_EVENTS + " where chain = :chain and name = :name order by seq"),
+        {"chain": ticket_chain(ticket_id), "name": name},
+    )
+    return [one for one in map(_stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
 
 
 async def latest(tx: Transaction, name: Step) -> StoredEvent | None:

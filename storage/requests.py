@@ -7,11 +7,12 @@ when it is written (its foreign key), so it is written after both are locked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Select, bindparam, select, update
+from sqlalchemy import BindParameter, Select, Text, bindparam, cast, or_, select, update
 from sqlalchemy.orm import aliased
 
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
@@ -23,6 +24,19 @@ from storage.schema import ActionRequest, Execution, Ticket, VoteRow
 async def get(tx: Transaction, request_id: UUID) -> ActionRequest | None:
     """One request."""
     return await tx.get(ActionRequest, request_id)
+
+
+async def named(tx: Transaction, name: str) -> Sequence[ActionRequest]:
+    """The requests, two at most, whose id or digest begins so; none for what is too short to tell them apart."""
+    if not re.fullmatch(r"[0-9a-f-]{6,64}", name.lower()):
+        return ()
+    begins = f"{name.lower()}%"
+    rows = await tx.scalars(
+        select(ActionRequest)
+        .where(or_(cast(ActionRequest.id, Text).like(begins), ActionRequest.digest.like(begins)))
+        .limit(2)
+    )
+    return rows.all()
 
 
 async def locked(tx: Transaction, request_id: UUID) -> tuple[ActionRequest, Ticket] | None:

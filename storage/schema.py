@@ -226,6 +226,8 @@ class ActionRequest(Table):
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
     quorum: Mapped[int]
+    distinct_groups: Mapped[list[Any]] = mapped_column(default=list)
+    """The policy groups of which one approval each must come, from different people; part of the digest."""
     card: Mapped[list[Any]]
     """The blocks of the card's substance as shown; part of the digest."""
     digest: Mapped[str]

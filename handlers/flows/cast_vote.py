@@ -10,20 +10,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
 from handlers.flows.customer_notice import tell_requester
-from handlers.flows.judged_facts import digest_of, request_facts
+from handlers.flows.judged_facts import as_judged, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
 from handlers.views.facts import RequestCardFacts
 from policy.lifecycle import RequestEvent, move
-from policy.terms import Choice, Person, RequestStatus, Ruling, Tally, Vote
-from policy.votes import tally
+from policy.terms import Choice, Person, PersonKey, RequestFacts, RequestStatus, Ruling, Tally, Vote
 from storage import audit, deliveries, requests
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
@@ -63,13 +62,13 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     ballot = replace(ballot, reason=storable(ballot.reason, limit=_REASON_LENGTH))
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
+        ruling, facts = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
         refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         else:
-            result = await _count(desk, tx, ballot, voter, request, ticket, earlier)
+            result = await _count(desk, tx, ballot, voter, request, ticket, earlier, facts)
     if refusal is not None:
         raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
     return result
@@ -79,7 +78,7 @@ async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFa
     """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
+        ruling, _ = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
         refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
         if refusal is not None:
@@ -111,15 +110,19 @@ async def _rule(
     delivery: Delivery,
     request: ActionRequest,
     ticket: Ticket,
-) -> Ruling:
+) -> tuple[Ruling, RequestFacts]:
     facts = await request_facts(tx, request, ticket, desk.catalogue)
+    shown = shown_digest(delivery, request, ticket, ballot.choice)
+    return desk.gate.rule_on_vote(facts, voter, ballot.choice, shown_digest=shown, now=desk.clock()), facts  # (4)
+
+
+def shown_digest(delivery: Delivery, request: ActionRequest, ticket: Ticket, choice: Choice) -> str:
+    """The digest that a vote on this card would be over; "" where the card shows what would not run."""
     shown = delivery.shown_digest or ""
-    if not shown and ballot.choice is Choice.REJECT:
+    if not shown and choice is Choice.REJECT:
         # A card that could not show everything has no Approve, and saying no to what nobody could read is safe.
         shown = request.digest
-    if digest_of(request, ticket) != request.digest:  # (3)
-        shown = ""
-    return desk.gate.rule_on_vote(facts, voter, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
+    return shown if digest_of(request, ticket) == request.digest else ""  # (3)
 
 
 async def _earlier(tx: Transaction, request: ActionRequest) -> Sequence[VoteRow]:
@@ -154,6 +157,7 @@ async def _count(
     request: ActionRequest,
     ticket: Ticket,
     earlier: Sequence[VoteRow],
+    facts: RequestFacts,
 ) -> VoteResult:
     now = desk.clock()
     vote = desk.signer.sign(  # (5)
@@ -176,15 +180,30 @@ async def _count(
         "digest": vote.digest,
         "slackRequestId": vote.slack_request_id,
         "reason": vote.reason,
+        "voter": as_judged(voter),
     }
     events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
-    outcome = tally([requests.as_vote(row) for row in stored], request.quorum)
+    groups_of = await _groups_of(tx, request, earlier) | {voter.key: voter.groups}
+    outcome = desk.gate.tally(facts, [requests.as_vote(row) for row in stored], groups_of)
     events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
     await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)
     await deliveries.refresh(tx, ticket_id=ticket.id)
     # No reading after the commit: a vote that counts is never answered with a fault.
     shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), stored)
     return VoteResult(RequestStatus(request.status), len(stored), request.quorum, shown)
+
+
+async def _groups_of(
+    tx: Transaction, request: ActionRequest, earlier: Sequence[VoteRow]
+) -> dict[PersonKey, Collection[str]]:
+    """The groups of those who voted before, as they were then, from the trail; the run asks again.
+
+    A vote that was cast before groups were recorded speaks for none.
+    """
+    if not earlier:
+        return {}
+    events = await audit.of_request(tx, request.ticket_id, Step.VOTE_CAST, request.id)
+    return {PersonKey.parse(one.actor): one.payload.get("voter", {}).get("groups", ()) for one in events}
 
 
 def _row(request: ActionRequest, voter: Person, vote: Vote) -> VoteRow:

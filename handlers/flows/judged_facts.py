@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from actions.catalogue import ActionSpec, Catalogue
 from policy.digest import request_digest
 from policy.terms import (
     ActionFacts,
+    Person,
     PersonKey,
     Provenance,
     Requester,
@@ -79,6 +82,7 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
         digest=request.digest,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
+        distinct_groups=frozenset(request.distinct_groups),
     )
 
 
@@ -133,7 +137,20 @@ def digest_of(request: ActionRequest, ticket: Ticket) -> str:
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
         subjects=[PersonKey.parse(key) for key in request.subjects],
         subject_emails=request.subject_emails,
+        distinct_groups=request.distinct_groups,
     )
+
+
+def as_judged(person: Person) -> dict[str, Any]:
+    """What a decision about somebody rested on, for the trail; their address stays out of it."""
+    return {
+        "groups": sorted(person.groups),
+        "isHome": person.is_home,
+        "isActive": person.is_active,
+        "isFullMember": person.is_full_member,
+        "isHuman": person.is_human,
+        "isEmailConfirmed": person.is_email_confirmed,
+    }
 
 
 def risk_of(request: ActionRequest) -> Risk:

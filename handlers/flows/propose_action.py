@@ -18,7 +18,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
-from handlers.flows.judged_facts import action_facts, digest_of, request_facts
+from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
@@ -37,6 +37,7 @@ from policy.terms import (
     RequestStatus,
     Verdict,
 )
+from policy.votes import speak_for_all
 from storage import audit, deliveries, directory, requests, tickets
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
@@ -279,6 +280,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,
+        distinct_groups=sorted(judgement.distinct_groups),
         card=[],
         digest="",
         created_at=now,
@@ -294,11 +296,18 @@ async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
         could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
-        request.eligible = [{"key": str(person.key), "name": person.name} for person in could]
+        # The groups are for looking back (`policy replay`); who could approve is shown and never trusted.
+        request.eligible = [
+            {"key": str(person.key), "name": person.name, "groups": sorted(person.groups)} for person in could
+        ]
         if len(could) < request.quorum:
             request.verdict_reason += (
                 f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
             )
+        elif not speak_for_all(
+            [one.key for one in could], request.distinct_groups, {one.key: one.groups for one in could}
+        ):
+            request.verdict_reason += " Those who could approve it right now are not from all the groups that must."
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
     request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []
     request.digest = digest_of(request, ticket)
@@ -322,6 +331,8 @@ def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
         "policyIds": list(draft.judgement.policy_ids),
         "policyVersion": request.policy_version,
         "quorum": request.quorum,
+        "distinctGroups": request.distinct_groups,
+        "proposer": None if isinstance(proposer, Agent) else as_judged(proposer),
     }
     events.append(NewEvent(Step.POLICY_DECIDED, "policy", verdict))
     return events

@@ -155,6 +155,7 @@ def request_card(
         digest=request.digest,
         concerns_requester=concerns_requester(request),
         destination=destination_facts(ticket) if request.action_id == REPLY else None,
+        distinct_groups=tuple(request.distinct_groups),
     )
 
 

@@ -150,7 +150,7 @@ async def _rule(
         voters,
         digest_now=digest_of(request, ticket),
         now=desk.clock(),
-        proposer=proposer if request.quorum == 0 else None,
+        proposer=proposer,
     )
 
 

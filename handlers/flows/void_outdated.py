@@ -1,23 +1,105 @@
-"""A changed policy does not quietly apply to what people were shown under the old one."""
+"""A changed policy does not quietly apply to what people were shown under the old one.
+
+A request that waits becomes void, or stays as shown, by the setting `on_policy_change` of its risk. It stays only
+if the gate, under the new policy and with everybody read live, says that it could be put forward today, that no more is
+asked for than its card says, and that each vote on it would count. What cannot be found out is a no.
+"""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
 from handlers.desk import Desk
+from handlers.errors import IdentityUnavailable
+from handlers.flows.judged_facts import digest_of, request_facts
 from handlers.flows.void_requests import void_open_requests
-from storage import deliveries, requests, tickets
+from policy.terms import Agent, Person, PersonKey, Proposer
+from storage import audit, deliveries, requests, tickets
+from storage.audit import Step
+from storage.database import Transaction
+from storage.schema import ActionRequest, Ticket
+
+log = logging.getLogger(__name__)
 
 WHY = "the policy changed after this was shown"
 
 
+@dataclass(frozen=True)
+class _Involved:
+    """Everybody that the gate wants to see again, as they are now."""
+
+    voters: dict[PersonKey, Person]
+    proposer: Proposer
+
+
 async def void_outdated(desk: Desk) -> int:
-    """At the start: void every waiting request that was shown under another policy; returns how many."""
+    """Void every waiting request that was shown under another policy and may not stay; returns how many."""
     async with desk.database.transaction() as tx:
         ticket_ids = await requests.tickets_under_other_policy(tx, desk.gate.policy_version)
     count = 0
     for ticket_id in ticket_ids:
+        involved = await _everybody(desk, ticket_id)
         async with desk.database.transaction() as tx:
             ticket = await tickets.get(tx, ticket_id, lock=True)
             if ticket is not None:
-                count += await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=desk.gate.policy_version)
+                kept = await _kept(desk, tx, ticket, involved)
+                version = desk.gate.policy_version
+                count += await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=version, unless=kept)
                 await deliveries.refresh(tx, ticket_id=ticket_id)
     return count
+
+
+async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
+    """Who had a part in the ticket's requests that might stay. Those of whom Slack does not say are left out."""
+    async with desk.database.transaction() as tx:
+        waiting = [one for one in await requests.open_of_ticket(tx, ticket_id) if _might_stay(desk, one)]
+        votes = await requests.votes(tx, [one.id for one in waiting])
+    found = {}
+    for request in waiting:
+        try:
+            keys = {PersonKey.parse(row.voter) for row in votes[request.id]}
+            voters = {key: await desk.people.resolve(key) for key in keys}
+            found[request.id] = _Involved(voters, await _proposer(desk, request))
+        except IdentityUnavailable as error:
+            log.warning("request %s is not kept: %s", request.id, error)
+    return found
+
+
+def _might_stay(desk: Desk, request: ActionRequest) -> bool:
+    is_other = request.policy_version != desk.gate.policy_version
+    return is_other and desk.gate.keeps_waiting(desk.catalogue.get(request.action_id).risk)
+
+
+async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
+    if request.proposer is None:
+        return Agent(request.proposer_label)
+    return await desk.people.resolve(PersonKey.parse(request.proposer))
+
+
+async def _kept(desk: Desk, tx: Transaction, ticket: Ticket, involved: dict[UUID, _Involved]) -> frozenset[UUID]:
+    kept = set()
+    for request in await requests.open_of_ticket(tx, ticket.id):
+        people = involved.get(request.id)
+        if people is None:
+            continue
+        rows = (await requests.votes(tx, [request.id]))[request.id]
+        ruling = desk.gate.rule_on_keeping(
+            await request_facts(tx, request, ticket, desk.catalogue),
+            [requests.as_vote(row) for row in rows],
+            people.voters,
+            people.proposer,
+            digest_now=digest_of(request, ticket),
+            now=desk.clock(),
+        )
+        if ruling.is_allowed:
+            kept.add(request.id)
+            payload = {
+                "actionId": request.action_id,
+                "actionRequestId": str(request.id),
+                "shownUnder": request.policy_version,
+                "judgedUnder": desk.gate.policy_version,
+            }
+            await audit.record(tx, ticket.id, Step.REQUEST_KEPT, "policy", payload, at=desk.clock())
+    return frozenset(kept)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from handlers.desk import Desk
 from policy.lifecycle import RequestEvent, move
 from policy.terms import RequestStatus
@@ -12,9 +15,15 @@ from storage.schema import Ticket
 
 
 async def void_open_requests(
-    tx: Transaction, desk: Desk, ticket: Ticket, *, why: str, unless_policy: str | None = None
+    tx: Transaction,
+    desk: Desk,
+    ticket: Ticket,
+    *,
+    why: str,
+    unless_policy: str | None = None,
+    unless: Collection[UUID] = (),
 ) -> int:
-    """Void every request of the ticket that still waits, but for those made under `unless_policy`.
+    """Void every request of the ticket that still waits, except those made under `unless_policy` or in `unless`.
 
     Returns how many. Their cards are the caller's to refresh.
     """
@@ -22,7 +31,7 @@ async def void_open_requests(
     waiting = [
         request
         for request in await requests.open_of_ticket(tx, ticket.id)
-        if unless_policy is None or request.policy_version != unless_policy
+        if request.policy_version != unless_policy and request.id not in unless
     ]
     for request in waiting:
         request.status = move(RequestStatus(request.status), RequestEvent.OUTDATED)

@@ -135,7 +135,7 @@ def _who_asked(request: RequestCardFacts) -> list[Block]:
 def _who_decides(request: RequestCardFacts) -> list[Block]:
     return [
         labelled(VERDICT_WORDS[request.verdict], say(_whole(request.verdict_reason))),
-        labelled("Votes needed", say(_quorum_words(request.quorum))),
+        labelled("Votes needed", say(_quorum_words(request))),
         labelled("Who can approve", *_eligible(request)),
     ]
 
@@ -149,10 +149,16 @@ def _exact_label(label: str) -> str:
     return mono(label)[1:-1]
 
 
-def _quorum_words(quorum: int) -> str:
-    if quorum <= 1:
-        return "one person approves; one rejection is final"
-    return f"{quorum} different people approve; one rejection is final"
+def _quorum_words(request: RequestCardFacts) -> str:
+    people = "one person approves" if request.quorum <= 1 else f"{request.quorum} different people approve"
+    return f"{people}{_from_groups(request)}; one rejection is final"
+
+
+def _from_groups(request: RequestCardFacts) -> str:
+    if not request.distinct_groups:
+        return ""
+    *others, last = (f"one from {group}" for group in request.distinct_groups)
+    return f", among them {', '.join(others)} and {last}" if others else f", among them {last}"
 
 
 def _eligible(request: RequestCardFacts) -> list[Block]:
@@ -176,7 +182,8 @@ def _state_detail(request: RequestCardFacts) -> list[Block]:
     if request.status is not RequestStatus.PENDING:
         return []
     approvals = len({vote.voter_user_id for vote in request.votes if vote.choice is Choice.APPROVE})
-    return [say(f"  ·  {approvals} of {max(request.quorum, 1)} so far, until "), when(request.expires_at)]
+    so_far = f"{approvals} of {max(request.quorum, 1)} so far{_from_groups(request)}"
+    return [say(f"  ·  {so_far}, until "), when(request.expires_at)]
 
 
 def _readers(readers: ReadersFacts | None) -> list[Block]:

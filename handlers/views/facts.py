@@ -182,6 +182,8 @@ class RequestCardFacts:
     """What came of it is the requester's to hear."""
     destination: DestinationFacts | None = None
     """For a reply to the requester: where it goes."""
+    distinct_groups: tuple[str, ...] = ()
+    """The policy groups of which one approval each must come, from different people."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ SHOWN: dict[str, Any] = {
     "proposer": PersonKey("T", "U2"),
     "subjects": (PersonKey("T", "U3"),),
     "subject_emails": ("bob@home.example",),
+    "distinct_groups": (),
 }
 OTHERWISE: dict[str, Any] = {
     "request_id": "r2",
@@ -57,6 +58,7 @@ OTHERWISE: dict[str, Any] = {
     "proposer": None,
     "subjects": (),
     "subject_emails": (),
+    "distinct_groups": ("security", "support"),
 }
 
 

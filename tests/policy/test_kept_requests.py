@@ -1,0 +1,116 @@
+"""A request that waits when the policy changes is kept only as it was shown, and only if the new one says yes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.engine import PolicyEngine
+from policy.gate import Gate
+from policy.terms import Agent, Choice, Person, Proposer, RequestFacts, RequestStatus, Ruling
+from tests.policy.builders import DIGEST, NOW, PAT, SIGNER, approved, edit, person, policy_copy, request, vote
+
+ANN = person("U_ANN", "security")
+PATRICIA = person(PAT.user_id, "support")
+HIGH = "[risk.high]\nquorum = 1\n"
+KEEP = 'on_policy_change = "keep"\n'
+BEFORE = {"policy_version": "the-version-before"}
+NOT_FOR_SUPPORT = """
+@id("support-proposes-no-revocation")
+@reason("Planted: a new policy that takes proposing away.")
+forbid (principal in Group::"support", action == Action::"propose", resource);
+"""
+NOT_FOR_ANN = """
+@id("ann-decides-no-more")
+@reason("Planted: a new policy that takes deciding away from one person.")
+forbid (principal == Person::"T_HOME/U_ANN", action in Action::"decide", resource);
+"""
+
+
+def gate_after(tmp_path: Path, *, settings: str = HIGH + KEEP, site: str = "") -> Gate:
+    folder = policy_copy(tmp_path)
+    edit(folder / "settings.toml", HIGH, settings)
+    (folder / "more.cedar").write_text(site)
+    return Gate(PolicyEngine.load(folder), SIGNER)
+
+
+def keeping(gate: Gate, about: RequestFacts, *people: Person, proposer: Proposer = PATRICIA, **changes: Any) -> Ruling:
+    votes = [vote(one) for one in people]
+    sight: dict[str, Any] = {"digest_now": DIGEST, "now": NOW} | changes
+    return gate.rule_on_keeping(about, votes, {one.key: one for one in people}, proposer, **sight)
+
+
+def may_vote(gate: Gate, about: RequestFacts, who: Person = ANN) -> Ruling:
+    return gate.rule_on_vote(about, who, Choice.APPROVE, shown_digest=DIGEST, now=NOW)
+
+
+def may_run(gate: Gate, about: RequestFacts, who: Person = ANN, proposer: Proposer | None = PATRICIA) -> Ruling:
+    return gate.rule_on_run(about, [vote(who)], {who.key: who}, digest_now=DIGEST, now=NOW, proposer=proposer)
+
+
+def test_what_the_settings_keep_is_voted_on_and_runs_as_it_was_shown(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+
+    assert keeping(gate, request(**BEFORE)).is_allowed
+    assert may_vote(gate, request(**BEFORE)).is_allowed
+    assert keeping(gate, approved(**BEFORE), ANN).is_allowed
+    assert may_run(gate, approved(**BEFORE)).is_allowed
+
+
+def test_without_the_setting_nothing_outlives_its_policy(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path, settings=HIGH)
+
+    assert keeping(gate, request(**BEFORE)).code == "core-no-other-policy"
+    assert may_vote(gate, request(**BEFORE)).code == "core-no-other-policy"
+    assert may_run(gate, approved(**BEFORE)).code == "core-no-other-policy"
+
+
+@pytest.mark.parametrize("settings", [HIGH.replace("1", "2") + KEEP, HIGH + KEEP + 'distinct_groups = ["security"]\n'])
+def test_a_card_that_asks_for_less_than_the_new_policy_is_not_kept(tmp_path: Path, settings: str) -> None:
+    gate = gate_after(tmp_path, settings=settings)
+
+    assert keeping(gate, request(**BEFORE)).code == "more-is-asked-now"
+
+
+def test_a_voter_whom_the_new_policy_does_not_let_decide_keeps_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path, site=NOT_FOR_ANN)
+
+    assert keeping(gate, request(**BEFORE)).is_allowed
+    assert keeping(gate, request(**BEFORE), ANN).code == "ann-decides-no-more"
+    assert may_vote(gate, request(**BEFORE)).code == "ann-decides-no-more"
+    assert may_run(gate, approved(**BEFORE)).code == "ann-decides-no-more"
+
+
+def test_what_could_no_longer_be_put_forward_is_not_kept_and_does_not_run(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path, site=NOT_FOR_SUPPORT)
+
+    assert keeping(gate, request(**BEFORE)).code == "no-longer-proposable"
+    assert may_run(gate, approved(**BEFORE)).code == "no-longer-proposable"
+
+
+def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+
+    assert keeping(gate, request(**BEFORE), proposer=ANN).code == "proposer-unknown"
+    assert keeping(gate, request(**BEFORE), proposer=Agent("triage")).code == "proposer-unknown"
+    assert may_run(gate, approved(**BEFORE), proposer=None).code == "proposer-unknown"
+
+
+def test_a_vote_that_does_not_verify_keeps_nothing(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+    forged = replace(vote(ANN), signature="0" * 64)
+
+    ruling = gate.rule_on_keeping(request(**BEFORE), [forged], {ANN.key: ANN}, PATRICIA, digest_now=DIGEST, now=NOW)
+
+    assert ruling.code == "vote-signature-broken"
+
+
+def test_what_was_edited_or_has_lapsed_is_not_kept(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+
+    assert keeping(gate, request(**BEFORE), digest_now="another").code == "core-no-other-digest"
+    assert keeping(gate, request(**BEFORE, expires_at=NOW)).code == "core-no-expired-request"
+    assert keeping(gate, request(**BEFORE, status=RequestStatus.REJECTED)).code == "core-no-settled-request"
