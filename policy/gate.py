@@ -23,6 +23,7 @@ from policy.terms import (
     PersonKey,
     Proposer,
     RequestFacts,
+    RequestStatus,
     Ruling,
     Tally,
     Verdict,
@@ -114,6 +115,22 @@ class Gate:
         question = Question(entities.actor_ref(person), "view", entities.DESK_REF, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.DESK])
         return describe(weigh(answer, invariants.broken_by_actor(person)), self._engine.notes)
+
+    def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
+        """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
+        nobody else.
+
+        It lets nothing happen, so no permit is asked and neither deadline nor digest matters. The key must be equal, as
+        wherever somebody is let in.
+        """
+        broken = invariants.broken_by_actor(person)
+        if broken:
+            return describe(Finding.refused(broken), self._engine.notes)
+        if request.proposer is None or person.key != request.proposer:
+            return refusal("not-the-proposer")
+        if request.status is not RequestStatus.PENDING:
+            return describe(Finding.refused(["core-no-settled-request"]), self._engine.notes)
+        return describe(Finding.allowed(()), self._engine.notes)
 
     def eligible(self, request: RequestFacts, people: Iterable[Person], *, now: datetime) -> tuple[Person, ...]:
         """Those of `people` who could approve the request as it stands, in their order, each once.

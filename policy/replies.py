@@ -78,6 +78,10 @@ REPLIES: Mapping[str, str] = MappingProxyType(
         "gate-disagreement": (
             "The rules could not be checked reliably, so nothing was done. The desk's operators were told."
         ),
+        "not-the-proposer": (
+            "Only the person who proposed this can withdraw it, so nothing was changed. "
+            "Whoever may decide it can reject it."
+        ),
         "rejected": "This request was rejected, so it was not run.",
         "quorum-not-met": "Not enough people have approved this yet, so it was not run.",
         "vote-of-another-request": (
@@ -104,6 +108,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "gate-disagreement": (
             "The policy files and the typed invariants do not give the same answer; both must agree."
         ),
+        "not-the-proposer": "Whoever pressed Withdraw is not who proposed the request.",
         "rejected": "There is a rejection among the votes; one is final.",
         "quorum-not-met": "Fewer different people approved than are needed.",
         "vote-of-another-request": "A vote names another request than the one it is stored with.",

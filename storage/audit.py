@@ -45,6 +45,8 @@ class Step(StrEnum):
     VOTE_REFUSED = "vote_refused"
     REQUEST_APPROVED = "request_approved"
     REQUEST_REJECTED = "request_rejected"
+    REQUEST_WITHDRAWN = "request_withdrawn"
+    WITHDRAWAL_REFUSED = "withdrawal_refused"
     REQUEST_EXPIRED = "request_expired"
     REQUEST_VOIDED = "request_voided"
     RUN_REFUSED = "run_refused"

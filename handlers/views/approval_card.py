@@ -224,11 +224,18 @@ def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
     if request.status is not RequestStatus.PENDING or not request.digest:
         return actions(look)
     reject = button("Reject", "request.reject", request.request_id, style="danger")
+    withdraw = [] if request.proposer_user_id is None else [_withdraw(request)]
     if not is_complete:
-        return actions(reject, look)
+        return actions(reject, *withdraw, look)
     confirm = _question(request) if request.risk in (Risk.HIGH, Risk.CRITICAL) else None
     approve = button("Approve", "request.approve", request.request_id, style="primary", confirm=confirm)
-    return actions(approve, reject, look)
+    return actions(approve, reject, *withdraw, look)
+
+
+def _withdraw(request: RequestCardFacts) -> Block:
+    text = "Only the person who proposed it can. It ends here and nothing runs; it can be proposed again."
+    confirm = confirmation("Withdraw this request?", text, "Withdraw", is_dangerous=False)
+    return button("Withdraw", "request.withdraw", request.request_id, confirm=confirm)
 
 
 def _question(request: RequestCardFacts) -> Block:

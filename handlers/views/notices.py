@@ -89,6 +89,12 @@ def vote_recorded(request: RequestCardFacts) -> Notice:
     return _told("Vote recorded", text, "✅ Thank you")
 
 
+def withdrawn(request: RequestCardFacts) -> Notice:
+    """Ephemeral, to the proposer: it ended here."""
+    text = f"“{one_line(request.action_title, 150)}” on ticket #{request.ticket_number} is withdrawn; nothing was run."
+    return _told("Withdrawn", text, "✅ Withdrawn")
+
+
 def opened(number: int) -> Notice:
     """To one of our own, who made a ticket by command or shortcut."""
     return _told("Ticket opened", f"Ticket #{number} is open.", "✅ Done")
