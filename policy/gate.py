@@ -15,6 +15,7 @@ from policy import entities, invariants
 from policy.engine import PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
+from policy.loading import RiskSettings
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -24,6 +25,7 @@ from policy.terms import (
     Proposer,
     RequestFacts,
     RequestStatus,
+    Risk,
     Ruling,
     Tally,
     Verdict,
@@ -49,6 +51,10 @@ class Gate:
     def policy_version(self) -> str:
         """Names the policy in force; part of every digest."""
         return self._engine.version
+
+    def asked_of(self, risk: Risk) -> RiskSettings:
+        """What the site's settings ask of requests of this risk: quorum, times, whom to tell."""
+        return self._engine.asked_of(risk)
 
     def judge_proposal(self, action: ActionFacts, proposer: Proposer) -> Judgement:
         """Say whether `proposer` may put this forward and, if so, whether it may run without an approval."""

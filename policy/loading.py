@@ -36,6 +36,28 @@ class RiskSettings(BaseModel):
 
     quorum: int = Field(ge=1, le=10, strict=True)
     ttl_seconds: int = Field(ge=60, le=30 * 86400, strict=True)
+    remind_after_seconds: int | None = Field(default=None, ge=60, strict=True)
+    """When those who could vote and have not are told once more; left out: never."""
+    escalate_after_seconds: int | None = Field(default=None, ge=60, strict=True)
+    """When the people of `escalate_to` are told; left out: never."""
+    escalate_to: GroupName | None = None
+    cooling_seconds: int = Field(default=0, ge=0, le=365 * 86400, strict=True)
+    """For how long the card of a request says that the same was rejected, withdrawn or left to expire before."""
+
+    @model_validator(mode="after")
+    def _times_come_in_their_order(self) -> RiskSettings:
+        if (self.escalate_to is None) != (self.escalate_after_seconds is None):
+            raise ValueError("escalate_after_seconds and escalate_to go together")
+        named = {
+            "remind_after_seconds": self.remind_after_seconds,
+            "escalate_after_seconds": self.escalate_after_seconds,
+            "ttl_seconds": self.ttl_seconds,
+        }
+        given = [(name, seconds) for name, seconds in named.items() if seconds is not None]
+        for (sooner, seconds), (later, later_seconds) in pairwise(given):
+            if seconds >= later_seconds:
+                raise ValueError(f"{sooner} must be less than {later}, or it would never come")
+        return self
 
 
 class PolicySettings(BaseModel):
@@ -51,6 +73,9 @@ class PolicySettings(BaseModel):
         missing = [risk.value for risk in Risk if risk not in self.risk]
         if missing:
             raise ValueError(f"no [risk.…] section for: {', '.join(missing)}")
+        for risk, asked in self.risk.items():
+            if asked.escalate_to is not None and asked.escalate_to not in self.groups:
+                raise ValueError(f"risk.{risk.value}.escalate_to names {asked.escalate_to!r}, which is not in groups")
         for lower, higher in pairwise(Risk):
             if self.risk[higher].quorum < self.risk[lower].quorum:
                 raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")

@@ -47,6 +47,8 @@ class Step(StrEnum):
     REQUEST_REJECTED = "request_rejected"
     REQUEST_WITHDRAWN = "request_withdrawn"
     WITHDRAWAL_REFUSED = "withdrawal_refused"
+    REQUEST_REMINDED = "request_reminded"
+    REQUEST_ESCALATED = "request_escalated"
     REQUEST_EXPIRED = "request_expired"
     REQUEST_VOIDED = "request_voided"
     RUN_REFUSED = "run_refused"

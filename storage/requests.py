@@ -90,7 +90,7 @@ async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Se
 
 
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:
-    """Requests whose time has come (expiry, a look at an unknown outcome)."""
+    """Requests whose time has come (a reminder, expiry, a look at an unknown outcome)."""
     rows = await tx.scalars(
         select(ActionRequest.id)
         .where(ActionRequest.wake_at.is_not(None), ActionRequest.wake_at <= now)
@@ -112,6 +112,17 @@ async def defer_run(tx: Transaction, request: ActionRequest) -> None:
         "run_action",
         lock=job_queue.ticket_lock(request.ticket_id),
         queueing_lock=f"run:{request.id}",
+        request_id=str(request.id),
+    )
+
+
+async def defer_nudge(tx: Transaction, request: ActionRequest) -> None:
+    """Put the job on the queue that tells people of a waiting request, or leave it at the one that waits there."""
+    await job_queue.defer(
+        tx,
+        "nudge_approvers",
+        lock=job_queue.ticket_lock(request.ticket_id),
+        queueing_lock=f"nudge:{request.id}",
         request_id=str(request.id),
     )
 

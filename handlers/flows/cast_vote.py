@@ -210,5 +210,6 @@ async def _decide(
         await tell_requester(desk, tx, ticket, request)
         return [NewEvent(Step.REQUEST_REJECTED, "policy", ids | {"reason": ballot.reason})]
     request.status = move(RequestStatus(request.status), RequestEvent.APPROVED)
+    request.wake_at = request.expires_at  # Nobody is to be told of it any more.
     await requests.defer_run(tx, request)
     return [NewEvent(Step.REQUEST_APPROVED, "policy", ids | {"quorum": request.quorum})]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from policy.terms import (
     RequestStatus,
     Verdict,
 )
+from policy.waiting import Waiting, next_look
 from storage import audit, deliveries, directory, requests, tickets
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
@@ -272,6 +273,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         subjects=sorted(str(key) for key in draft.subjects),
         subject_label=draft.subject_label,
         subject_emails=[draft.subject_label] if draft.subject_label else [],
+        target=_target(draft, ticket),
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,
@@ -279,10 +281,26 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         digest="",
         created_at=now,
         expires_at=expires_at,
-        # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
-        wake_at=None if judgement.verdict is Verdict.DENY else expires_at,
+        wake_at=_wake_at(desk, draft, now, expires_at),
         outcome=judgement.reason if judgement.verdict is Verdict.DENY else "",
     )
+
+
+def _wake_at(desk: Desk, draft: _Draft, now: datetime, expires_at: datetime) -> datetime | None:
+    match draft.judgement.verdict:
+        case Verdict.DENY:
+            return None
+        case Verdict.NEEDS_APPROVAL:
+            return next_look(Waiting(now, expires_at), desk.gate.asked_of(draft.spec.risk))
+        case Verdict.ALLOW:
+            # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
+            return expires_at
+
+
+def _target(draft: _Draft, ticket: Ticket) -> str:
+    """What it acts on: the one thing of the directory that the catalogue names, else the ticket itself."""
+    name = draft.spec.subject_param
+    return f"ticket:{ticket.id}" if name is None else f"{name}:{draft.params[name]}"
 
 
 async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> RequesterFacts:
