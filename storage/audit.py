@@ -40,6 +40,7 @@ class Step(StrEnum):
     AGENT_TRIAGE_COMPLETED = "agent_triage_completed"
     PARAMETERS_CONFIRMED = "parameters_confirmed"
     ACTION_PROPOSED = "action_proposed"
+    PROPOSED_AGAIN = "proposed_again"
     POLICY_DECIDED = "policy_decided"
     VOTE_CAST = "vote_cast"
     VOTE_REFUSED = "vote_refused"

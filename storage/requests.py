@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Select, bindparam, select, update
+from sqlalchemy import JSON, BindParameter, Select, bindparam, cast, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
@@ -87,6 +88,27 @@ async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Se
         )
     )
     return rows.all()
+
+
+async def turned_down(tx: Transaction, like: ActionRequest, since: datetime) -> Sequence[tuple[ActionRequest, int]]:
+    """Requests of the same action on the same target, or with the same parameters, that ended since then without being
+    run because somebody said no, took it back or nobody decided; each with its ticket's number, newest first.
+
+    Whatever ticket they were on: the same thing asked for again is asked for again.
+    """
+    same_params = cast(ActionRequest.params, JSONB) == cast(literal(like.params, JSON), JSONB)
+    rows = await tx.execute(
+        select(ActionRequest, Ticket.number)
+        .join(Ticket, Ticket.id == ActionRequest.ticket_id)
+        .where(
+            ActionRequest.action_id == like.action_id,
+            ActionRequest.status.in_([RequestStatus.REJECTED, RequestStatus.WITHDRAWN, RequestStatus.EXPIRED]),
+            ActionRequest.decided_at > since,
+            or_(ActionRequest.target == like.target, same_params),
+        )
+        .order_by(ActionRequest.decided_at.desc(), ActionRequest.id)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:

@@ -199,6 +199,12 @@ class ActionRequest(Table):
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
         Index("requests_by_target", "target", "action_id", "created_at"),
+        Index(
+            "requests_turned_down",
+            "action_id",
+            "decided_at",
+            postgresql_where="status in ('rejected', 'withdrawn', 'expired')",
+        ),
         Index("requests_to_wake", "wake_at", postgresql_where="wake_at is not null"),
         CheckConstraint("quorum >= 0", name="quorum_is_not_negative"),
     )

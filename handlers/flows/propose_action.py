@@ -8,7 +8,7 @@ written with the digest of exactly what will be shown, in one transaction with i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
+from handlers.flows.recall_turned_down import Recalled, recall_turned_down
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
@@ -195,13 +196,14 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
         if suggestion is not None and suggestion.request_id is not None:
             return await _earlier(desk, tx, draft, ticket, suggestion.request_id)
         request = _row(desk, draft, ticket)
-        requester = await _show(desk, tx, draft, request, ticket)
+        before = await recall_turned_down(desk, tx, request)
+        requester = await _show(desk, tx, draft, request, ticket, before)
         tx.add(request)
         await tx.flush()  # The suggestion refers to it.
         if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
-        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request), at=request.created_at)
+        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request, before), at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
@@ -303,7 +305,9 @@ def _target(draft: _Draft, ticket: Ticket) -> str:
     return f"ticket:{ticket.id}" if name is None else f"{name}:{draft.params[name]}"
 
 
-async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> RequesterFacts:
+async def _show(
+    desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket, before: Sequence[Recalled]
+) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
@@ -314,12 +318,13 @@ async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
                 f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
             )
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
-    request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []
+    shown = request_card(desk.catalogue, request, ticket, requester)
+    request.card = approval_substance(replace(shown, turned_down=tuple(one.shown for one in before))) or []
     request.digest = digest_of(request, ticket)
     return requester
 
 
-def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
+def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -> Sequence[NewEvent]:
     proposer = draft.proposer
     actor = f"agent:{proposer.name}" if isinstance(proposer, Agent) else str(proposer.key)
     confirmed = sorted(name for name, where in draft.proposal.provenance.items() if where is Provenance.OPERATOR)
@@ -328,6 +333,12 @@ def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
     if confirmed and draft.proposal.suggestion_id is not None:
         events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
     events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
+    if before:
+        earlier = [
+            {"actionRequestId": str(one.request_id), "status": one.shown.status, "ticket": one.shown.ticket_number}
+            for one in before
+        ]
+        events.append(NewEvent(Step.PROPOSED_AGAIN, actor, ids | {"turnedDown": earlier}))
     verdict = {
         "verdict": draft.judgement.verdict,
         "actionId": request.action_id,

@@ -24,5 +24,11 @@ def upgrade() -> None:
     op.execute(_TARGET)
     op.alter_column("action_requests", "target", server_default=None)
     op.create_index("requests_by_target", "action_requests", ["target", "action_id", "created_at"])
+    op.create_index(
+        "requests_turned_down",
+        "action_requests",
+        ["action_id", "decided_at"],
+        postgresql_where=sa.text("status in ('rejected', 'withdrawn', 'expired')"),
+    )
     op.add_column("action_requests", sa.Column("reminded_at", sa.DateTime(timezone=True)))
     op.add_column("action_requests", sa.Column("escalated_at", sa.DateTime(timezone=True)))
