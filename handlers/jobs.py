@@ -7,6 +7,7 @@ from uuid import UUID
 
 from handlers.arrivals import handle_arrival
 from handlers.delivery import sync_delivery
+from handlers.flows.nudge_approvers import nudge_approvers
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
 from handlers.reception import Reception
@@ -27,4 +28,13 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def delivery(delivery_id: str) -> None:
         await sync_delivery(reception.desk, reception.client, UUID(delivery_id), own_bot_id=reception.bot_id)
 
-    return {"handle_arrival": arrival, "triage_ticket": triage, "run_action": run, "sync_delivery": delivery}
+    async def nudge(request_id: str) -> None:
+        await nudge_approvers(reception.desk, UUID(request_id))
+
+    return {
+        "handle_arrival": arrival,
+        "triage_ticket": triage,
+        "run_action": run,
+        "nudge_approvers": nudge,
+        "sync_delivery": delivery,
+    }

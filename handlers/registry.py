@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, commands, pages, proposals
+from handlers.listeners import approvals, commands, pages, proposals, withdrawals
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -18,6 +18,7 @@ Listener = Callable[[Call], Awaitable[Block | None]]
 BUTTONS: Mapping[str, Listener] = {
     "request.approve": approvals.approve,
     "request.reject": approvals.ask_reason,
+    "request.withdraw": withdrawals.withdraw,
     "suggestion.confirm": proposals.confirm,
     "action.choose": proposals.choose,
     "ticket.open": pages.open_ticket,

@@ -19,7 +19,7 @@ import cedarpy
 from pydantic import JsonValue
 
 from policy.compiling import CompiledPolicy, PolicyNote, compile_policy
-from policy.loading import OnPolicyChange, PolicySettings, read_policy_files
+from policy.loading import OnPolicyChange, PolicySettings, RiskSettings, read_policy_files
 from policy.terms import Risk
 
 Entity = dict[str, JsonValue]
@@ -84,6 +84,10 @@ class PolicyEngine:
     def ttl_seconds(self, risk: Risk) -> int:
         """How long a request may wait."""
         return self.settings.risk[risk].ttl_seconds
+
+    def asked_of(self, risk: Risk) -> RiskSettings:
+        """What the site's settings ask of requests of this risk."""
+        return self.settings.risk[risk]
 
     def ask(self, question: Question, entities: Sequence[Entity]) -> Answer:
         """Put one question. Never raises: what cannot be answered is a denial with its errors."""

@@ -16,6 +16,7 @@ from policy.compiling import PolicyNote
 from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
+from policy.loading import RiskSettings
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -74,6 +75,10 @@ class Gate:
     def keeps_waiting(self, risk: Risk) -> bool:
         """Whether a waiting request of this risk may outlive a change of the policy, if `rule_on_keeping` says so."""
         return self._engine.keeps_waiting(risk)
+
+    def asked_of(self, risk: Risk) -> RiskSettings:
+        """What the site's settings ask of requests of this risk: quorum, times, whom to tell."""
+        return self._engine.asked_of(risk)
 
     def judge_proposal(self, action: ActionFacts, proposer: Proposer) -> Judgement:
         """Say whether `proposer` may put this forward and, if so, whether it may run without an approval."""
@@ -192,6 +197,22 @@ class Gate:
         question = Question(entities.actor_ref(person), "view", entities.DESK_REF, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.DESK])
         return describe(weigh(answer, invariants.broken_by_actor(person)), self._engine.notes)
+
+    def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
+        """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
+        nobody else.
+
+        It lets nothing happen, so no permit is asked and neither deadline nor digest matters. The key must be equal, as
+        wherever somebody is let in.
+        """
+        broken = invariants.broken_by_actor(person)
+        if broken:
+            return describe(Finding.refused(broken), self._engine.notes)
+        if request.proposer is None or person.key != request.proposer:
+            return refusal("not-the-proposer")
+        if request.status is not RequestStatus.PENDING:
+            return describe(Finding.refused(["core-no-settled-request"]), self._engine.notes)
+        return describe(Finding.allowed(()), self._engine.notes)
 
     def eligible(self, request: RequestFacts, people: Iterable[Person], *, now: datetime) -> tuple[Person, ...]:
         """Those of `people` who could approve the request as it stands, in their order, each once.

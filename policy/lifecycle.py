@@ -17,6 +17,8 @@ class RequestEvent(StrEnum):
     """The last vote that was needed has been cast."""
     REJECTED = "rejected"
     """One eligible person said no."""
+    WITHDRAWN = "withdrawn"
+    """Who proposed it takes it back while it waits for votes."""
     LAPSED = "lapsed"
     """Its time is over before it ran."""
     OUTDATED = "outdated"
@@ -48,6 +50,7 @@ MOVES: Mapping[RequestStatus, _Moves] = MappingProxyType(
             **_BEFORE_RUNNING,
             RequestEvent.APPROVED: RequestStatus.APPROVED,
             RequestEvent.REJECTED: RequestStatus.REJECTED,
+            RequestEvent.WITHDRAWN: RequestStatus.WITHDRAWN,
         },
         RequestStatus.APPROVED: {**_BEFORE_RUNNING, RequestEvent.STARTED: RequestStatus.RUNNING},
         RequestStatus.RUNNING: {
@@ -65,14 +68,23 @@ MOVES: Mapping[RequestStatus, _Moves] = MappingProxyType(
         RequestStatus.REJECTED: _ENDED,
         RequestStatus.EXPIRED: _ENDED,
         RequestStatus.DENIED: _ENDED,
+        RequestStatus.WITHDRAWN: _ENDED,
         RequestStatus.VOID: _ENDED,
     }
 )
 
 TERMINAL: frozenset[RequestStatus] = frozenset(status for status, moves in MOVES.items() if not moves)
 
-PROPOSABLE_AGAIN = frozenset({RequestStatus.VOID, RequestStatus.EXPIRED, RequestStatus.FAILED, RequestStatus.DENIED})
-"""Ended without anybody's no and without effect: what was suggested may still be wanted."""
+PROPOSABLE_AGAIN = frozenset(
+    {
+        RequestStatus.VOID,
+        RequestStatus.EXPIRED,
+        RequestStatus.FAILED,
+        RequestStatus.DENIED,
+        RequestStatus.WITHDRAWN,
+    }
+)
+"""Ended without an approver's no and without effect: what was suggested may still be wanted."""
 
 _FIRST: Mapping[Verdict, RequestStatus] = MappingProxyType(
     {

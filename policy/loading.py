@@ -52,6 +52,28 @@ class RiskSettings(BaseModel):
     distinct_groups: tuple[GroupName, ...] = ()
     """Of each of these groups one of the approvals must come, each from another person."""
     on_policy_change: OnPolicyChange = OnPolicyChange.VOID
+    remind_after_seconds: int | None = Field(default=None, ge=60, strict=True)
+    """When those who could vote and have not are told once more; left out: never."""
+    escalate_after_seconds: int | None = Field(default=None, ge=60, strict=True)
+    """When the people of `escalate_to` are told; left out: never."""
+    escalate_to: GroupName | None = None
+    cooling_seconds: int = Field(default=0, ge=0, le=365 * 86400, strict=True)
+    """For how long the card of a request says that the same was rejected, withdrawn or left to expire before."""
+
+    @model_validator(mode="after")
+    def _times_come_in_their_order(self) -> RiskSettings:
+        if (self.escalate_to is None) != (self.escalate_after_seconds is None):
+            raise ValueError("escalate_after_seconds and escalate_to go together")
+        named = {
+            "remind_after_seconds": self.remind_after_seconds,
+            "escalate_after_seconds": self.escalate_after_seconds,
+            "ttl_seconds": self.ttl_seconds,
+        }
+        given = [(name, seconds) for name, seconds in named.items() if seconds is not None]
+        for (sooner, seconds), (later, later_seconds) in pairwise(given):
+            if seconds >= later_seconds:
+                raise ValueError(f"{sooner} must be less than {later}, or it would never come")
+        return self
 
 
 class PolicySettings(BaseModel):
@@ -76,6 +98,9 @@ class PolicySettings(BaseModel):
 def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What each key says well by itself and not beside the others: the key, and the problem with its cure."""
     for risk, asked in settings.risk.items():
+        if asked.escalate_to is not None and asked.escalate_to not in settings.groups:
+            key = ("risk", risk.value, "escalate_to")
+            yield key, f"{asked.escalate_to} is not in groups; name it in `groups` at the top, or another one here"
         key, groups = ("risk", risk.value, "distinct_groups"), asked.distinct_groups
         if unknown := sorted(set(groups) - settings.groups):
             yield key, f"{', '.join(unknown)}: no such group; name it in `groups` at the top, or take it out here"

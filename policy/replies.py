@@ -78,6 +78,10 @@ REPLIES: Mapping[str, str] = MappingProxyType(
         "gate-disagreement": (
             "The rules could not be checked reliably, so nothing was done. The desk's operators were told."
         ),
+        "not-the-proposer": (
+            "Only the person who proposed this can withdraw it, so nothing was changed. "
+            "Whoever may decide it can reject it."
+        ),
         "rejected": "This request was rejected, so it was not run.",
         "quorum-not-met": "Not enough people have approved this yet, so it was not run.",
         "groups-not-met": (
@@ -113,6 +117,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "gate-disagreement": (
             "The policy files and the typed invariants do not give the same answer; both must agree."
         ),
+        "not-the-proposer": "Whoever pressed Withdraw is not who proposed the request.",
         "rejected": "There is a rejection among the votes; one is final.",
         "quorum-not-met": "Fewer different people approved than are needed.",
         "groups-not-met": "Not every group that must approve has somebody of its own among those who did.",

@@ -85,6 +85,7 @@ class RequestStatus(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     DENIED = "denied"
+    WITHDRAWN = "withdrawn"
     VOID = "void"
     """What was shown is no longer what would run: the ticket was edited, or the policy changed."""
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Select, Text, bindparam, cast, or_, select, update
+from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
@@ -103,8 +104,29 @@ async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Se
     return rows.all()
 
 
+async def turned_down(tx: Transaction, like: ActionRequest, since: datetime) -> Sequence[tuple[ActionRequest, int]]:
+    """Requests of the same action on the same target, or with the same parameters, that ended since then without being
+    run because somebody said no, took it back or nobody decided; each with its ticket's number, newest first.
+
+    Whatever ticket they were on: the same thing asked for again is asked for again.
+    """
+    same_params = cast(ActionRequest.params, JSONB) == cast(literal(like.params, JSON), JSONB)
+    rows = await tx.execute(
+        select(ActionRequest, Ticket.number)
+        .join(Ticket, Ticket.id == ActionRequest.ticket_id)
+        .where(
+            ActionRequest.action_id == like.action_id,
+            ActionRequest.status.in_([RequestStatus.REJECTED, RequestStatus.WITHDRAWN, RequestStatus.EXPIRED]),
+            ActionRequest.decided_at > since,
+            or_(ActionRequest.target == like.target, same_params),
+        )
+        .order_by(ActionRequest.decided_at.desc(), ActionRequest.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:
-    """Requests whose time has come (expiry, a look at an unknown outcome)."""
+    """Requests whose time has come (a reminder, expiry, a look at an unknown outcome)."""
     rows = await tx.scalars(
         select(ActionRequest.id)
         .where(ActionRequest.wake_at.is_not(None), ActionRequest.wake_at <= now)
@@ -126,6 +148,17 @@ async def defer_run(tx: Transaction, request: ActionRequest) -> None:
         "run_action",
         lock=job_queue.ticket_lock(request.ticket_id),
         queueing_lock=f"run:{request.id}",
+        request_id=str(request.id),
+    )
+
+
+async def defer_nudge(tx: Transaction, request: ActionRequest) -> None:
+    """Put the job on the queue that tells people of a waiting request, or leave it at the one that waits there."""
+    await job_queue.defer(
+        tx,
+        "nudge_approvers",
+        lock=job_queue.ticket_lock(request.ticket_id),
+        queueing_lock=f"nudge:{request.id}",
         request_id=str(request.id),
     )
 

@@ -198,6 +198,13 @@ class ActionRequest(Table):
     __tablename__ = "action_requests"
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
+        Index("requests_by_target", "target", "action_id", "created_at"),
+        Index(
+            "requests_turned_down",
+            "action_id",
+            "decided_at",
+            postgresql_where="status in ('rejected', 'withdrawn', 'expired')",
+        ),
         Index("requests_to_wake", "wake_at", postgresql_where="wake_at is not null"),
         CheckConstraint("quorum >= 0", name="quorum_is_not_negative"),
     )
@@ -222,6 +229,8 @@ class ActionRequest(Table):
     subject_label: Mapped[str] = mapped_column(default="")
     subject_emails: Mapped[list[Any]]
     """The addresses the directory had for the people it is done to; whoever has one of them may not decide it."""
+    target: Mapped[str]
+    """What it acts on, so that the same can be found on other tickets: 'keyId:…', 'email:…', or 'ticket:ID'."""
     eligible: Mapped[list[Any]]
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
@@ -234,6 +243,10 @@ class ActionRequest(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     wake_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    """When those who could vote were told once more, and"""
+    escalated_at: Mapped[datetime | None]
+    """when another group was."""
     decided_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(default="")
     """What came of it, in words."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from handlers.desk import Desk
-from handlers.errors import NotFound, Refused
+from handlers.errors import Refused
 from handlers.flows.customer_notice import tell_requester
+from handlers.flows.find_card import of_card, pressed_card
 from handlers.flows.judged_facts import as_judged, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
@@ -91,15 +92,8 @@ async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFa
 
 async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionRequest, Ticket]:
     if ballot.channel is not None and ballot.message_ts is not None:
-        delivery = await deliveries.at_message(tx, ballot.channel, ballot.message_ts)  # (1)
-    else:
-        delivery = await deliveries.card_of(tx, ballot.request_id)
-    if delivery is None or delivery.kind != "approval_card" or delivery.request_id != ballot.request_id:
-        raise NotFound("approval card")
-    found = await requests.locked(tx, ballot.request_id)  # (2)
-    if found is None:
-        raise NotFound("request")
-    return delivery, *found
+        return await pressed_card(tx, ballot.request_id, ballot.channel, ballot.message_ts)  # (1) (2)
+    return await of_card(tx, ballot.request_id, await deliveries.card_of(tx, ballot.request_id))
 
 
 async def _rule(
@@ -235,5 +229,6 @@ async def _decide(
         await tell_requester(desk, tx, ticket, request)
         return [NewEvent(Step.REQUEST_REJECTED, "policy", ids | {"reason": ballot.reason})]
     request.status = move(RequestStatus(request.status), RequestEvent.APPROVED)
+    request.wake_at = request.expires_at  # Nobody is to be told of it any more.
     await requests.defer_run(tx, request)
     return [NewEvent(Step.REQUEST_APPROVED, "policy", ids | {"quorum": request.quorum})]

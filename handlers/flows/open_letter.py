@@ -20,6 +20,7 @@ from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
 from policy.terms import Audience, RequestStatus, Verdict
+from policy.waiting import Nudge
 from storage import deliveries, requests, tickets
 from storage.database import Transaction
 from storage.deliveries import CARDS
@@ -77,6 +78,8 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             return None
         if delivery.state == "posted" and delivery.kind not in CARDS:
             return None
+        if delivery.kind in list(Nudge) and await _is_settled(desk, tx, delivery):
+            return None
         if delivery.kind == "outcome" and await _is_superseded(desk, tx, delivery):
             return None
         # A held message may have been attempted before it was held: it is looked up like any other.
@@ -99,6 +102,15 @@ async def name_readers(desk: Desk, letter: Letter, readers: ReadersFacts) -> Let
         named = {"channelName": readers.channel_name, "companies": sorted(readers.companies)}
         delivery.args = {"readers": named} | delivery.args
         return await _letter(desk, tx, delivery, was_attempted=letter.was_attempted)
+
+
+async def _is_settled(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
+    """Whether the request waits for nobody any more, so that nobody need be told of it."""
+    request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
+    if request is None or request.status == RequestStatus.PENDING or delivery.state in ("posting", "held"):
+        return False
+    await supersede(desk, tx, delivery, f"the request is {request.status} by now, which its card says")
+    return True
 
 
 async def _is_superseded(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
@@ -160,6 +172,10 @@ async def _render(
             # What was hashed is what is shown: the stored substance, never one drawn again.
             substance = request.card if delivery.shown_digest == request.digest and request.card else None
             return approval_card(await request_card_facts(tx, desk.catalogue, request), substance, _readers(delivery))
+        case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
+            facts = await request_card_facts(tx, desk.catalogue, request)
+            people = tuple((user_id, name) for user_id, name in args["people"])
+            return notices.still_waiting(facts, people, args["group"])
         case "acknowledgement":
             return notices.acknowledgement(ticket.number)
         case "outcome":

@@ -8,8 +8,8 @@ written with the digest of exactly what will be shown, in one transaction with i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
 from handlers.flows.read_ticket import request_card, requester_facts
+from handlers.flows.recall_turned_down import Recalled, recall_turned_down
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
@@ -38,6 +39,7 @@ from policy.terms import (
     Verdict,
 )
 from policy.votes import speak_for_all
+from policy.waiting import Waiting, next_look
 from storage import audit, deliveries, directory, requests, tickets
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
@@ -196,13 +198,14 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
         if earlier is not None:
             return earlier
         request = _row(desk, draft, ticket)
-        requester = await _show(desk, tx, draft, request, ticket)
+        before = await recall_turned_down(desk, tx, request)
+        requester = await _show(desk, tx, draft, request, ticket, before)
         tx.add(request)
         await tx.flush()  # The suggestion refers to it.
         if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
-        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request), at=request.created_at)
+        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request, before), at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
@@ -277,6 +280,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         subjects=sorted(str(key) for key in draft.subjects),
         subject_label=draft.subject_label,
         subject_emails=[draft.subject_label] if draft.subject_label else [],
+        target=_target(draft, ticket),
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,
@@ -285,13 +289,31 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         digest="",
         created_at=now,
         expires_at=expires_at,
-        # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
-        wake_at=None if judgement.verdict is Verdict.DENY else expires_at,
+        wake_at=_wake_at(desk, draft, now, expires_at),
         outcome=judgement.reason if judgement.verdict is Verdict.DENY else "",
     )
 
 
-async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> RequesterFacts:
+def _wake_at(desk: Desk, draft: _Draft, now: datetime, expires_at: datetime) -> datetime | None:
+    match draft.judgement.verdict:
+        case Verdict.DENY:
+            return None
+        case Verdict.NEEDS_APPROVAL:
+            return next_look(Waiting(now, expires_at), desk.gate.asked_of(draft.spec.risk))
+        case Verdict.ALLOW:
+            # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
+            return expires_at
+
+
+def _target(draft: _Draft, ticket: Ticket) -> str:
+    """What it acts on: the one thing of the directory that the catalogue names, else the ticket itself."""
+    name = draft.spec.subject_param
+    return f"ticket:{ticket.id}" if name is None else f"{name}:{draft.params[name]}"
+
+
+async def _show(
+    desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket, before: Sequence[Recalled]
+) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
@@ -309,12 +331,13 @@ async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
         ):
             request.verdict_reason += " Those who could approve it right now are not from all the groups that must."
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
-    request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []
+    shown = request_card(desk.catalogue, request, ticket, requester)
+    request.card = approval_substance(replace(shown, turned_down=tuple(one.shown for one in before))) or []
     request.digest = digest_of(request, ticket)
     return requester
 
 
-def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
+def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -> Sequence[NewEvent]:
     proposer = draft.proposer
     actor = f"agent:{proposer.name}" if isinstance(proposer, Agent) else str(proposer.key)
     confirmed = sorted(name for name, where in draft.proposal.provenance.items() if where is Provenance.OPERATOR)
@@ -323,6 +346,12 @@ def _events(draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
     if confirmed and draft.proposal.suggestion_id is not None:
         events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
     events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
+    if before:
+        earlier = [
+            {"actionRequestId": str(one.request_id), "status": one.shown.status, "ticket": one.shown.ticket_number}
+            for one in before
+        ]
+        events.append(NewEvent(Step.PROPOSED_AGAIN, actor, ids | {"turnedDown": earlier}))
     verdict = {
         "verdict": draft.judgement.verdict,
         "actionId": request.action_id,

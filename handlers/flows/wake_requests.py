@@ -1,4 +1,6 @@
-"""One indexed query finds every request whose time has come: expiry, or a look at a run nobody heard of."""
+"""One indexed query finds every request whose time has come: somebody is to be told that it waits, it expires, or
+nobody heard of its run.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,14 @@ async def _wake(desk: Desk, request_id: UUID) -> None:
                 # Until its end is written it stays due: a job can be lost or given up.
                 request.wake_at = now + LOOK_AGAIN
                 await requests.defer_run(tx, request)
-            case RequestStatus.PENDING | RequestStatus.APPROVED:
+            case RequestStatus.PENDING | RequestStatus.APPROVED if request.expires_at <= now:
                 await _expire(desk, tx, request, ticket, now)
+            case RequestStatus.PENDING:
+                # Slack is asked who could vote, so a job does it; until it has, the request stays due.
+                request.wake_at = min(request.expires_at, now + LOOK_AGAIN)
+                await requests.defer_nudge(tx, request)
+            case RequestStatus.APPROVED:
+                request.wake_at = request.expires_at
             case _:
                 request.wake_at = None
 

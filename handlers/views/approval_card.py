@@ -32,7 +32,7 @@ from handlers.views.blocks import (
     utc,
     when,
 )
-from handlers.views.facts import ReadersFacts, RequestCardFacts, VoteFacts
+from handlers.views.facts import ReadersFacts, RequestCardFacts, TurnedDownFacts, VoteFacts
 from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import escape_markup, mono, one_line, visible
 from handlers.views.rendered import Rendered
@@ -51,6 +51,7 @@ LIVE_SIZE = 2500
 """Kept free for the live part, whose own limits hold it below this."""
 
 _VOTES_SHOWN = 5
+_EARLIER_SHOWN = 3
 _REASON_LENGTH = 160
 _OUTCOME_LENGTH = 300
 _ELIGIBLE_NAMED = 40
@@ -70,6 +71,7 @@ def approval_substance(request: RequestCardFacts) -> list[Block] | None:
 def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     return [
         header(_whole(request.action_title)),
+        *_turned_down(request.turned_down),
         rich(*_what_it_does(request)),
         *destination_blocks(request),
         *parameter_blocks(request.params, detail=detail),
@@ -111,6 +113,28 @@ def approval_card(
         _buttons(request, bool(substance)),
     ]
     return Rendered(_fallback(request, bool(substance)), tuple(blocks))
+
+
+def _turned_down(earlier: Sequence[TurnedDownFacts]) -> list[Block]:
+    """The same was put to people before and did not go through: nobody decides it anew without knowing that."""
+    if not earlier:
+        return []
+    hidden = len(earlier) - _EARLIER_SHOWN
+    lines = [_turned_down_once(one) for one in earlier[:_EARLIER_SHOWN]]
+    if hidden > 0:
+        lines.append(line(say(f"and {count(hidden, 'earlier time')}, in the audit trail")))
+    return [rich(line(say("⚠️ The same was proposed before and turned down", bold=True)), bullets(lines))]
+
+
+def _turned_down_once(one: TurnedDownFacts) -> Block:
+    where = f" on ticket #{one.ticket_number}, {utc(one.at)}"
+    if one.status is RequestStatus.EXPIRED:
+        return line(say(f"Nobody decided it in time{where}"))
+    verb = "Rejected by " if one.status is RequestStatus.REJECTED else "Withdrawn by "
+    runs = [say(verb), person(one.by_user_id, one_line(one.by_label, 80)), say(where)]
+    if one.reason:
+        runs.append(say(f": “{one_line(one.reason, _REASON_LENGTH, where='see the audit trail')}”"))
+    return line(*runs)
 
 
 def _what_it_does(request: RequestCardFacts) -> list[Block]:
@@ -231,11 +255,18 @@ def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
     if request.status is not RequestStatus.PENDING or not request.digest:
         return actions(look)
     reject = button("Reject", "request.reject", request.request_id, style="danger")
+    withdraw = [] if request.proposer_user_id is None else [_withdraw(request)]
     if not is_complete:
-        return actions(reject, look)
+        return actions(reject, *withdraw, look)
     confirm = _question(request) if request.risk in (Risk.HIGH, Risk.CRITICAL) else None
     approve = button("Approve", "request.approve", request.request_id, style="primary", confirm=confirm)
-    return actions(approve, reject, look)
+    return actions(approve, reject, *withdraw, look)
+
+
+def _withdraw(request: RequestCardFacts) -> Block:
+    text = "Only the person who proposed it can. It ends here and nothing runs; it can be proposed again."
+    confirm = confirmation("Withdraw this request?", text, "Withdraw", is_dangerous=False)
+    return button("Withdraw", "request.withdraw", request.request_id, confirm=confirm)
 
 
 def _question(request: RequestCardFacts) -> Block:

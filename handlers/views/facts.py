@@ -146,6 +146,20 @@ class UndeliveredFacts:
 
 
 @dataclass(frozen=True)
+class TurnedDownFacts:
+    """The same as is proposed now, as it was turned down before."""
+
+    status: RequestStatus
+    """REJECTED, WITHDRAWN or EXPIRED."""
+    by_user_id: str | None
+    by_label: str
+    """Who rejected or withdrew it; nobody where it expired."""
+    at: datetime
+    reason: str
+    ticket_number: int
+
+
+@dataclass(frozen=True)
 class RequestCardFacts:
     """An action request as shown on its card and on the ticket's page."""
 
@@ -180,6 +194,8 @@ class RequestCardFacts:
     digest: str = ""
     concerns_requester: bool = False
     """What came of it is the requester's to hear."""
+    turned_down: tuple[TurnedDownFacts, ...] = ()
+    """For the card's substance, when the request is made: the same, turned down before; newest first."""
     destination: DestinationFacts | None = None
     """For a reply to the requester: where it goes."""
     distinct_groups: tuple[str, ...] = ()

@@ -6,15 +6,17 @@ where outsiders read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.views.blocks import TEXT_LENGTH, Block, bullets, context, line, plain, rich, say
+from handlers.views.blocks import TEXT_LENGTH, Block, bullets, context, line, person, plain, rich, say, utc, when
 from handlers.views.facts import RequestCardFacts
 from handlers.views.plain import EMPTY, escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
 from policy.terms import RequestStatus, Verdict
 
 _REPLY_LENGTH = 1500
+_NAMED = 40
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
 _UNANNOUNCED = ("ticket.",)
@@ -87,6 +89,34 @@ def vote_recorded(request: RequestCardFacts) -> Notice:
     """Ephemeral, to the voter: it counted."""
     text = f"Your vote on “{one_line(request.action_title, 150)}” is recorded."
     return _told("Vote recorded", text, "✅ Thank you")
+
+
+def withdrawn(request: RequestCardFacts) -> Notice:
+    """Ephemeral, to the proposer: it ended here."""
+    text = f"“{one_line(request.action_title, 150)}” on ticket #{request.ticket_number} is withdrawn; nothing was run."
+    return _told("Withdrawn", text, "✅ Withdrawn")
+
+
+def still_waiting(request: RequestCardFacts, people: Sequence[tuple[str, str]], group: str | None) -> Rendered:
+    """In the thread of an approval card: who could decide it and has not, named so that Slack tells them.
+
+    `people`: (Slack user id, name). `group`: the one it was escalated to; None for a reminder.
+    """
+    title = f"{one_line(request.action_title, 150)}, ticket #{request.ticket_number}"
+    lead = "⏰ Still waiting" if group is None else f"📣 Escalated to {one_line(group, 60)}"
+    runs: list[Block] = []
+    for user_id, name in people[:_NAMED]:
+        runs += [say(", "), person(user_id, one_line(name, 80))]
+    hidden = len(people) - _NAMED
+    more = [say(f" and {hidden} more")] if hidden > 0 else []
+    could = "could decide it and has not:" if len(people) == 1 else "could decide it and have not:"
+    who = [say(f"{could} "), *runs[1:], *more] if runs else [say("Nobody of them can decide it at the moment.")]
+    lines = [
+        line(say(f"{lead}: ", bold=True), say(f"{title}. It expires "), when(request.expires_at), say(".")),
+        line(*who),
+        line(say("The card above says what it is. Who may vote is as it was.", italic=True)),
+    ]
+    return Rendered(escape_markup(f"{lead}: {title}. It expires {utc(request.expires_at)}."), (rich(*lines),))
 
 
 def opened(number: int) -> Notice:

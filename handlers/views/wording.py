@@ -25,6 +25,7 @@ REQUEST_STATUS_MARKS = {
     RequestStatus.REJECTED: "🚫",
     RequestStatus.EXPIRED: "⌛",
     RequestStatus.DENIED: "⛔",
+    RequestStatus.WITHDRAWN: "↩️",
     RequestStatus.VOID: "⚠️",
 }
 REQUEST_STATUS_WORDS = {
@@ -37,6 +38,7 @@ REQUEST_STATUS_WORDS = {
     RequestStatus.REJECTED: "Rejected, nothing was done",
     RequestStatus.EXPIRED: "Expired undecided, nothing was done",
     RequestStatus.DENIED: "Refused by policy, nothing was done",
+    RequestStatus.WITHDRAWN: "Withdrawn by its proposer, nothing was done",
     RequestStatus.VOID: "Void: what was shown is no longer what would run, so nothing was done",
 }
 

@@ -49,7 +49,11 @@ async def vote(desk: RunningDesk, request_id: UUID, key: PersonKey, choice: Choi
 async def is_due(desk: RunningDesk, *request_ids: UUID) -> None:
     """The requests' time is over, whatever the desk's clock says of it."""
     for request_id in request_ids:
-        await change(desk, "update action_requests set wake_at = now() - interval '1 s' where id = :id", id=request_id)
+        await change(
+            desk,
+            "update action_requests set wake_at = now() - interval '1 s', expires_at = now() where id = :id",
+            id=request_id,
+        )
 
 
 async def _clicked(desk: RunningDesk, case: Case) -> Callable[[], Awaitable[Any]]:

@@ -16,6 +16,7 @@ ENDED = {
     RequestStatus.REJECTED,
     RequestStatus.EXPIRED,
     RequestStatus.DENIED,
+    RequestStatus.WITHDRAWN,
     RequestStatus.VOID,
 }
 

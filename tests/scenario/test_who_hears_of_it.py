@@ -55,7 +55,7 @@ async def test_nor_does_it_expire_or_get_rejected_in_their_thread(desk: RunningD
     expires = await open_form(desk, case, "user.suspend", SUSPEND_ERIN)
     rejected = await open_form(desk, case, "user.restore", SUSPEND_ERIN)
 
-    await change(desk, "update action_requests set wake_at = now() where id = :id", id=expires)
+    await change(desk, "update action_requests set wake_at = now(), expires_at = now() where id = :id", id=expires)
     sana = desk.slack.person("sana")
     await sana.click("desk-approvals", await card_of(desk, rejected), action_id="request.reject")
     await desk.until(sana.modals)

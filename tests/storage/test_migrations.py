@@ -78,6 +78,23 @@ def test_requests_of_before_keep_the_address_of_whom_they_are_done_to(connection
     assert [tuple(row) for row in found] == [("", []), ("bob@acme.example", ["bob@acme.example"])]
 
 
+def test_requests_of_before_know_what_they_act_on(connection: Connection) -> None:
+    migrate_to(connection, "0001")
+    a_request(connection, "bob@acme.example")
+    a_request(connection, "")
+    key = """{"keyId": "ak_1"}"""
+    connection.execute(text("update action_requests set params = :key where subject_label <> ''"), {"key": key})
+    connection.execute(text("update action_requests set action_id = 'ticket.close' where subject_label = ''"))
+    connection.commit()
+
+    upgrade(connection)
+
+    found = connection.execute(text("select target, 'ticket:' || ticket_id from action_requests order by target"))
+    rows = [tuple(row) for row in found]
+    assert rows[0][0] == "keyId:ak_1"
+    assert rows[1][0] == rows[1][1]
+
+
 def test_the_migrations_lead_to_the_schema_in_code(connection: Connection) -> None:
     upgrade(connection)
     context = MigrationContext.configure(

@@ -249,7 +249,7 @@ async def test_threat_14_an_approval_allows_nothing_more_next_time(desk: Running
     assert tuple(row) == ("pending", 1, "needs_approval")
     assert await key_status(desk, first) == "active"
     offered = action_ids(message_at(desk, "desk-approvals", await card_of(desk, again)))
-    assert offered == {"request.approve", "request.reject", "ticket.open"}
+    assert offered == {"request.approve", "request.reject", "request.withdraw", "ticket.open"}
 
 
 # --- 21: rows written by somebody with the database's password ------------------------------------------------------

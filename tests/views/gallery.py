@@ -16,6 +16,7 @@ from handlers.views.facts import (
     ReadersFacts,
     RequestCardFacts,
     TicketFacts,
+    TurnedDownFacts,
     UndeliveredFacts,
     Untrusted,
 )
@@ -47,6 +48,9 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         "not_understood": notices.not_understood(words),
         "proposed": notices.proposed(request),
         "vote_recorded": notices.vote_recorded(request),
+        "withdrawn": notices.withdrawn(request),
+        "reminder": notices.still_waiting(request, (("U0SANA00001", words), (words, words)) * 30, None),
+        "escalation": notices.still_waiting(request, (), words),
         "trouble": notices.trouble(words),
         "help": notices.help_text(),
         "not_known": notices.not_known(),
@@ -125,6 +129,15 @@ def hostile_request(words: str, **changes: Any) -> RequestCardFacts:
         "outcome": words,
         "votes": (b.vote(voter_user_id=words, voter_label=words, choice=Choice.REJECT, reason=words),) * 7,
         "eligible": ((words, words), ("U0SANA00001", words)),
+        "turned_down": tuple(
+            TurnedDownFacts(status, words, words, b.AT, words, 12)
+            for status in (
+                RequestStatus.REJECTED,
+                RequestStatus.WITHDRAWN,
+                RequestStatus.EXPIRED,
+                RequestStatus.REJECTED,
+            )
+        ),
         "destination": DestinationFacts("slack_shared", user_id=words, user_label=bad),
     }
     return b.request(**(values | changes))

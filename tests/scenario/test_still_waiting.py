@@ -1,0 +1,185 @@
+"""A request that waits is brought to mind: of those who could vote, and later of another group; of each once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.errors import IdentityUnavailable
+from handlers.flows.nudge_approvers import nudge_approvers
+from handlers.flows.wake_requests import wake_requests
+from storage.audit import StoredEvent
+from tests.running import RunningDesk, running_desk
+from tests.scenario.test_expiry import MovableClock
+from tests.scenario.test_false_authority import text_of
+from tests.threats.cases import Case, card_of, elements, open_case, open_form, paused, status
+from tests.threats.planted import policy_folder, with_parts
+
+REMINDED = timedelta(seconds=3600)
+ESCALATED = timedelta(seconds=7200)
+SANA, VICTOR, SAM, BOB = "U0SANA00001", "U0VICTOR001", "U0SAM000001", "U0BOB000001"
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def desk(database_url: str, tmp_path: Path, clock: MovableClock) -> AsyncIterator[RunningDesk]:
+    async with running_desk(database_url, tmp_path, clock=clock) as running:
+        yield running
+
+
+def replies(desk: RunningDesk, card_ts: str) -> list[dict[str, Any]]:
+    """What stands in the thread of a card."""
+    return [one for one in desk.slack.person("sana").history("desk-approvals", card_ts) if one["ts"] != card_ts]
+
+
+def mentioned(message: dict[str, Any]) -> list[str]:
+    """Whom Slack tells of a message."""
+    return [one["user_id"] for one in elements(message["blocks"]) if one.get("type") == "user"]
+
+
+async def steps(desk: RunningDesk, case: Case, name: str) -> list[StoredEvent]:
+    return [event for event in await desk.trail(case.ticket_id) if event.name == name]
+
+
+async def wake_often(desk: RunningDesk) -> None:
+    for _ in range(3):
+        await wake_requests(desk.parts.reception.desk)
+        await desk.idle()
+
+
+async def test_those_who_could_vote_and_have_not_are_told_once_under_the_card(
+    desk: RunningDesk, clock: MovableClock
+) -> None:
+    case = await open_case(desk)
+    assert replies(desk, case.card_ts) == []
+
+    clock.ahead = REMINDED
+    await desk.until(lambda: replies(desk, case.card_ts))
+    await wake_often(desk)
+
+    [reply] = replies(desk, case.card_ts)
+    assert "Still waiting" in text_of(reply)
+    assert sorted(mentioned(reply)) == [SANA, VICTOR]
+    [event] = await steps(desk, case, "request_reminded")
+    assert event.payload["people"] == [f"T0ACME00001/{SANA}", f"T0ACME00001/{VICTOR}"]
+    assert await status(desk, case) == "pending"
+
+
+async def test_whoever_has_voted_is_left_in_peace_and_so_is_whom_it_is_done_to(
+    desk: RunningDesk, clock: MovableClock
+) -> None:
+    case = await open_case(desk)
+    request_id = await open_form(desk, case, "user.suspend", {"email": "sana@acme.example"})
+    card_ts = await card_of(desk, request_id)
+    desk.slack.admin.set_group_members("security", ["sana", "victor", "erin"])
+    await desk.slack.person("victor").click("desk-approvals", card_ts, action_id="request.approve")
+    await desk.idle()
+
+    clock.ahead = timedelta(seconds=1800)
+    await desk.until(lambda: replies(desk, card_ts))
+
+    [reply] = replies(desk, card_ts)
+    assert not {SANA, VICTOR} & set(mentioned(reply))
+
+
+async def test_a_request_that_still_waits_is_escalated_once_and_nobody_may_vote_because_of_it(
+    database_url: str, tmp_path: Path, clock: MovableClock
+) -> None:
+    """Escalated to a group that this policy does not let decide: its people are not asked for what they may not do."""
+    folder = policy_folder(tmp_path / "policy")
+    settings = folder / "settings.toml"
+    settings.write_text(settings.read_text().replace('escalate_to = "security"', 'escalate_to = "support"'))
+    async with running_desk(
+        database_url, tmp_path / "data", clock=clock, environment={"COUNTERSIGN_POLICY": str(folder)}
+    ) as desk:
+        case = await open_case(desk)
+        clock.ahead = ESCALATED
+        await desk.until(lambda: replies(desk, case.card_ts))
+        await wake_often(desk)
+
+        [reply] = replies(desk, case.card_ts)
+        assert "Escalated to support" in text_of(reply)
+        assert mentioned(reply) == []
+        await desk.slack.person("sam").click("desk-approvals", case.card_ts, action_id="request.approve")
+        await desk.idle()
+        assert await status(desk, case) == "pending"
+        assert (await steps(desk, case, "vote_refused"))[-1].payload["rule"] == "not-permitted"
+
+
+async def test_first_a_reminder_then_an_escalation_then_the_end(desk: RunningDesk, clock: MovableClock) -> None:
+    case = await open_case(desk)
+
+    clock.ahead = REMINDED
+    await desk.until(lambda: len(replies(desk, case.card_ts)) == 1)
+    clock.ahead = ESCALATED
+    await desk.until(lambda: len(replies(desk, case.card_ts)) == 2)
+    escalated = replies(desk, case.card_ts)[-1]
+    assert sorted(mentioned(escalated)) == [SANA, VICTOR]
+    assert "Escalated to security" in text_of(escalated)
+    clock.ahead = timedelta(seconds=14400)
+    await desk.until(lambda: desk.value("select 1 from action_requests where status = 'expired'"))
+    await wake_often(desk)
+
+    assert len(replies(desk, case.card_ts)) == 2
+    names = [event.name for event in await desk.trail(case.ticket_id)]
+    ours = [name for name in names if name in ("request_reminded", "request_escalated", "request_expired")]
+    assert ours == ["request_reminded", "request_escalated", "request_expired"]
+
+
+async def test_who_left_the_group_since_the_card_was_made_is_not_told(desk: RunningDesk, clock: MovableClock) -> None:
+    case = await open_case(desk)
+    desk.slack.admin.set_group_members("security", ["sana"])
+
+    clock.ahead = REMINDED
+    await desk.until(lambda: replies(desk, case.card_ts))
+
+    assert mentioned(replies(desk, case.card_ts)[0]) == [SANA]
+
+
+async def test_an_approved_request_is_neither_called_to_mind_nor_ended_by_the_time_for_that(
+    desk: RunningDesk, clock: MovableClock
+) -> None:
+    case = await open_case(desk)
+    async with paused(desk):
+        await desk.slack.person("sana").click("desk-approvals", case.card_ts, action_id="request.approve")
+        clock.ahead = ESCALATED
+        await wake_requests(desk.parts.reception.desk)
+        assert await status(desk, case) == "approved"
+        await nudge_approvers(desk.parts.reception.desk, case.request_id)
+    await desk.idle()
+
+    assert await status(desk, case) == "executed"
+    assert replies(desk, case.card_ts) == []
+
+
+async def test_a_slack_that_does_not_answer_puts_the_reminder_off_and_nothing_else(
+    desk: RunningDesk, clock: MovableClock
+) -> None:
+    case = await open_case(desk)
+    with with_parts(desk, people=Deaf()):
+        clock.ahead = REMINDED
+        await desk.until(
+            lambda: desk.value("select 1 from procrastinate_jobs where task_name = 'nudge_approvers' and attempts > 0")
+        )
+        assert await steps(desk, case, "request_reminded") == []
+    clock.ahead = timedelta(seconds=14400)
+
+    await desk.until(lambda: desk.value("select 1 from action_requests where status = 'expired'"))
+    await nudge_approvers(desk.parts.reception.desk, case.request_id)
+    await desk.until(lambda: desk.value("select count(*) = 1 from deliveries where kind = 'approval_card'"))
+    assert replies(desk, case.card_ts) == []
+
+
+class Deaf:
+    """A Slack that says nothing about groups."""
+
+    async def members(self, group: str) -> Any:
+        raise IdentityUnavailable(f"no answer about {group}")
