@@ -9,6 +9,7 @@ from handlers.arrivals import handle_arrival
 from handlers.delivery import sync_delivery
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
+from handlers.group_watch import look_at_groups
 from handlers.reception import Reception
 
 
@@ -27,4 +28,13 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def delivery(delivery_id: str) -> None:
         await sync_delivery(reception.desk, reception.client, UUID(delivery_id), own_bot_id=reception.bot_id)
 
-    return {"handle_arrival": arrival, "triage_ticket": triage, "run_action": run, "sync_delivery": delivery}
+    async def groups(is_turn: bool) -> None:
+        await look_at_groups(reception, is_turn=is_turn)
+
+    return {
+        "handle_arrival": arrival,
+        "triage_ticket": triage,
+        "run_action": run,
+        "sync_delivery": delivery,
+        "look_at_groups": groups,
+    }

@@ -15,6 +15,7 @@ from policy import entities, invariants
 from policy.engine import PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
+from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -94,7 +95,7 @@ class Gate:
           3. with quorum 0: the proposer is who the request says, and the policy would still allow it unattended
           4. every vote is for this request and this digest, and its signature verifies
           5. every voter is eligible at this moment, by both gates
-          6. enough different people approved
+          6. enough different people approved; several accounts of one human are one
         """
         sight = Sight(digest_now, self.policy_version, now)
         try:
@@ -159,8 +160,9 @@ class Gate:
                 return describe(finding, self._engine.notes, {"voter": str(person.key)})
         # The stored quorum is a row like any other: it may ask for more than the settings do, never for less.
         needed = max(request.quorum, self._engine.quorum(request.action.risk))
-        if tally(votes, needed) is not Tally.APPROVED:
-            return refusal("quorum-not-met", {"needed": needed, "approved": len(keys)})
+        behind = humans(people)
+        if tally(votes, needed, behind) is not Tally.APPROVED:
+            return refusal("quorum-not-met", {"needed": needed, "approved": len(set(behind.values()))})
         policy_ids = sorted({policy_id for finding in findings for policy_id in finding.policy_ids})
         ruling = Finding.allowed(tuple(policy_ids))
         return describe(ruling, self._engine.notes, {"voters": [str(key) for key in keys]})

@@ -56,6 +56,10 @@ REPLIES: Mapping[str, str] = MappingProxyType(
             "This would be done to you or to something of yours, or nobody can rule that out, so somebody else has to "
             "decide it."
         ),
+        "core-no-alias": (
+            "Another account that counts as yours has a part in this, so somebody else has to decide it. If that "
+            "account is not yours, tell whoever runs this desk."
+        ),
         "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",
         "core-no-unapproved-run": "This request does not stand as approved, so it was not run.",
         "core-no-expired-request": (

@@ -173,6 +173,11 @@ class Person:
     groups: frozenset[str] = frozenset()
     """The policy groups ('support', 'security') the person is in right now: Slack's user group intersected
     with the settings."""
+    linked: frozenset[PersonKey] = frozenset()
+    """The other accounts of the same human, as far as they are known (`policy.one_person`): they exclude, and never
+    admit."""
+    linked_addresses: frozenset[str] = frozenset()
+    """Every address of that human, in lower case. The same holds for these."""
 
 
 @dataclass(frozen=True)

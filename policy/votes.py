@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from policy.digest import canonical_json, utc_text
 from policy.errors import NotCanonical, SigningKeyMissing
-from policy.terms import Choice, Tally, Vote
+from policy.terms import Choice, PersonKey, Tally, Vote
 
 _VOTE_DOMAIN = b"countersign.vote.v1\n"
 _KEY_ID_DOMAIN = b"countersign.vote-key.v1\n"
@@ -70,14 +70,18 @@ class VoteSigner:
         return [self._keys[key_id]] if key_id in self._keys else []
 
 
-def tally(votes: Sequence[Vote], quorum: int) -> Tally:
-    """Add up the votes of one request; one rejection is final. Raises ValueError for a quorum below one."""
+def tally(votes: Sequence[Vote], quorum: int, humans: Mapping[PersonKey, str] | None = None) -> Tally:
+    """Add up the votes of one request; one rejection is final. Raises ValueError for a quorum below one.
+
+    `humans` names the human behind each account (`policy.one_person`); an account it leaves out is somebody's own.
+    """
     if quorum < 1:
         raise ValueError("votes can only be added up for a request that needs some")
     if any(vote.choice is Choice.REJECT for vote in votes):
         return Tally.REJECTED
-    # By person, not by row: pressing the button twice must not look like a second pair of eyes.
-    approvers = {vote.voter for vote in votes if vote.choice is Choice.APPROVE}
+    # By human, not by row or account: pressing twice, or once with each account, is not a second pair of eyes.
+    named = humans or {}
+    approvers = {named.get(vote.voter) or vote.voter.user_id for vote in votes if vote.choice is Choice.APPROVE}
     return Tally.APPROVED if len(approvers) >= quorum else Tally.PENDING
 
 

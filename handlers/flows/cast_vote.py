@@ -3,7 +3,7 @@
 1  the click must come from our own approval card: looked up by where the message stands, never by what it says
 2  the request is locked, after its ticket: two clicks at once are one after the other
 3  the digest of what would run now must be the digest the card showed
-4  the gate rules on the person, resolved live just before
+4  the gate rules on the person, resolved live just before, with every account that is known to be theirs
 5  the vote is signed over the digest and written with its audit event
 6  one rejection ends it; the last approval needed starts the run, in the same transaction
 """
@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
 from handlers.flows.customer_notice import tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
+from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
 from handlers.views.facts import RequestCardFacts
 from policy.lifecycle import RequestEvent, move
-from policy.terms import Choice, Person, RequestStatus, Ruling, Tally, Vote
+from policy.one_person import Ties
+from policy.terms import Choice, Person, PersonKey, RequestFacts, RequestStatus, Ruling, Tally, Vote
 from policy.votes import tally
 from storage import audit, deliveries, requests
 from storage.audit import NewEvent, Step
@@ -30,6 +33,10 @@ from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
 
 ALREADY_VOTED = "Your vote on this is on record already; pressing again changes nothing."
+ALREADY_VOTED_ELSEWHERE = (
+    "Another account that counts as yours has voted on this already, and one person has one vote. Leave it to somebody"
+    " else; if that account is not yours, tell whoever runs this desk."
+)
 _REASON_LENGTH = 3000
 """What Slack lets through; a forged form may hold more."""
 
@@ -61,15 +68,18 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
     # Before it is signed: what is signed is what the database can give back.
     ballot = replace(ballot, reason=storable(ballot.reason, limit=_REASON_LENGTH))
+    return await with_addresses(desk, [voter], partial(_cast, desk, ballot, voter))
+
+
+async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> VoteResult:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
-        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
+        refusal, ties = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         else:
-            result = await _count(desk, tx, ballot, voter, request, ticket, earlier)
+            result = await _count(desk, tx, ballot, voter, request, ticket, earlier, ties)
     if refusal is not None:
         raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
     return result
@@ -77,11 +87,14 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
 
 async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
     """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
+    return await with_addresses(desk, [voter], partial(_check, desk, ballot, voter))
+
+
+async def _check(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> RequestCardFacts:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
-        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
+        refusal, _ = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), earlier)
@@ -103,16 +116,35 @@ async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionReque
     return delivery, *found
 
 
-async def _rule(
+async def _refusal(
     desk: Desk,
     tx: Transaction,
     ballot: Ballot,
     voter: Person,
+    addresses: Addresses,
     delivery: Delivery,
     request: ActionRequest,
     ticket: Ticket,
-) -> Ruling:
+    earlier: Sequence[VoteRow],
+) -> tuple[Ruling | None, Ties]:
+    """Why this vote does not count, if so; and which accounts are one human's. Raises Unasked."""
     facts = await request_facts(tx, request, ticket, desk.catalogue)
+    voters = [voter.key, *(PersonKey.parse(row.voter) for row in earlier)]
+    ties = await ties_about(tx, addresses, facts, voters)
+    person = linked(voter, ties)
+    ruling = _rule(desk, ballot, person, delivery, facts, request, ticket)
+    return (_repeated(earlier, ballot, person) if ruling.is_allowed else ruling), ties
+
+
+def _rule(
+    desk: Desk,
+    ballot: Ballot,
+    voter: Person,
+    delivery: Delivery,
+    facts: RequestFacts,
+    request: ActionRequest,
+    ticket: Ticket,
+) -> Ruling:
     shown = delivery.shown_digest or ""
     if not shown and ballot.choice is Choice.REJECT:
         # A card that could not show everything has no Approve, and saying no to what nobody could read is safe.
@@ -128,8 +160,13 @@ async def _earlier(tx: Transaction, request: ActionRequest) -> Sequence[VoteRow]
 
 
 def _repeated(earlier: Sequence[VoteRow], ballot: Ballot, voter: Person) -> Ruling | None:
-    if any(row.voter == str(voter.key) and row.choice == ballot.choice for row in earlier):
+    said = [PersonKey.parse(row.voter) for row in earlier if row.choice == ballot.choice]
+    if voter.key in said:
         return Ruling(False, "already-voted", f"{voter.key} has voted {ballot.choice} already", ALREADY_VOTED)
+    for key in said:
+        if any(account.is_maybe(key) for account in voter.linked):
+            reason = f"{voter.key} has voted {ballot.choice} already, as {key}"
+            return Ruling(False, "already-voted", reason, ALREADY_VOTED_ELSEWHERE)
     return None
 
 
@@ -154,6 +191,7 @@ async def _count(
     request: ActionRequest,
     ticket: Ticket,
     earlier: Sequence[VoteRow],
+    ties: Ties,
 ) -> VoteResult:
     now = desk.clock()
     vote = desk.signer.sign(  # (5)
@@ -178,7 +216,8 @@ async def _count(
         "reason": vote.reason,
     }
     events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
-    outcome = tally([requests.as_vote(row) for row in stored], request.quorum)
+    votes = [requests.as_vote(row) for row in stored]
+    outcome = tally(votes, request.quorum, {one.voter: ties.human(one.voter) for one in votes})
     events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
     await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)
     await deliveries.refresh(tx, ticket_id=ticket.id)

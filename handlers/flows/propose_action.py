@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,14 @@ from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, digest_of, request_facts
+from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
 from handlers.views.wording import request_status_words
 from policy.lifecycle import first_status
+from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -107,7 +110,7 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
-    proposed = await _write(desk, draft)
+    proposed = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
     if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
@@ -183,7 +186,7 @@ def _has_address(person: Person, address: str) -> bool:
     return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
 
 
-async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
+async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  # (5)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
         if ticket is None:
@@ -194,7 +197,7 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
         if suggestion is not None and suggestion.request_id is not None:
             return await _earlier(desk, tx, draft, ticket, suggestion.request_id)
         request = _row(desk, draft, ticket)
-        requester = await _show(desk, tx, draft, request, ticket)
+        requester = await _show(desk, tx, draft, request, ticket, addresses)
         tx.add(request)
         await tx.flush()  # The suggestion refers to it.
         if suggestion is not None and _is_settled(draft):
@@ -285,15 +288,19 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
     )
 
 
-async def _show(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket) -> RequesterFacts:
+async def _show(
+    desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket, addresses: Addresses
+) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
-        could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
+        ties = await ties_about(tx, addresses, facts, [person.key for person in draft.candidates])
+        could = desk.gate.eligible(facts, all_linked(draft.candidates, ties), now=request.created_at)
         request.eligible = [{"key": str(person.key), "name": person.name} for person in could]
-        if len(could) < request.quorum:
+        count = len(set(humans(could).values()))
+        if count < request.quorum:
             request.verdict_reason += (
-                f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
+                f" Only {count} of the {request.quorum} people it needs could approve it right now."
             )
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
     request.card = approval_substance(request_card(desk.catalogue, request, ticket, requester)) or []

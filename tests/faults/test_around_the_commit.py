@@ -111,6 +111,9 @@ class EditedMeanwhile:
     async def resolve(self, key: PersonKey) -> Person:
         return await self.real.resolve(key)
 
+    async def address_of(self, key: PersonKey) -> str:
+        return await self.real.address_of(key)
+
     async def members(self, group: str) -> Sequence[Person]:
         if self.times:
             self.times -= 1
@@ -198,6 +201,9 @@ class NobodyAnswers:
     """Slack says nothing about anybody."""
 
     async def resolve(self, key: PersonKey) -> Person:
+        raise IdentityUnavailable("silence")
+
+    async def address_of(self, key: PersonKey) -> str:
         raise IdentityUnavailable("silence")
 
     async def members(self, group: str) -> Sequence[Person]:
