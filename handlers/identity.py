@@ -35,6 +35,7 @@ ANSWER_WITHIN_SECONDS = 2.0
 NAME_WITHIN_SECONDS = 1.0
 """A company's name is for reading; past this its id will do."""
 AUTHOR_CACHE_SECONDS = 30.0
+TRY_IN_SLACK = "Try again from Slack itself; if it stays so, write what you need in the ticket's thread."
 SLACKBOT = "USLACKBOT"
 _NO_SUCH_PERSON = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NOT_PEOPLE = ("is_app_user", "is_workflow_bot", "is_connector_bot")
@@ -91,7 +92,7 @@ class Identity:
             raise IdentityRefused(
                 "the payload names no user or no team of theirs",
                 code="identity-incomplete",
-                reply="Slack did not say which company your account belongs to, so nothing was done.",
+                reply="Slack did not say which company your account belongs to, so nothing was done. " + TRY_IN_SLACK,
             )
         try:
             # One limit for all that is asked: two answers that are slow each would be too late together.
@@ -188,7 +189,7 @@ class Identity:
             raise IdentityRefused(
                 f"{user_id[:30]!r} is no account's id",
                 code="identity-incomplete",
-                reply="Slack did not say which account you use, so nothing was done.",
+                reply="Slack did not say which account you use, so nothing was done. " + TRY_IN_SLACK,
             )
         answer = await self._ask(lambda: self._client.users_info(user=user_id), f"users.info of {user_id}")
         person = person_of(answer.get("user") or {}, self.home)
@@ -196,7 +197,8 @@ class Identity:
             raise IdentityRefused(
                 f"{user_id} is not of {str(claimed_home)[:30]!r}: Slack says {person.key}",
                 code="identity-mismatch",
-                reply="Slack's answer about your account does not match your click, so nothing was done.",
+                reply="Slack's answer about your account does not match your click, so nothing was done. "
+                + TRY_IN_SLACK,
             )
         self._remember_address(user_id, own_address(person))
         return replace(person, company=person.company or self._team_names.get(person.team_id, person.team_id))
@@ -249,7 +251,7 @@ class Identity:
                 raise IdentityRefused(
                     f"{what}: {code}",
                     code="identity-unknown",
-                    reply="Slack does not show me your account, so nothing was done.",
+                    reply="Slack does not show me your account, so nothing was done. " + TRY_IN_SLACK,
                 ) from error
             if code == "ratelimited" or getattr(error.response, "status_code", None) == 429:
                 raise IdentityUnavailable(f"{what}: Slack limits how often we ask", reply=LIMITED_BY_SLACK) from error
@@ -266,7 +268,7 @@ def person_of(user: Mapping[str, Any], home: Home) -> Person:
         raise IdentityRefused(
             "users.info names no id or no team",
             code="identity-incomplete",
-            reply="Slack did not say which company your account belongs to, so nothing was done.",
+            reply="Slack did not say which company your account belongs to, so nothing was done. " + TRY_IN_SLACK,
         )
     profile = user.get("profile") or {}
     user_id = str(user["id"])

@@ -276,6 +276,8 @@ class Judgement:
     """Distinct approvals needed; 0 where none is."""
     ttl_seconds: int
     """How long a request may wait for its votes."""
+    reply: str = ""
+    """For a denial: what whoever proposed it is told."""
 
 
 @dataclass(frozen=True)

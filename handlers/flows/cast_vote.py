@@ -32,7 +32,7 @@ from storage.audit import NewEvent, Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
 
-ALREADY_VOTED = "Your vote on this is on record already; pressing again changes nothing."
+ALREADY_VOTED = "Your vote on this is on record already. There is nothing more for you to do."
 ALREADY_VOTED_ELSEWHERE = (
     "Another account that counts as yours has voted on this already, and one person has one vote. Leave it to somebody"
     " else; if that account is not yours, tell whoever runs this desk."

@@ -115,7 +115,7 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
             code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
-            reply=f"The policy does not allow this: {proposed.reason}",
+            reply=draft.judgement.reply,
             is_recorded=True,
         )
     return proposed
@@ -237,7 +237,8 @@ async def _earlier(desk: Desk, tx: Transaction, draft: _Draft, ticket: Ticket, r
         raise Refused(
             f"the suggestion was proposed as {earlier.id} before",
             code="suggestion-taken",
-            reply=f"{who} proposed this already. It stands at: {state}. What you sent was not proposed.",
+            reply=f"{who} proposed this already. It stands at: {state}. What you sent was not proposed."
+            " If something else is needed, propose it from the ticket.",
         )
     shown = request_card(desk.catalogue, earlier, ticket, requester_facts(ticket))
     return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason, shown)

@@ -42,8 +42,7 @@ async def approve(desk: RunningDesk, card_ts: str, who: str) -> None:
 @asynccontextmanager
 async def linked(desk: RunningDesk, one: str, other: str) -> AsyncIterator[None]:
     """An operator says that two accounts are one human's."""
-    sql = "insert into account_links (one, other, reason, linked_by, linked_at)"
-        " values (:one, :other, 'told', 'op', now())"
+    sql = "insert into account_links values (:one, :other, 'told', 'op', now())"
     await change(desk, sql, one=one, other=other)
     try:
         yield
