@@ -69,7 +69,7 @@ def test_every_reply_has_a_rule_in_words_and_a_next_step(code: str) -> None:
 
 def assert_says_both(reply: Reply) -> None:
     for part in reply:
-        assert part[0].isupper() and part.endswith(".") and len(part.split()) >= 3, part
+        assert part[:1].isupper() and part.endswith(".") and len(part.split()) >= 3, part
     assert 2 <= len(re.findall(r"[.](?: |$)", reply.words)) <= 3, reply.words
 
 
@@ -155,7 +155,7 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize(("where", "code", "words"), refused_in_handlers())
+@pytest.mark.parametrize(("where", "code", "words"), list(refused_in_handlers()))
 def test_every_refusal_beside_the_gate_says_what_to_do_and_names_nobody(where: str, code: str, words: str) -> None:
     if code in ELSEWHERE:
         return

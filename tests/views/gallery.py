@@ -55,9 +55,9 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         "group_change": notices.group_change(
             GroupChangeFacts(
                 "support",
-                (("U0ERIN00001", Untrusted(words)),) * 30,
+                (("U0SANA00001", Untrusted(words)),) * 30,
                 (("not an id", Untrusted(words)),),
-                (("U0UMA000001", Untrusted(words)),),
+                (("U0VICTOR001", Untrusted(words)),),
             )
         ),
         "opened": notices.opened(12),
