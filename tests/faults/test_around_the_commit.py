@@ -61,7 +61,7 @@ async def test_a_vote_that_counts_is_never_said_to_be_none(desk: RunningDesk) ->
     sana = desk.slack.person("sana")
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 1)):
+        with with_parts(desk, database=GoneAfter(desk.database, 2)):  # whose addresses to ask for, and the vote
             await sana.click("desk-approvals", case.card_ts, action_id="request.approve")
         said = await desk.until(lambda: sana.ephemerals("desk-approvals"))
 
@@ -77,7 +77,7 @@ async def test_a_proposal_that_stands_is_never_said_to_be_none(desk: RunningDesk
     await sam.submit(values={"action": "api_key.revoke"})
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 2)):
+        with with_parts(desk, database=GoneAfter(desk.database, 3)):  # read, whose addresses to ask for, write
             await sam.submit(values={"keyId": await new_key(desk)})
 
     assert await desk.value("select count(*) from action_requests where proposer like '%SAM%'") == 1
