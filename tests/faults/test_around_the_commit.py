@@ -77,7 +77,8 @@ async def test_a_proposal_that_stands_is_never_said_to_be_none(desk: RunningDesk
     await sam.submit(values={"action": "api_key.revoke"})
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 4)):  # two of them only find out whose addresses to ask for
+        # Two of these only find out whose addresses to ask for.
+        with with_parts(desk, database=GoneAfter(desk.database, 4)):
             await sam.submit(values={"keyId": await new_key(desk)})
 
     assert await desk.value("select count(*) from action_requests where proposer like '%SAM%'") == 1
