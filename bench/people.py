@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from policy.one_person import own_address
 from policy.terms import Person, PersonKey
 
 TEAM = "T0ACME00001"
@@ -39,6 +40,10 @@ class InMemoryPeople:
     async def resolve(self, key: PersonKey) -> Person:
         """Who this is."""
         return next(person for person in EVERYONE if person.key == key)
+
+    async def address_of(self, key: PersonKey) -> str:
+        """A confirmed address of ours."""
+        return next((own_address(person) for person in EVERYONE if person.key == key), "")
 
     async def members(self, group: str) -> Sequence[Person]:
         """Everyone in a group."""

@@ -1,4 +1,4 @@
-"""`countersign`: run the bot, read and verify the trail, import the directory, check the policy."""
+"""`countersign`: run the bot, read and verify the trail, import the directory, link accounts, check the policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bot.commands import audit, directory, policy, run
+from bot.commands import audit, directory, people, policy, run
 from storage.database import DatabaseUnavailable
 
 
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do what it says. Returns the exit code: 0 done, 1 not, 2 asked wrongly."""
     parser = argparse.ArgumentParser(prog="countersign", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for room in (run, audit, directory, policy):
+    for room in (run, audit, directory, people, policy):
         room.add_to(commands)
     wanted = parser.parse_args(arguments)
     try:

@@ -19,6 +19,7 @@ from bot.socket_mode import Socket
 from bot.web import make_web_app
 from bot.wiring import Parts
 from handlers.errors import Refused
+from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
@@ -34,6 +35,7 @@ _TOKEN_REFUSED = frozenset(
     }
 )  # fmt: skip
 WAKE_EVERY_SECONDS = 1.0
+LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
 
 
@@ -84,6 +86,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     stack.push_async_callback(parts.workers.stop)
     _keep(stack, _waking(parts), "waker")
     _keep(stack, _backfilling(parts), "backfill")
+    _keep(stack, _watching(parts), "group watch")
 
 
 async def _serve(stack: AsyncExitStack, parts: Parts) -> str:
@@ -162,3 +165,15 @@ async def _backfilling(parts: Parts) -> None:
         except Exception as error:  # what Slack answers once must not end the looking for good
             log.error("could not backfill: %r", error, exc_info=error)
         await asyncio.sleep(BACKFILL_EVERY_SECONDS)
+
+
+async def _watching(parts: Parts) -> None:
+    """Have the user groups looked at: at once, for what changed while no process ran, and every minute from then on."""
+    is_turn = False
+    while True:
+        try:
+            await ask_for_look(parts.reception.desk, is_turn=is_turn)
+            is_turn = True
+        except DatabaseUnavailable as error:
+            log.warning("could not have the user groups looked at: %s", error)
+        await asyncio.sleep(LOOK_AT_GROUPS_EVERY_SECONDS)

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from actions.errors import ActionError
 from handlers.errors import HandlingError, NotFound, Refused
 from handlers.flows.refuse_click import record_refused_click
-from handlers.listeners import pages
+from handlers.listeners import groups, pages
 from handlers.listeners.call import Call
 from handlers.listeners.intake import take_message
 from handlers.reception import Reception
@@ -67,11 +67,16 @@ def make_slack_app(reception: Reception, *, signing_secret: str | None, client: 
 
 
 async def on_event(reception: Reception, ack: Ack, body: dict[str, Any]) -> None:
-    """Messages are stored, App Home is drawn; everything else is let go. Not acknowledged if it could not be stored."""
+    """Messages are stored, changed user groups looked at, App Home is drawn; everything else is let go.
+
+    Not acknowledged if it could not be stored.
+    """
     found = body.get("event")
     event: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     if event.get("type") == "message":
         await take_message(reception, body)
+    if event.get("type") in groups.EVENTS:
+        await groups.changed(reception, event)
     await ack()
     if event.get("type") == "app_home_opened" and event.get("tab", "home") == "home":
         await _answer(reception, body, partial(pages.draw_home, event=event))

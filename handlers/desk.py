@@ -27,6 +27,13 @@ class People(Protocol):
         """Who this is right now. Raises `IdentityUnavailable` if Slack does not say so clearly."""
         ...
 
+    async def address_of(self, key: PersonKey) -> str:
+        """The confirmed address of a live account of the home company, in lower case; "" for any other account.
+
+        May be half a minute old. Raises `IdentityUnavailable`.
+        """
+        ...
+
     async def members(self, group: str) -> Sequence[Person]:
         """Everyone who is in a policy group right now, with all their groups. Raises `IdentityUnavailable`."""
         ...

@@ -54,7 +54,11 @@ class NotFound(HandlingError):
     """Nothing stands under that id."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} not found", reply=f"I cannot find that {what}. It may belong to another desk.")
+        super().__init__(
+            f"{what} not found",
+            reply=f"I cannot find that {what}. It may be old or belong to another desk. Open the ticket again and try"
+            " there.",
+        )
 
 
 class BadInput(HandlingError):

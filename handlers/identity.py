@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.desk import GroupSetting
 from handlers.errors import LIMITED_BY_SLACK, IdentityRefused, IdentityUnavailable
 from handlers.group_lists import LIVE_CALLS_A_MINUTE, GroupLists, Need
+from policy.one_person import own_address
 from policy.terms import Person, PersonKey
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ ANSWER_WITHIN_SECONDS = 2.0
 NAME_WITHIN_SECONDS = 1.0
 """A company's name is for reading; past this its id will do."""
 AUTHOR_CACHE_SECONDS = 30.0
+TRY_IN_SLACK = "Try again from Slack itself; if it stays so, write what you need in the ticket's thread."
 SLACKBOT = "USLACKBOT"
 _NO_SUCH_PERSON = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 _NOT_PEOPLE = ("is_app_user", "is_workflow_bot", "is_connector_bot")
@@ -75,6 +77,7 @@ class Identity:
         self._group_lists = GroupLists(self._group_list, monotonic, live_calls_a_minute=live_group_lists_a_minute)
         self._monotonic = monotonic
         self._deadline = answer_within_seconds
+        self._addresses: dict[str, tuple[float, str]] = {}
         self._authors: dict[tuple[str, str], tuple[float, Person]] = {}
         self._team_names: dict[str, str] = {}
 
@@ -89,7 +92,7 @@ class Identity:
             raise IdentityRefused(
                 "the payload names no user or no team of theirs",
                 code="identity-incomplete",
-                reply="Slack did not say which company your account belongs to, so nothing was done.",
+                reply="Slack did not say which company your account belongs to, so nothing was done. " + TRY_IN_SLACK,
             )
         try:
             # One limit for all that is asked: two answers that are slow each would be too late together.
@@ -107,6 +110,34 @@ class Identity:
         except IdentityRefused as refused:
             log.warning("%s counts no longer: %s", key, refused)
             return Person(key, key.home, str(key), "", None, False, False, False, False, False)
+
+    async def address_of(self, key: PersonKey) -> str:
+        """The confirmed address of a live account of ours, in lower case; else "". Raises IdentityUnavailable.
+
+        It may be as old as an author: it is compared to take somebody out, and who would rather not be found by an
+        address just has another. Asked live for each decision, it would halve how many Slack's limits leave us.
+        """
+        now = self._monotonic()
+        known = self._addresses.get(key.user_id)
+        if known is not None and known[0] > now:
+            return known[1]
+        try:
+            return own_address(await self._account(key.user_id, None))
+        except IdentityRefused:
+            self._remember_address(key.user_id, "")  # Slack does not know such an account, so nobody uses it.
+            return ""
+
+    async def listed(self, group: str) -> frozenset[str]:
+        """The user ids in Slack's user group, not narrowed by the settings. Raises IdentityUnavailable."""
+        return await self._group_lists.members_of(self._groups[group].usergroup_id)
+
+    async def account(self, user_id: str) -> tuple[PersonKey, str]:
+        """The key and name of one of our accounts, by its id alone. Raises IdentityUnavailable."""
+        try:
+            person = await self._account(user_id, None)
+        except IdentityRefused:
+            return PersonKey(self.home.enterprise_id or self.home.team_id, user_id), user_id
+        return person.key, person.name
 
     async def members(self, group: str) -> Sequence[Person]:
         """Everyone in a policy group right now. Raises IdentityUnavailable."""
@@ -158,7 +189,7 @@ class Identity:
             raise IdentityRefused(
                 f"{user_id[:30]!r} is no account's id",
                 code="identity-incomplete",
-                reply="Slack did not say which account you use, so nothing was done.",
+                reply="Slack did not say which account you use, so nothing was done. " + TRY_IN_SLACK,
             )
         answer = await self._ask(lambda: self._client.users_info(user=user_id), f"users.info of {user_id}")
         person = person_of(answer.get("user") or {}, self.home)
@@ -166,9 +197,16 @@ class Identity:
             raise IdentityRefused(
                 f"{user_id} is not of {str(claimed_home)[:30]!r}: Slack says {person.key}",
                 code="identity-mismatch",
-                reply="Slack's answer about your account does not match your click, so nothing was done.",
+                reply="Slack's answer about your account does not match your click, so nothing was done. "
+                + TRY_IN_SLACK,
             )
+        self._remember_address(user_id, own_address(person))
         return replace(person, company=person.company or self._team_names.get(person.team_id, person.team_id))
+
+    def _remember_address(self, user_id: str, address: str) -> None:
+        if len(self._addresses) > 10_000:
+            self._addresses.clear()
+        self._addresses[user_id] = (self._monotonic() + AUTHOR_CACHE_SECONDS, address)
 
     async def _lists(self, user_ids: Collection[str], *, need: Need = Need.DECISION) -> Mapping[str, frozenset[str]]:
         """Who is in each policy group whose setting names one of these people; the other groups are not asked for."""
@@ -211,7 +249,7 @@ class Identity:
                 raise IdentityRefused(
                     f"{what}: {code}",
                     code="identity-unknown",
-                    reply="Slack does not show me your account, so nothing was done.",
+                    reply="Slack does not show me your account, so nothing was done. " + TRY_IN_SLACK,
                 ) from error
             if code == "ratelimited" or getattr(error.response, "status_code", None) == 429:
                 raise IdentityUnavailable(f"{what}: Slack limits how often we ask", reply=LIMITED_BY_SLACK) from error
@@ -228,7 +266,7 @@ def person_of(user: Mapping[str, Any], home: Home) -> Person:
         raise IdentityRefused(
             "users.info names no id or no team",
             code="identity-incomplete",
-            reply="Slack did not say which company your account belongs to, so nothing was done.",
+            reply="Slack did not say which company your account belongs to, so nothing was done. " + TRY_IN_SLACK,
         )
     profile = user.get("profile") or {}
     user_id = str(user["id"])

@@ -10,6 +10,7 @@ from handlers.delivery import sync_delivery
 from handlers.flows.nudge_approvers import nudge_approvers
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
+from handlers.group_watch import look_at_groups
 from handlers.reception import Reception
 
 
@@ -31,10 +32,14 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def nudge(request_id: str) -> None:
         await nudge_approvers(reception.desk, UUID(request_id))
 
+    async def groups(is_turn: bool) -> None:
+        await look_at_groups(reception, is_turn=is_turn)
+
     return {
         "handle_arrival": arrival,
         "triage_ticket": triage,
         "run_action": run,
         "nudge_approvers": nudge,
         "sync_delivery": delivery,
+        "look_at_groups": groups,
     }

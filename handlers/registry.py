@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, commands, pages, proposals, withdrawals
+from handlers.listeners import approvals, commands, groups, pages, proposals, withdrawals
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -46,5 +46,5 @@ COMMANDS: Mapping[str, Listener] = {
     "/countersign": commands.command,
 }
 
-EVENTS = frozenset({"message", "app_home_opened"})
+EVENTS = frozenset({"message", "app_home_opened", *groups.EVENTS})
 """The events that lead to something; every other one is acknowledged and let go."""

@@ -53,14 +53,18 @@ class CaseActor(BaseModel):
     is_full_member: bool = True
     is_human: bool = True
     is_email_confirmed: bool = True
+    linked: tuple[str, ...] = ()
+    linked_addresses: frozenset[str] = frozenset()
 
     def actor(self) -> Proposer:
         """As the gate would be handed them."""
         if self.agent is not None:
             return Agent(self.agent)
-        flags = self.model_dump(exclude={"agent", "key", "email"})
-        key = PersonKey.parse(self.key)
-        return Person(key=key, team_id=key.home, name=key.user_id, company=key.home, email=self.email, **flags)
+        flags = self.model_dump(exclude={"agent", "key", "email", "linked"})
+        key, linked = PersonKey.parse(self.key), frozenset(map(PersonKey.parse, self.linked))
+        return Person(
+            key=key, team_id=key.home, name=key.user_id, company=key.home, email=self.email, linked=linked, **flags
+        )
 
 
 class CaseRequest(BaseModel):

@@ -31,6 +31,8 @@ _FOR_THE_CORE_ALONE = frozenset(
     {
         "address",
         "userId",
+        "linkedUserIds",
+        "linkedAddresses",
         "requesterUserId",
         "proposerUserId",
         "editorUserIds",

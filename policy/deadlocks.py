@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from policy.engine import PolicyEngine
 from policy.entities import AGENTS
 from policy.gate import Gate
+from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -143,7 +144,7 @@ def _missing(
     """What a request lacks though everybody who may approves it; "" where it lacks nothing."""
     could = gate.eligible(request, everybody, now=_NOW)
     votes = [Vote(request.request_id, one.key, Choice.APPROVE, request.digest, _NOW, "") for one in could]
-    if gate.tally(request, votes, {one.key: one.groups for one in could}) is Tally.APPROVED:
+    if gate.tally(request, votes, {one.key: one.groups for one in could}, humans(could)) is Tally.APPROVED:
         return ""
     others = "other than requester, proposer and subject"
     may = _deciding_groups(gate, request, members)

@@ -41,6 +41,8 @@ def actor_entity(actor: Proposer) -> Entity:
         "isFullMember": actor.is_full_member,
         "isHuman": actor.is_human,
         "isEmailConfirmed": actor.is_email_confirmed,
+        "linkedUserIds": _user_ids(actor.linked),
+        "linkedAddresses": [*sorted({folded_address(one) for one in actor.linked_addresses} - {""})],
     }
     if address := folded_address(actor.email):
         attrs["address"] = address

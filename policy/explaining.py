@@ -84,6 +84,10 @@ def _changes(gate: Gate, situation: Situation) -> Iterator[_Change]:
         lambda s: _request(s, editors=frozenset(one for one in s.request.editors if not s.person.key.is_maybe(one))),
     )
     yield "it were not done to them, nor to somebody who might be them", _not_subject
+    yield (
+        "no other account of theirs had a part in it",
+        lambda s: _person(s, linked=frozenset(), linked_addresses=frozenset()),
+    )
     yield "it still waited for a decision", lambda s: _request(s, status=RequestStatus.PENDING)
     yield "its time were not over", _in_time
     yield "the card showed exactly what would run", lambda s: replace(s, shown_digest=s.request.digest)

@@ -17,6 +17,7 @@ from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.loading import RiskSettings
+from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -86,7 +87,8 @@ class Gate:
         for finding in (propose, unattended):
             # A question that went wrong is a denial even if the other one was answered.
             if finding.is_broken or (finding is propose and not propose.is_allowed):
-                return Judgement(Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0)
+                reply = describe(finding, self._engine.notes).reply
+                return Judgement(Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0, reply)
         ttl_seconds = self._engine.ttl_seconds(action.risk)
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
@@ -115,13 +117,17 @@ class Gate:
         return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
 
     def tally(
-        self, request: RequestFacts, votes: Sequence[Vote], groups_of: Mapping[PersonKey, Collection[str]]
+        self,
+        request: RequestFacts,
+        votes: Sequence[Vote],
+        groups_of: Mapping[PersonKey, Collection[str]],
+        humans: Mapping[PersonKey, str],
     ) -> Tally:
         """What the votes add up to: when one is cast, and again before the run, with the people as they are then.
 
         The stored request may ask for more than the settings do, never for less: a row is only a row.
         """
-        return tally(votes, self._needed(request), self._groups_needed(request), groups_of)
+        return tally(votes, self._needed(request), self._groups_needed(request), groups_of, humans)
 
     def rule_on_keeping(
         self,
@@ -175,7 +181,7 @@ class Gate:
              where it was kept: they could still put it forward
           4. every vote is for this request and this digest, and its signature verifies
           5. every voter is eligible at this moment, by both gates
-          6. enough different people approved, and of each group that must
+          6. enough different people approved, and of each group that must; several accounts of one human are one
         """
         sight = Sight(digest_now, self._policy_over(request), now)
         try:
@@ -274,11 +280,12 @@ class Gate:
         if not ruling.is_allowed:
             return ruling
         keys = {vote.voter for vote in votes}
-        if self.tally(request, votes, {key: voters[key].groups for key in keys}) is Tally.APPROVED:
+        behind = humans(voters[key] for key in keys)
+        if self.tally(request, votes, {key: voters[key].groups for key in keys}, behind) is Tally.APPROVED:
             return ruling
         needed, groups = self._needed(request), sorted(self._groups_needed(request))
-        if len(keys) < needed:
-            return refusal("quorum-not-met", {"needed": needed, "approved": len(keys)})
+        if len(set(behind.values())) < needed:
+            return refusal("quorum-not-met", {"needed": needed, "approved": len(set(behind.values()))})
         return refusal("groups-not-met", {"groups": groups, "approved": sorted(map(str, keys))})
 
     def _rule_on_each(

@@ -61,6 +61,7 @@ ORDER = (
     "core-no-proposer",
     "core-no-editor",
     "core-no-subject",
+    "core-no-alias",
     "core-no-settled-request",
     "core-no-unapproved-run",
     "core-no-expired-request",
@@ -85,6 +86,7 @@ _STAKE: tuple[tuple[str, Callable[[Person, RequestFacts], bool]], ...] = (
     ("core-no-proposer", lambda person, request: person.key.is_maybe(request.proposer)),
     ("core-no-editor", lambda person, request: _is_maybe_one_of(person, request.editors)),
     ("core-no-subject", lambda person, request: _is_maybe_subject(person, request.action)),
+    ("core-no-alias", lambda person, request: _has_a_part_under_another_name(person, request)),
 )
 
 _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
@@ -145,6 +147,14 @@ def _is_maybe_subject(person: Person, action: ActionFacts) -> bool:
     address = folded_address(person.email)
     # Whoever has no address that could be compared cannot be told from the person it is done to.
     return address in addresses if address else bool(addresses)
+
+
+def _has_a_part_under_another_name(person: Person, request: RequestFacts) -> bool:
+    parts = {request.action.requester.key, request.proposer, *request.editors, *request.action.subjects}
+    if any(account.is_maybe(part) for account in person.linked for part in parts):
+        return True
+    theirs = {folded_address(address) for address in person.linked_addresses} - {""}
+    return any(folded_address(address) in theirs for address in request.action.subject_emails)
 
 
 def _is_waiting(request: RequestFacts) -> bool:

@@ -15,7 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from policy.gate import Gate
+from policy.one_person import humans
 from policy.terms import Choice, Person, PersonKey, Proposer, RequestFacts, RequestStatus, Tally, Verdict, Vote
+from policy.votes import NOBODY, by_human
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class PastRequest:
     @property
     def is_approved(self) -> bool:
         """Whether it had the approvals it needed, as it was shown."""
-        approvers = {vote.voter for vote in self.votes if vote.choice is Choice.APPROVE}
+        approving = [vote.voter for vote in self.votes if vote.choice is Choice.APPROVE]
+        people = [vote.person for vote in self.votes if vote.person is not None]
+        approvers = by_human(approving, NOBODY, humans(people))
         is_rejected = any(vote.choice is Choice.REJECT for vote in self.votes)
         return not is_rejected and 0 < self.facts.quorum <= len(approvers)
 
@@ -176,8 +180,8 @@ def _votes(gate: Gate, past: PastRequest, facts: RequestFacts, found: Replay) ->
 
 def _is_enough(gate: Gate, facts: RequestFacts, votes: Sequence[PastVote]) -> bool:
     cast = [Vote(facts.request_id, one.voter, one.choice, facts.digest, one.at, "") for one in votes]
-    groups_of = {one.voter: one.person.groups for one in votes if one.person is not None}
-    return gate.tally(facts, cast, groups_of) is Tally.APPROVED
+    people = [one.person for one in votes if one.person is not None]
+    return gate.tally(facts, cast, {one.key: one.groups for one in people}, humans(people)) is Tally.APPROVED
 
 
 def _approvers(

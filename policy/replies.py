@@ -8,106 +8,174 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 PERMITTED = "permitted"
 NOT_PERMITTED = "not-permitted"
-SITE_RULE = (
-    "This desk has a rule against that, so nothing was done. The request stays with the people who may decide it."
+
+
+class Reply(NamedTuple):
+    """What somebody who is refused is told."""
+
+    rule: str
+    """Which rule, in words."""
+    instead: str
+    """What to do now."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.rule} {self.instead}"
+
+
+SITE_RULE = Reply(
+    "This desk has a rule against that, so nothing was done.",
+    "The request stays with the people who may decide it.",
+)
+
+REFUSALS: Mapping[str, Reply] = MappingProxyType(
+    {
+        NOT_PERMITTED: Reply(
+            "You are not among the people this desk lets do that, so nothing was done.",
+            "If something is missing, write it in the ticket's thread.",
+        ),
+        "core-no-agent": Reply(
+            "Only a person can decide this; a bot cannot.",
+            "Leave it to one of the desk's people.",
+        ),
+        "core-no-bot": Reply(
+            "Only a person's own account can do this, not an app, a bot or a workflow.",
+            "Do it yourself in Slack.",
+        ),
+        "core-no-outsider": Reply(
+            "Only people of the company that runs this desk can do this.",
+            "If you need something, write it in your ticket's thread and someone will take care of it.",
+        ),
+        "core-no-inactive-account": Reply(
+            "This account is not active, so it cannot be used here.",
+            "Ask your workspace's administrators to restore it.",
+        ),
+        "core-no-guest": Reply(
+            "Guest accounts cannot do this.",
+            "If you need something, write it in your ticket's thread.",
+        ),
+        "core-no-unconfirmed-email": Reply(
+            "Your Slack account's e-mail address is not confirmed, so nothing was done.",
+            "Confirm it in Slack and try again.",
+        ),
+        "core-no-unlisted-proposer": Reply(
+            "This action cannot be put forward from your account.",
+            "Describe what is needed in the ticket's thread instead.",
+        ),
+        "core-no-requester": Reply(
+            "You asked for this, so somebody else has to decide it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-proposer": Reply(
+            "You proposed this, so somebody else has to decide it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-editor": Reply(
+            "You changed this request or made the ticket that it is for, so somebody else has to decide it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-subject": Reply(
+            "This would be done to you or to something of yours, or nobody can rule that out, so somebody "
+            "else has to decide it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-alias": Reply(
+            "Another account that counts as yours has a part in this, so somebody else has to decide it.",
+            "If that account is not yours, tell whoever runs this desk.",
+        ),
+        "core-no-settled-request": Reply(
+            "This request is no longer waiting for a decision, so nothing was changed.",
+            "If something should still happen, propose it again.",
+        ),
+        "core-no-unapproved-run": Reply(
+            "This request does not stand as approved, so it was not run.",
+            "Have it approved, or propose it again.",
+        ),
+        "core-no-expired-request": Reply(
+            "The time to decide this request is over.",
+            "If it is still needed, propose it again.",
+        ),
+        "core-no-other-policy": Reply(
+            "The desk's rules changed after this request was made, so it can no longer be decided.",
+            "Propose it again.",
+        ),
+        "core-no-other-digest": Reply(
+            "What you were shown is not what the request holds now, so nothing was done.",
+            "Look at it again and propose it anew.",
+        ),
+        "core-no-unconfirmed-parameters": Reply(
+            "Some values come only from the message itself.",
+            "One of the desk's people has to confirm them first.",
+        ),
+        "core-no-unattended-risk": Reply(
+            "This needs somebody's approval before it can run.",
+            "Leave it to those who may decide it.",
+        ),
+        "gate-error": Reply(
+            "The rules could not be checked just now, so nothing was done.",
+            "Please try again in a few minutes.",
+        ),
+        "gate-disagreement": Reply(
+            "The rules could not be checked reliably, so nothing was done.",
+            "The desk's operators were told; wait for them.",
+        ),
+        "not-the-proposer": Reply(
+            "Only the person who proposed this can withdraw it, so nothing was changed.",
+            "Leave it to those who may decide it; they can reject it.",
+        ),
+        "rejected": Reply(
+            "This request was rejected, so it was not run.",
+            "If it should happen after all, propose it again and say why.",
+        ),
+        "quorum-not-met": Reply(
+            "Not enough people have approved this, so it was not run.",
+            "Propose it again.",
+        ),
+        "groups-not-met": Reply(
+            "Enough people have approved this, but not one from each group that has to, so it was not run.",
+            "Propose it again.",
+        ),
+        "more-is-asked-now": Reply(
+            "The rules now ask for more approvals than were shown, so this can no longer be decided.",
+            "Propose it again.",
+        ),
+        "no-longer-proposable": Reply(
+            "The rules changed, and this could no longer be put forward as it was, so it was not run.",
+            "Propose it again.",
+        ),
+        "vote-of-another-request": Reply(
+            "A recorded vote does not belong to this request, so it was not run.",
+            "Propose it again.",
+        ),
+        "vote-of-another-digest": Reply(
+            "A recorded vote was for something else than what would run, so it was not run.",
+            "Propose it again.",
+        ),
+        "vote-signature-broken": Reply(
+            "A recorded vote could not be verified, so the request was not run.",
+            "Propose it again.",
+        ),
+        "voter-unknown": Reply(
+            "It could not be checked who voted, so the request was not run.",
+            "Propose it again.",
+        ),
+        "proposer-unknown": Reply(
+            "It could not be checked who proposed this, so it was not run.",
+            "Propose it again.",
+        ),
+        "no-longer-unattended": Reply(
+            "The rules no longer let this run without an approval, so it was not run.",
+            "Propose it again.",
+        ),
+    }
 )
 
 REPLIES: Mapping[str, str] = MappingProxyType(
-    {
-        PERMITTED: "Done.",
-        NOT_PERMITTED: (
-            "You are not among the people this desk lets do that, so nothing was done. "
-            "If something is missing, write it in the ticket's thread."
-        ),
-        "core-no-agent": "Only a person can decide this; a bot cannot.",
-        "core-no-bot": (
-            "Only a person's own account can do this, not an app, a bot or a workflow. Do it yourself in Slack."
-        ),
-        "core-no-outsider": (
-            "Only people of the company that runs this desk can do this. "
-            "If you need something, write it in your ticket's thread and someone will take care of it."
-        ),
-        "core-no-inactive-account": (
-            "This account is not active, so it cannot be used here. Ask your workspace's administrators to restore it."
-        ),
-        "core-no-guest": "Guest accounts cannot do this. If you need something, write it in your ticket's thread.",
-        "core-no-unconfirmed-email": (
-            "Your Slack account's e-mail address is not confirmed, so nothing "
-            "was done. Confirm it in Slack and try again."
-        ),
-        "core-no-unlisted-proposer": (
-            "This action cannot be put forward from your account. Describe "
-            "what is needed in the ticket's thread instead."
-        ),
-        "core-no-requester": (
-            "You asked for this, so somebody else has to decide it. There is nothing more for you to do."
-        ),
-        "core-no-proposer": (
-            "You proposed this, so somebody else has to decide it. There is nothing more for you to do."
-        ),
-        "core-no-editor": (
-            "You changed this request or made the ticket that it is for, so somebody else has to decide it. There is "
-            "nothing more for you to do."
-        ),
-        "core-no-subject": (
-            "This would be done to you or to something of yours, or nobody can rule that out, so somebody else has to "
-            "decide it."
-        ),
-        "core-no-settled-request": "This request is no longer waiting for a decision, so nothing was changed.",
-        "core-no-unapproved-run": "This request does not stand as approved, so it was not run.",
-        "core-no-expired-request": (
-            "The time to decide this request is over. If it is still needed, propose it again."
-        ),
-        "core-no-other-policy": (
-            "The desk's rules changed after this request was made, so it can no longer be decided. Propose it again."
-        ),
-        "core-no-other-digest": (
-            "What you were shown is not what the request holds now, so nothing "
-            "was done. Look at it again and propose it anew."
-        ),
-        "core-no-unconfirmed-parameters": (
-            "Some values come only from the message itself. One of the desk's people has to confirm them first."
-        ),
-        "core-no-unattended-risk": "This needs somebody's approval before it can run.",
-        "gate-error": (
-            "The rules could not be checked just now, so nothing was done. Please try again in a few minutes."
-        ),
-        "gate-disagreement": (
-            "The rules could not be checked reliably, so nothing was done. The desk's operators were told."
-        ),
-        "not-the-proposer": (
-            "Only the person who proposed this can withdraw it, so nothing was changed. "
-            "Whoever may decide it can reject it."
-        ),
-        "rejected": "This request was rejected, so it was not run.",
-        "quorum-not-met": "Not enough people have approved this yet, so it was not run.",
-        "groups-not-met": (
-            "Enough people have approved this, but not yet from each group that has to, so it was not run."
-        ),
-        "more-is-asked-now": (
-            "The rules now ask for more approvals than were shown, so this can no longer be decided. Propose it again."
-        ),
-        "no-longer-proposable": (
-            "The rules changed, and this could no longer be put forward as it was, so it was not run. Propose it again."
-        ),
-        "vote-of-another-request": (
-            "A recorded vote does not belong to this request, so it was not run. Propose it again."
-        ),
-        "vote-of-another-digest": (
-            "A recorded vote was for something else than what would run, so it was not run. Propose it again."
-        ),
-        "vote-signature-broken": (
-            "A recorded vote could not be verified, so the request was not run. Propose it again."
-        ),
-        "voter-unknown": "It could not be checked who voted, so the request was not run.",
-        "proposer-unknown": "It could not be checked who proposed this, so it was not run.",
-        "no-longer-unattended": (
-            "The rules no longer let this run without an approval, so it was not run. Propose it again."
-        ),
-    }
+    {PERMITTED: "Done.", **{code: reply.words for code, reply in REFUSALS.items()}}
 )
 
 REASONS: Mapping[str, str] = MappingProxyType(

@@ -174,6 +174,11 @@ class Person:
     groups: frozenset[str] = frozenset()
     """The policy groups ('support', 'security') the person is in right now: Slack's user group intersected
     with the settings."""
+    linked: frozenset[PersonKey] = frozenset()
+    """The other accounts of the same human, as far as they are known (`policy.one_person`): they exclude, and never
+    admit."""
+    linked_addresses: frozenset[str] = frozenset()
+    """Every address of that human, in lower case. The same holds for these."""
 
 
 @dataclass(frozen=True)
@@ -276,6 +281,8 @@ class Judgement:
     """How long a request may wait for its votes."""
     distinct_groups: frozenset[str] = frozenset()
     """The groups of which one approval each must come, each from another person."""
+    reply: str = ""
+    """For a denial: what whoever proposed it is told."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _VOTE_DOMAIN = b"countersign.vote.v1\n"
 _KEY_ID_DOMAIN = b"countersign.vote-key.v1\n"
 _SHORTEST_KEY_BYTES = 32
 NOBODY: Mapping[PersonKey, Collection[str]] = MappingProxyType({})
+NO_OTHER_NAMES: Mapping[PersonKey, str] = MappingProxyType({})
 UNNAMED_KEY_ID = "v1"
 """What every key was called before keys had ids of their own: any known key may have signed under it."""
 
@@ -77,36 +78,47 @@ def tally(
     quorum: int,
     distinct_groups: Collection[str] = (),
     groups_of: Mapping[PersonKey, Collection[str]] = NOBODY,
+    humans: Mapping[PersonKey, str] = NO_OTHER_NAMES,
 ) -> Tally:
     """Add up the votes of one request; one rejection is final. Raises ValueError for a quorum below one.
 
     `distinct_groups`: of each of them one approval must come, each from another person. `groups_of`: who is in which
-    groups; whoever is not in it is in none.
+    groups; whoever is not in it is in none. `humans` names the human behind each account (`policy.one_person`); an
+    account it leaves out is somebody's own.
     """
     if quorum < 1:
         raise ValueError("votes can only be added up for a request that needs some")
     if any(vote.choice is Choice.REJECT for vote in votes):
         return Tally.REJECTED
-    # By person, not by row: pressing the button twice must not look like a second pair of eyes.
-    approvers = {vote.voter for vote in votes if vote.choice is Choice.APPROVE}
-    is_enough = len(approvers) >= quorum and speak_for_all(approvers, distinct_groups, groups_of)
+    # By human, not by row or account: pressing twice, or once with each account, is not a second pair of eyes.
+    approvers = by_human([vote.voter for vote in votes if vote.choice is Choice.APPROVE], groups_of, humans)
+    is_enough = len(approvers) >= quorum and speak_for_all(distinct_groups, approvers)
     return Tally.APPROVED if is_enough else Tally.PENDING
 
 
-def speak_for_all(
-    approvers: Collection[PersonKey], groups: Collection[str], groups_of: Mapping[PersonKey, Collection[str]]
-) -> bool:
-    """Whether each group can be given a member of its own among the approvers.
+def by_human(
+    accounts: Iterable[PersonKey], groups_of: Mapping[PersonKey, Collection[str]], humans: Mapping[PersonKey, str]
+) -> Mapping[str, frozenset[str]]:
+    """The humans behind the accounts, each with the groups that any of these accounts is in."""
+    found: dict[str, frozenset[str]] = {}
+    for key in accounts:
+        name = humans.get(key) or key.user_id
+        found[name] = found.get(name, frozenset()) | frozenset(groups_of.get(key, ()))
+    return found
+
+
+def speak_for_all(groups: Collection[str], groups_of: Mapping[str, Collection[str]]) -> bool:
+    """Whether each group can be given a member of its own among the humans of `groups_of`, which says who is in what.
 
     A person in two of the groups speaks for one of them, for whichever it takes: giving them to the first that comes
     would leave the other without anybody where a third person could have taken the first. So whoever was given away is
     asked to move on where they can (Kuhn's augmenting paths for a bipartite matching).
     """
-    speaker: dict[str, PersonKey] = {}
+    speaker: dict[str, str] = {}
 
-    def find_one(group: str, tried: set[PersonKey]) -> bool:
-        for person in sorted(approvers):
-            if group not in groups_of.get(person, ()) or person in tried:
+    def find_one(group: str, tried: set[str]) -> bool:
+        for person in sorted(groups_of):
+            if group not in groups_of[person] or person in tried:
                 continue
             tried.add(person)
             taken_by = next((other for other, one in speaker.items() if one == person), None)

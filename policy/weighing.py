@@ -68,7 +68,7 @@ def describe(finding: Finding, notes: Mapping[str, PolicyNote], about: Mapping[s
         reason = " ".join(notes[one].reason for one in finding.policy_ids)
     else:
         reason = note.reason if note else REASONS[finding.code]
-    reply = REPLIES.get(finding.code) or (note.reply if note else None) or SITE_RULE
+    reply = REPLIES.get(finding.code) or (note.reply if note else None) or SITE_RULE.words
     return Ruling(
         finding.is_allowed, finding.code, reason, reply, finding.policy_ids, {**finding.details, **(about or {})}
     )

@@ -63,6 +63,9 @@ class Step(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     VIEW_REFUSED = "view_refused"
     CLICK_REFUSED = "click_refused"
+    PEOPLE_LINKED = "people_linked"
+    PEOPLE_UNLINKED = "people_unlinked"
+    GROUP_CHANGED = "group_changed"
     DIRECTORY_IMPORTED = "directory_imported"
     STARTED = "started"
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -350,6 +351,7 @@ class DirectoryPerson(Table):
     """A person of the directory that actions act on (imported from CSV)."""
 
     __tablename__ = "directory_people"
+    __table_args__ = (Index("people_by_account", func.split_part(text("slack_key"), text("'/'"), text("2"))),)
 
     email: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -357,6 +359,30 @@ class DirectoryPerson(Table):
     """PersonKey text of their Slack account, where known: they are the subject of what is done to them."""
     status: Mapped[str]
     """'active' or 'suspended'."""
+
+
+class AccountLink(Table):
+    """Two accounts that are one human's, because an operator said so. It keeps them out together and lets nobody in."""
+
+    __tablename__ = "account_links"
+
+    one: Mapped[str] = mapped_column(primary_key=True)
+    other: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    linked_by: Mapped[str]
+    """The operator's account name on the machine where the command ran."""
+    linked_at: Mapped[datetime]
+
+
+class WatchedGroup(Table):
+    """Who was in a policy group when it was last looked at, so that a change is noticed. Nothing is decided by it."""
+
+    __tablename__ = "watched_groups"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    members: Mapped[list[Any]]
+    """[{key, name, isNamed}] of everybody in Slack's user group; isNamed: the settings name them too."""
+    looked_at: Mapped[datetime]
 
 
 class DirectoryKey(Table):

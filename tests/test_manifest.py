@@ -35,6 +35,8 @@ EVENT_SCOPES = {
     "message.im": "im:history",
     "app_mention": "app_mentions:read",
     "reaction_added": "reactions:read",
+    "subteam_members_changed": "usergroups:read",
+    "subteam_updated": "usergroups:read",
 }
 
 

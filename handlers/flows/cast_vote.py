@@ -3,7 +3,7 @@
 1  the click must come from our own approval card: looked up by where the message stands, never by what it says
 2  the request is locked, after its ticket: two clicks at once are one after the other
 3  the digest of what would run now must be the digest the card showed
-4  the gate rules on the person, resolved live just before
+4  the gate rules on the person, resolved live just before, with every account that is known to be theirs
 5  the vote is signed over the digest and written with its audit event
 6  one rejection ends it; the last approval needed starts the run, in the same transaction
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
@@ -19,17 +20,23 @@ from handlers.errors import Refused
 from handlers.flows.customer_notice import tell_requester
 from handlers.flows.find_card import of_card, pressed_card
 from handlers.flows.judged_facts import as_judged, digest_of, request_facts
+from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.plain_input import storable
 from handlers.views.facts import RequestCardFacts
 from policy.lifecycle import RequestEvent, move
+from policy.one_person import Ties
 from policy.terms import Choice, Person, PersonKey, RequestFacts, RequestStatus, Ruling, Tally, Vote
 from storage import audit, deliveries, requests
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
 
-ALREADY_VOTED = "Your vote on this is on record already; pressing again changes nothing."
+ALREADY_VOTED = "Your vote on this is on record already. There is nothing more for you to do."
+ALREADY_VOTED_ELSEWHERE = (
+    "Another account that counts as yours has voted on this already, and one person has one vote. Leave it to somebody"
+    " else; if that account is not yours, tell whoever runs this desk."
+)
 _REASON_LENGTH = 3000
 """What Slack lets through; a forged form may hold more."""
 
@@ -61,15 +68,18 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
     # Before it is signed: what is signed is what the database can give back.
     ballot = replace(ballot, reason=storable(ballot.reason, limit=_REASON_LENGTH))
+    return await with_addresses(desk, [voter], partial(_cast, desk, ballot, voter))
+
+
+async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> VoteResult:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling, facts = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
-        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
+        refusal, facts, ties = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         else:
-            result = await _count(desk, tx, ballot, voter, request, ticket, earlier, facts)
+            result = await _count(desk, tx, ballot, voter, request, ticket, earlier, facts, ties)
     if refusal is not None:
         raise Refused(refusal.reason, code=refusal.code, reply=refusal.reply, is_recorded=True)
     return result
@@ -77,11 +87,14 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
 
 async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
     """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
+    return await with_addresses(desk, [voter], partial(_check, desk, ballot, voter))
+
+
+async def _check(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> RequestCardFacts:
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
-        ruling, _ = await _rule(desk, tx, ballot, voter, delivery, request, ticket)
         earlier = await _earlier(tx, request)
-        refusal = ruling if not ruling.is_allowed else _repeated(earlier, ballot, voter)
+        refusal, _, _ = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), earlier)
@@ -96,18 +109,24 @@ async def _found(tx: Transaction, ballot: Ballot) -> tuple[Delivery, ActionReque
     return await of_card(tx, ballot.request_id, await deliveries.card_of(tx, ballot.request_id))
 
 
-async def _rule(
+async def _refusal(
     desk: Desk,
     tx: Transaction,
     ballot: Ballot,
     voter: Person,
+    addresses: Addresses,
     delivery: Delivery,
     request: ActionRequest,
     ticket: Ticket,
-) -> tuple[Ruling, RequestFacts]:
+    earlier: Sequence[VoteRow],
+) -> tuple[Ruling | None, RequestFacts, Ties]:
+    """Why this vote does not count, if so; the facts for it; which accounts are one human's. Raises Unasked."""
     facts = await request_facts(tx, request, ticket, desk.catalogue)
-    shown = shown_digest(delivery, request, ticket, ballot.choice)
-    return desk.gate.rule_on_vote(facts, voter, ballot.choice, shown_digest=shown, now=desk.clock()), facts  # (4)
+    voters = [voter.key, *(PersonKey.parse(row.voter) for row in earlier)]
+    ties = await ties_about(tx, addresses, facts, voters)
+    person, shown = linked(voter, ties), shown_digest(delivery, request, ticket, ballot.choice)
+    ruling = desk.gate.rule_on_vote(facts, person, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
+    return (_repeated(earlier, ballot, person) if ruling.is_allowed else ruling), facts, ties
 
 
 def shown_digest(delivery: Delivery, request: ActionRequest, ticket: Ticket, choice: Choice) -> str:
@@ -125,8 +144,13 @@ async def _earlier(tx: Transaction, request: ActionRequest) -> Sequence[VoteRow]
 
 
 def _repeated(earlier: Sequence[VoteRow], ballot: Ballot, voter: Person) -> Ruling | None:
-    if any(row.voter == str(voter.key) and row.choice == ballot.choice for row in earlier):
+    said = [PersonKey.parse(row.voter) for row in earlier if row.choice == ballot.choice]
+    if voter.key in said:
         return Ruling(False, "already-voted", f"{voter.key} has voted {ballot.choice} already", ALREADY_VOTED)
+    for key in said:
+        if any(account.is_maybe(key) for account in voter.linked):
+            reason = f"{voter.key} has voted {ballot.choice} already, as {key}"
+            return Ruling(False, "already-voted", reason, ALREADY_VOTED_ELSEWHERE)
     return None
 
 
@@ -152,6 +176,7 @@ async def _count(
     ticket: Ticket,
     earlier: Sequence[VoteRow],
     facts: RequestFacts,
+    ties: Ties,
 ) -> VoteResult:
     now = desk.clock()
     vote = desk.signer.sign(  # (5)
@@ -174,11 +199,12 @@ async def _count(
         "digest": vote.digest,
         "slackRequestId": vote.slack_request_id,
         "reason": vote.reason,
-        "voter": as_judged(voter),
+        "voter": as_judged(linked(voter, ties)),
     }
     events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
     groups_of = await _groups_of(tx, request, earlier) | {voter.key: voter.groups}
-    outcome = desk.gate.tally(facts, [requests.as_vote(row) for row in stored], groups_of)
+    votes = [requests.as_vote(row) for row in stored]
+    outcome = desk.gate.tally(facts, votes, groups_of, {one.voter: ties.human(one.voter) for one in votes})
     events += await _decide(desk, tx, outcome, request, ticket, ballot)  # (6)
     await audit.append(tx, audit.ticket_chain(ticket.id), events, at=now)
     await deliveries.refresh(tx, ticket_id=ticket.id)

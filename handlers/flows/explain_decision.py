@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from handlers.desk import Desk
 from handlers.errors import NotFound
 from handlers.flows.cast_vote import shown_digest
 from handlers.flows.judged_facts import request_facts
+from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
 from policy.compiling import PolicyNote
 from policy.explaining import Explanation, Situation, explain
 from policy.terms import Choice, Person, PersonKey, RequestStatus, Risk
@@ -39,6 +41,10 @@ async def explain_decision(desk: Desk, name: str, key: PersonKey) -> Explained:
     fingerprint. Raises NotFound (none begins so, or more than one) and IdentityUnavailable.
     """
     person = await desk.people.resolve(key)
+    return await with_addresses(desk, [person], partial(_explain, desk, name, person))
+
+
+async def _explain(desk: Desk, name: str, person: Person, addresses: Addresses) -> Explained:
     async with desk.database.transaction() as tx:
         found = await requests.named(tx, name)
         if len(found) != 1:
@@ -48,6 +54,7 @@ async def explain_decision(desk: Desk, name: str, key: PersonKey) -> Explained:
         if ticket is None:
             raise NotFound("ticket")
         facts = await request_facts(tx, request, ticket, desk.catalogue)
+        person = linked(person, await ties_about(tx, addresses, facts, [person.key]))
         card, now = await deliveries.card_of(tx, request.id), desk.clock()
         answers = []
         for choice in Choice:

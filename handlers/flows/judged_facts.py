@@ -150,6 +150,7 @@ def as_judged(person: Person) -> dict[str, Any]:
         "isFullMember": person.is_full_member,
         "isHuman": person.is_human,
         "isEmailConfirmed": person.is_email_confirmed,
+        "linked": sorted(map(str, person.linked)),
     }
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, TryLater
 from handlers.flows.judged_facts import request_facts, risk_of
+from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.plain_input import storable
-from policy.terms import Audience, Person, RequestStatus
+from policy.terms import Audience, Person, PersonKey, RequestStatus
 from policy.waiting import Nudge, Waiting, due_nudge, next_look
 from storage import audit, deliveries, requests
 from storage.audit import Step
@@ -44,6 +46,13 @@ async def nudge_approvers(desk: Desk, request_id: UUID) -> None:
     if nudge is None:
         return
     people = await _people(desk, groups)  # (1)
+    try:
+        await with_addresses(desk, people, partial(_nudge, desk, request_id, nudge, people))
+    except IdentityUnavailable as error:
+        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+
+
+async def _nudge(desk: Desk, request_id: UUID, nudge: Nudge, people: Sequence[Person], addresses: Addresses) -> None:
     async with desk.database.transaction() as tx:
         found = await requests.locked(tx, request_id)  # (2)
         if found is None or _due(desk, found[0]) is not nudge:
@@ -53,7 +62,8 @@ async def nudge_approvers(desk: Desk, request_id: UUID) -> None:
         if card is None:
             request.wake_at = min(request.expires_at, desk.clock() + NO_CARD_YET)
             return
-        await _write(desk, tx, nudge, request, ticket, card, people)  # (3)
+        named = await _named(desk, tx, request, ticket, people, addresses)
+        await _write(desk, tx, nudge, request, ticket, card, named)  # (3)
 
 
 def _due(desk: Desk, request: ActionRequest) -> Nudge | None:
@@ -78,6 +88,23 @@ async def _people(desk: Desk, groups: Sequence[str]) -> list[Person]:
         raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
 
 
+async def _named(
+    desk: Desk,
+    tx: Transaction,
+    request: ActionRequest,
+    ticket: Ticket,
+    people: Sequence[Person],
+    addresses: Addresses,
+) -> Sequence[Person]:
+    """Those of the people who could approve it now and have not voted, with whichever account. Raises Unasked."""
+    facts = await request_facts(tx, request, ticket, desk.catalogue)
+    voters = [PersonKey.parse(vote.voter) for vote in (await requests.votes(tx, [request.id]))[request.id]]
+    ties = await ties_about(tx, addresses, facts, [*voters, *(person.key for person in people)])
+    voted = {ties.human(key) for key in voters}
+    could = desk.gate.eligible(facts, all_linked(people, ties), now=desk.clock())
+    return [person for person in could if ties.human(person.key) not in voted]
+
+
 async def _write(
     desk: Desk,
     tx: Transaction,
@@ -85,12 +112,9 @@ async def _write(
     request: ActionRequest,
     ticket: Ticket,
     card: Delivery,
-    people: Sequence[Person],
+    named: Sequence[Person],
 ) -> None:
     now = desk.clock()
-    voted = {vote.voter for vote in (await requests.votes(tx, [request.id]))[request.id]}
-    could = desk.gate.eligible(await request_facts(tx, request, ticket, desk.catalogue), people, now=now)
-    named = [person for person in could if str(person.key) not in voted]
     if nudge is Nudge.REMINDER:
         request.reminded_at = now
     else:

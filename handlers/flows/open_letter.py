@@ -12,6 +12,7 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows.customer_notice import customer_channel
+from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.views import notices
@@ -138,7 +139,7 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     if ticket is None:
-        raise LookupError(f"delivery {delivery.id} has no ticket")
+        return _internal_letter(delivery, was_attempted=was_attempted)
     rendered = await _render(desk, tx, delivery, ticket, request)
     return Letter(
         delivery_id=delivery.id,
@@ -158,6 +159,31 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
         shown=await _shown(desk, tx, delivery, ticket, request),
         readers_wanted_of=_readers_wanted_of(delivery, ticket, request),
         is_complete=delivery.shown_digest is not None,
+    )
+
+
+def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
+    """What is about no ticket: for our own people, whatever its row says of its readers."""
+    if delivery.kind != "group_change":
+        raise LookupError(f"delivery {delivery.id} has no ticket")
+    rendered = notices.group_change(group_change_facts(delivery.args))
+    return Letter(
+        delivery_id=delivery.id,
+        kind=delivery.kind,
+        audience=Audience.INTERNAL,
+        channel=delivery.channel,
+        thread_ts=None,
+        to_user=None,
+        ts=delivery.ts,
+        not_before=delivery.created_at.timestamp(),
+        was_attempted=was_attempted,
+        rendered=rendered,
+        content_hash=_hash(rendered),
+        customer_channel=None,
+        ticket_ts=None,
+        channel_kind=None,
+        shown=None,
+        readers_wanted_of=None,
     )
 
 

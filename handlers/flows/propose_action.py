@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
 from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
+from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
 from handlers.plain_input import storable
@@ -26,6 +28,7 @@ from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
 from handlers.views.wording import request_status_words
 from policy.lifecycle import PROPOSABLE_AGAIN, first_status
+from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -38,7 +41,7 @@ from policy.terms import (
     RequestStatus,
     Verdict,
 )
-from policy.votes import speak_for_all
+from policy.votes import by_human, speak_for_all
 from policy.waiting import Waiting, next_look
 from storage import audit, deliveries, directory, requests, tickets
 from storage.audit import NewEvent, Step
@@ -110,12 +113,12 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
-    proposed = await _write(desk, draft)
+    proposed = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
     if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
             code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
-            reply=f"The policy does not allow this: {proposed.reason}",
+            reply=draft.judgement.reply,
             is_recorded=True,
         )
     return proposed
@@ -186,7 +189,7 @@ def _has_address(person: Person, address: str) -> bool:
     return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
 
 
-async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
+async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  # (5)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
         if ticket is None:
@@ -199,7 +202,7 @@ async def _write(desk: Desk, draft: _Draft) -> Proposed:  # (5)
             return earlier
         request = _row(desk, draft, ticket)
         before = await recall_turned_down(desk, tx, request)
-        requester = await _show(desk, tx, draft, request, ticket, before)
+        requester = await _show(desk, tx, draft, request, ticket, before, addresses)
         tx.add(request)
         await tx.flush()  # The suggestion refers to it.
         if suggestion is not None and _is_settled(draft):
@@ -242,7 +245,8 @@ async def _earlier(
         raise Refused(
             f"the suggestion was proposed as {earlier.id} before",
             code="suggestion-taken",
-            reply=f"{who} proposed this already. It stands at: {state}. What you sent was not proposed.",
+            reply=f"{who} proposed this already. It stands at: {state}. What you sent was not proposed."
+            " If something else is needed, propose it from the ticket.",
         )
     shown = request_card(desk.catalogue, earlier, ticket, requester_facts(ticket))
     return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason, shown)
@@ -312,23 +316,29 @@ def _target(draft: _Draft, ticket: Ticket) -> str:
 
 
 async def _show(
-    desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest, ticket: Ticket, before: Sequence[Recalled]
+    desk: Desk,
+    tx: Transaction,
+    draft: _Draft,
+    request: ActionRequest,
+    ticket: Ticket,
+    before: Sequence[Recalled],
+    addresses: Addresses,
 ) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         facts = await request_facts(tx, request, ticket, desk.catalogue)
-        could = desk.gate.eligible(facts, draft.candidates, now=request.created_at)
+        ties = await ties_about(tx, addresses, facts, [person.key for person in draft.candidates])
+        could = desk.gate.eligible(facts, all_linked(draft.candidates, ties), now=request.created_at)
         # The groups are for looking back (`policy replay`); who could approve is shown and never trusted.
         request.eligible = [
             {"key": str(person.key), "name": person.name, "groups": sorted(person.groups)} for person in could
         ]
-        if len(could) < request.quorum:
+        groups_of = by_human([one.key for one in could], {one.key: one.groups for one in could}, humans(could))
+        if len(groups_of) < request.quorum:
             request.verdict_reason += (
-                f" Only {len(could)} of the {request.quorum} people it needs could approve it right now."
+                f" Only {len(groups_of)} of the {request.quorum} people it needs could approve it right now."
             )
-        elif not speak_for_all(
-            [one.key for one in could], request.distinct_groups, {one.key: one.groups for one in could}
-        ):
+        elif not speak_for_all(request.distinct_groups, groups_of):
             request.verdict_reason += " Those who could approve it right now are not from all the groups that must."
     requester = requester_facts(ticket, await tickets.latest_triage(tx, ticket.id))
     shown = request_card(desk.catalogue, request, ticket, requester)

@@ -113,4 +113,5 @@ def _person(key: str, judged: Mapping[str, Any]) -> Person:
         is_human=judged["isHuman"],
         is_email_confirmed=judged["isEmailConfirmed"],
         groups=frozenset(judged["groups"]),
+        linked=frozenset(map(PersonKey.parse, judged.get("linked", ()))),
     )

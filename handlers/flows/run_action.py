@@ -3,7 +3,7 @@
     1  the request and its votes are read; a request that has ended stays ended
     2  every voter, and a person who proposed, is resolved live: no answer, no run
     3  ticket and request are locked and read again, and the gate rules once more on the votes' signatures, the digest
-       of what would run now, the people as they are now, and the quorum
+       of what would run now, the people as they are now, each with their other accounts, and the quorum
     4  the run is claimed: one `executions` row per request, with the idempotency key, committed before anything runs
     5  the executor runs with no transaction open
     6  what came of it is written with its audit event, cards and notices
@@ -16,10 +16,11 @@ the idempotency key, and only if the target says that nothing did is it carried 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from actions.executors import Outcome, Run
@@ -27,7 +28,9 @@ from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, TryLater
 from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
+from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
 from policy.lifecycle import RequestEvent, move
+from policy.one_person import Ties
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
 from storage import audit, deliveries, requests
 from storage.audit import Step
@@ -36,6 +39,7 @@ from storage.deliveries import NewDelivery
 from storage.schema import ActionRequest, Execution, Ticket
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SLACK_RETRY_SECONDS = 10.0
 RECONCILE_SECONDS = (5, 15, 60, 300, 900)
@@ -77,7 +81,8 @@ async def run_action(desk: Desk, request_id: UUID) -> None:
         return
     if stored.status is RequestStatus.APPROVED:
         voters, proposer = await _people(desk, stored)  # (2)
-        run = await _claim(desk, request_id, stored, voters, proposer)  # (3) (4)
+        claim = partial(_claim, desk, request_id, stored, voters, proposer)
+        run = await _with_addresses(desk, voters, claim)  # (3) (4)
         if run is not None:
             await _finish(desk, request_id, run, await desk.runner.run(run))  # (5) (6)
     elif stored.status in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
@@ -109,8 +114,22 @@ async def _people(desk: Desk, stored: _Stored) -> tuple[dict[PersonKey, Person],
         raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
 
 
+async def _with_addresses(
+    desk: Desk, voters: Mapping[PersonKey, Person], decide: Callable[[Addresses], Awaitable[T]]
+) -> T:
+    try:
+        return await with_addresses(desk, voters.values(), decide)
+    except IdentityUnavailable as error:
+        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+
+
 async def _claim(
-    desk: Desk, request_id: UUID, stored: _Stored, voters: Mapping[PersonKey, Person], proposer: Proposer
+    desk: Desk,
+    request_id: UUID,
+    stored: _Stored,
+    voters: Mapping[PersonKey, Person],
+    proposer: Proposer,
+    addresses: Addresses,
 ) -> Run | None:
     async with desk.database.transaction() as tx:
         found = await requests.locked(tx, request_id)
@@ -120,7 +139,7 @@ async def _claim(
         if await requests.execution(tx, request_id) is not None:
             await _refuse(desk, tx, request, ticket, _ALREADY_RUN)
             return None
-        ruling = await _rule(desk, tx, request, ticket, voters, proposer)
+        ruling = await _rule(desk, tx, request, ticket, voters, proposer, addresses)
         if not ruling.is_allowed:
             await _refuse(desk, tx, request, ticket, ruling)
             return None
@@ -141,13 +160,17 @@ async def _rule(
     ticket: Ticket,
     voters: Mapping[PersonKey, Person],
     proposer: Proposer,
+    addresses: Addresses,
 ) -> Ruling:
+    # Of a run that was cut off it is asked whether it might begin now.
+    facts = replace(await request_facts(tx, request, ticket, desk.catalogue), status=RequestStatus.APPROVED)
+    # Only votes can be an alias's: what runs without any asks Slack nothing more.
+    ties = await ties_about(tx, addresses, facts, voters) if voters else Ties()
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
     return desk.gate.rule_on_run(
-        # Of a run that was cut off it is asked whether it might begin now.
-        replace(await request_facts(tx, request, ticket, desk.catalogue), status=RequestStatus.APPROVED),
+        facts,
         votes,
-        voters,
+        {key: linked(person, ties) for key, person in voters.items()},
         digest_now=digest_of(request, ticket),
         now=desk.clock(),
         proposer=proposer,
@@ -196,18 +219,10 @@ async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, 
     `attempts`: how many there had been when the target was asked. Whoever counts the next one is the one who begins.
     """
     voters, proposer = await _people(desk, stored)  # (2)
-    async with desk.database.transaction() as tx:
-        found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
-        if found is None or execution is None:
-            return
-        request, ticket = found
-        if request.status != RequestStatus.RUNNING or execution.attempts != attempts:
-            return
-        ruling = await _rule(desk, tx, request, ticket, voters, proposer)  # (3)
-        execution.attempts += 1
-        request.wake_at = desk.clock() + timedelta(seconds=CUT_OFF_SECONDS)
-        if not ruling.is_allowed:
-            await _record_refusal(desk, tx, request, ruling)
+    claim = partial(_claim_again, desk, request_id, voters, proposer, attempts)
+    ruling = await _with_addresses(desk, voters, claim)
+    if ruling is None:
+        return
     if ruling.is_allowed:
         outcome = await desk.runner.run(run)
     else:
@@ -219,6 +234,30 @@ async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, 
 async def _called_off(desk: Desk, run: Run, why: str) -> Outcome:
     """Say that a run did not happen, once it cannot: a worker that froze might be about to carry it out."""
     return await desk.runner.call_off(run) or Outcome("failed", why)
+
+
+async def _claim_again(
+    desk: Desk,
+    request_id: UUID,
+    voters: Mapping[PersonKey, Person],
+    proposer: Proposer,
+    attempts: int,
+    addresses: Addresses,
+) -> Ruling | None:
+    """Count another attempt and say whether it may be made; None where somebody was faster."""
+    async with desk.database.transaction() as tx:
+        found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
+        if found is None or execution is None:
+            return None
+        request, ticket = found
+        if request.status != RequestStatus.RUNNING or execution.attempts != attempts:
+            return None
+        ruling = await _rule(desk, tx, request, ticket, voters, proposer, addresses)  # (3)
+        execution.attempts += 1
+        request.wake_at = desk.clock() + timedelta(seconds=CUT_OFF_SECONDS)
+        if not ruling.is_allowed:
+            await _record_refusal(desk, tx, request, ruling)
+        return ruling
 
 
 async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable
 from handlers.flows.judged_facts import digest_of, request_facts
+from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
 from handlers.flows.void_requests import void_open_requests
+from policy.one_person import Ties
 from policy.terms import Agent, Person, PersonKey, Proposer
 from storage import audit, deliveries, requests, tickets
 from storage.audit import Step
@@ -41,14 +44,26 @@ async def void_outdated(desk: Desk) -> int:
     count = 0
     for ticket_id in ticket_ids:
         involved = await _everybody(desk, ticket_id)
-        async with desk.database.transaction() as tx:
-            ticket = await tickets.get(tx, ticket_id, lock=True)
-            if ticket is not None:
-                kept = await _kept(desk, tx, ticket, involved)
-                version = desk.gate.policy_version
-                count += await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=version, unless=kept)
-                await deliveries.refresh(tx, ticket_id=ticket_id)
+        people = [person for one in involved.values() for person in one.voters.values()]
+        try:
+            count += await with_addresses(desk, people, partial(_void, desk, ticket_id, involved))
+        except IdentityUnavailable as error:
+            log.warning("nothing on ticket %s is kept: %s", ticket_id, error)
+            count += await _void(desk, ticket_id, {}, Addresses(()))
     return count
+
+
+async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], addresses: Addresses) -> int:
+    """Void what may not stay of one ticket's requests; returns how many. Raises Unasked."""
+    async with desk.database.transaction() as tx:
+        ticket = await tickets.get(tx, ticket_id, lock=True)
+        if ticket is None:
+            return 0
+        kept = await _kept(desk, tx, ticket, involved, addresses)
+        version = desk.gate.policy_version
+        count = await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=version, unless=kept)
+        await deliveries.refresh(tx, ticket_id=ticket_id)
+        return count
 
 
 async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
@@ -78,17 +93,21 @@ async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
     return await desk.people.resolve(PersonKey.parse(request.proposer))
 
 
-async def _kept(desk: Desk, tx: Transaction, ticket: Ticket, involved: dict[UUID, _Involved]) -> frozenset[UUID]:
+async def _kept(
+    desk: Desk, tx: Transaction, ticket: Ticket, involved: dict[UUID, _Involved], addresses: Addresses
+) -> frozenset[UUID]:
     kept = set()
     for request in await requests.open_of_ticket(tx, ticket.id):
         people = involved.get(request.id)
         if people is None:
             continue
         rows = (await requests.votes(tx, [request.id]))[request.id]
+        facts = await request_facts(tx, request, ticket, desk.catalogue)
+        ties = await ties_about(tx, addresses, facts, people.voters) if people.voters else Ties()
         ruling = desk.gate.rule_on_keeping(
-            await request_facts(tx, request, ticket, desk.catalogue),
+            facts,
             [requests.as_vote(row) for row in rows],
-            people.voters,
+            {key: linked(person, ties) for key, person in people.voters.items()},
             people.proposer,
             digest_now=digest_of(request, ticket),
             now=desk.clock(),

@@ -203,6 +203,18 @@ class RequestCardFacts:
 
 
 @dataclass(frozen=True)
+class GroupChangeFacts:
+    """Who came to and went from a policy group. Each person is (Slack user id, name)."""
+
+    group: str
+    added: tuple[tuple[str, Untrusted], ...]
+    """In Slack's user group and in the settings."""
+    removed: tuple[tuple[str, Untrusted], ...]
+    powerless: tuple[tuple[str, Untrusted], ...]
+    """New in Slack's user group, and not in the settings."""
+
+
+@dataclass(frozen=True)
 class AuditFacts:
     """One step of the trail."""
 

@@ -6,17 +6,31 @@ where outsiders read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handlers.views.blocks import TEXT_LENGTH, Block, bullets, context, line, person, plain, rich, say, utc, when
-from handlers.views.facts import RequestCardFacts
+from handlers.views.blocks import (
+    TEXT_LENGTH,
+    Block,
+    bullets,
+    context,
+    labelled,
+    line,
+    person,
+    plain,
+    rich,
+    say,
+    utc,
+    when,
+)
+from handlers.views.facts import GroupChangeFacts, RequestCardFacts
 from handlers.views.plain import EMPTY, escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
 from policy.terms import RequestStatus, Verdict
 
 _REPLY_LENGTH = 1500
 _NAMED = 40
+_PEOPLE_NAMED = 20
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
 _UNANNOUNCED = ("ticket.",)
@@ -147,6 +161,34 @@ def too_slow() -> Notice:
     """Something of ours took too long to say whether it was done: the card tells."""
     text = "Something on our side did not answer in time. If nothing has changed here in a minute, please try again."
     return _told("No answer in time", text)
+
+
+def group_change(change: GroupChangeFacts) -> Rendered:
+    """To our own people in the approvals channel: who may decide is not who it was."""
+    named = (
+        ("Added", change.added),
+        ("No longer in it", change.removed),
+        ("In the group and not in the settings: cannot approve", change.powerless),
+    )
+    lead = f"The members of the group “{one_line(change.group, 100)}” changed."
+    lines = [labelled(words, *_people(people)) for words, people in named if people]
+    told = [
+        f"{words}: {', '.join(one_line(name, 80) for _, name in people[:_PEOPLE_NAMED])}."
+        for words, people in named
+        if people
+    ]
+    text = " ".join([lead, *told])
+    return Rendered(escape_markup(text), (rich(line(say("👥 "), say(lead, bold=True)), bullets(lines)),))
+
+
+def _people(people: Sequence[tuple[str, str]]) -> Iterator[Block]:
+    for place, (user_id, name) in enumerate(people[:_PEOPLE_NAMED]):
+        if place:
+            yield say(", ")
+        yield person(user_id, one_line(name, 80))
+        yield say(f" {one_line(user_id, 40)}", code=True)
+    if len(people) > _PEOPLE_NAMED:
+        yield say(f" and {len(people) - _PEOPLE_NAMED} more; the audit trail names them all")
 
 
 def nothing_here() -> Rendered:

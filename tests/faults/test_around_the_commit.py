@@ -61,7 +61,7 @@ async def test_a_vote_that_counts_is_never_said_to_be_none(desk: RunningDesk) ->
     sana = desk.slack.person("sana")
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 1)):
+        with with_parts(desk, database=GoneAfter(desk.database, 2)):  # whose addresses to ask for, and the vote
             await sana.click("desk-approvals", case.card_ts, action_id="request.approve")
         said = await desk.until(lambda: sana.ephemerals("desk-approvals"))
 
@@ -77,7 +77,8 @@ async def test_a_proposal_that_stands_is_never_said_to_be_none(desk: RunningDesk
     await sam.submit(values={"action": "api_key.revoke"})
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 2)):
+        # Two of these only find out whose addresses to ask for.
+        with with_parts(desk, database=GoneAfter(desk.database, 4)):
             await sam.submit(values={"keyId": await new_key(desk)})
 
     assert await desk.value("select count(*) from action_requests where proposer like '%SAM%'") == 1
@@ -110,6 +111,9 @@ class EditedMeanwhile:
 
     async def resolve(self, key: PersonKey) -> Person:
         return await self.real.resolve(key)
+
+    async def address_of(self, key: PersonKey) -> str:
+        return await self.real.address_of(key)
 
     async def members(self, group: str) -> Sequence[Person]:
         if self.times:
@@ -198,6 +202,9 @@ class NobodyAnswers:
     """Slack says nothing about anybody."""
 
     async def resolve(self, key: PersonKey) -> Person:
+        raise IdentityUnavailable("silence")
+
+    async def address_of(self, key: PersonKey) -> str:
         raise IdentityUnavailable("silence")
 
     async def members(self, group: str) -> Sequence[Person]:

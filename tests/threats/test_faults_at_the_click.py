@@ -125,6 +125,9 @@ class WavingThrough(Identity):
         groups, email = frozenset({"security", "support"}), "sana@acme.example"
         return Person(key, key.home, "Sana", "Acme", email, True, True, True, True, True, groups)
 
+    async def address_of(self, key: PersonKey) -> str:
+        return ""
+
     async def resolve(self, key: PersonKey) -> Person:
         return await self.clicker({"user": {"id": key.user_id, "team_id": key.home}})
 

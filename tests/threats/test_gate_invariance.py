@@ -233,6 +233,9 @@ class NobodyToAsk:
     async def resolve(self, key: PersonKey) -> Person:
         raise AssertionError(f"{key} was asked for, though nobody did anything")
 
+    async def address_of(self, key: PersonKey) -> str:
+        raise AssertionError(f"{key} was asked for, though nobody did anything")
+
     async def members(self, group: str) -> Sequence[Person]:
         raise AssertionError(f"the members of {group} were asked for, though nothing needs an approval")
 

@@ -76,7 +76,7 @@ async def test_threat_21_two_of_one_group_do_not_make_one_of_each(desk: RunningD
 class GroupBlindGate(ForgivingGate):
     """Counts heads at the vote, whatever groups they are from."""
 
-    def tally(self, request: RequestFacts, votes: Sequence[Vote], _: Mapping[PersonKey, Any]) -> Tally:
+    def tally(self, request: RequestFacts, votes: Sequence[Vote], *_: Mapping[PersonKey, Any]) -> Tally:
         return tally(votes, request.quorum)
 
 

@@ -13,6 +13,7 @@ from handlers.views.customer_view import customer_view
 from handlers.views.facts import (
     AuditFacts,
     DestinationFacts,
+    GroupChangeFacts,
     ReadersFacts,
     RequestCardFacts,
     TicketFacts,
@@ -55,6 +56,14 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         "help": notices.help_text(),
         "not_known": notices.not_known(),
         "nothing_here": notices.nothing_here(),
+        "group_change": notices.group_change(
+            GroupChangeFacts(
+                "support",
+                (("U0SANA00001", Untrusted(words)),) * 30,
+                (("not an id", Untrusted(words)),),
+                (("U0VICTOR001", Untrusted(words)),),
+            )
+        ),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),

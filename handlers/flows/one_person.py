@@ -1,0 +1,86 @@
+"""Which accounts are one human's, found out for one decision: from what is stored, and live from Slack.
+
+What is stored is read in the transaction that decides, so that a link counts from the moment it is made. Slack cannot
+be asked there. So a decision that meets an account whose address was not asked about yet is called off before it has
+written anything, the address is asked about, and the decision begins anew: mostly once, and again only where an address
+leads to a further account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from handlers.desk import Desk, People
+from policy.one_person import Mark, Ties, own_address
+from policy.terms import Person, PersonKey, RequestFacts, folded_address
+from storage import people as stored_people
+from storage.database import Transaction
+
+T = TypeVar("T")
+
+
+class Unasked(Exception):
+    """Accounts have a part in the decision whose addresses are not known. Caught by `with_addresses`, never further."""
+
+    def __init__(self, keys: Collection[PersonKey]) -> None:
+        super().__init__(", ".join(map(str, sorted(keys))))
+        self.keys = keys
+
+
+class Addresses:
+    """The addresses of accounts, as Slack gave them for one decision."""
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        """`people`: those who were read live for this decision anyway."""
+        self._of = {person.key.user_id: own_address(person) for person in people}
+
+    async def ask(self, people: People, keys: Collection[PersonKey]) -> None:
+        """Ask about further accounts. Raises IdentityUnavailable."""
+        for key in keys:
+            self._of[key.user_id] = await people.address_of(key)
+
+    async def ties(self, tx: Transaction, keys: Iterable[PersonKey], addresses: Iterable[str] = ()) -> Ties:
+        """Everything that ties these accounts to others or to these addresses. Raises Unasked."""
+        marks: set[Mark] = set(keys)
+        marks |= {folded_address(address) for address in addresses} - {""}
+        while True:
+            ties = await stored_people.ties_around(tx, marks)
+            accounts = ties.accounts
+            if unasked := [key for key in accounts if key.user_id not in self._of]:
+                raise Unasked(unasked)
+            lived_at = [(key, address) for key in accounts if (address := self._of[key.user_id])]
+            for key, address in lived_at:
+                ties.tie(key, address)
+            found = {address for _, address in lived_at} - marks
+            if not found:
+                return ties
+            marks |= found
+
+
+async def with_addresses(desk: Desk, people: Iterable[Person], decide: Callable[[Addresses], Awaitable[T]]) -> T:
+    """Decide, as often as it takes to know the address of every account that has a part. Raises IdentityUnavailable."""
+    addresses = Addresses(people)
+    while True:
+        try:
+            return await decide(addresses)
+        except Unasked as unasked:
+            await addresses.ask(desk.people, unasked.keys)
+
+
+async def ties_about(tx: Transaction, addresses: Addresses, request: RequestFacts, people: Iterable[PersonKey]) -> Ties:
+    """What ties `people` to each other and to those who have a part in the request. Raises Unasked."""
+    action = request.action
+    parts = {action.requester.key, request.proposer, *request.editors, *action.subjects, *people} - {None}
+    return await addresses.ties(tx, [key for key in parts if key is not None], action.subject_emails)
+
+
+def linked(person: Person, ties: Ties) -> Person:
+    """The person with their other accounts and addresses, for the gate."""
+    return replace(person, linked=ties.accounts_of(person.key), linked_addresses=ties.addresses_of(person.key))
+
+
+def all_linked(people: Sequence[Person], ties: Ties) -> tuple[Person, ...]:
+    """Each of them with their other accounts and addresses."""
+    return tuple(linked(person, ties) for person in people)
