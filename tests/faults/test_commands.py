@@ -18,6 +18,7 @@ from storage.audit import NewEvent as Event
 from storage.audit import Step, append, ticket_chain
 from storage.database import Database, libpq_url
 from storage.schema import Ticket
+from tests.keys import AUDIT_KEYS, KEY_SETTINGS
 
 NOW = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
 
@@ -27,11 +28,13 @@ def here(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The commands work on this test's database; the folder takes its files."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COUNTERSIGN_DATA", str(tmp_path))
+    for name, value in KEY_SETTINGS.items():
+        monkeypatch.setenv(name, value)
     return tmp_path
 
 
 async def _ticket(database_url: str) -> tuple[str, int]:
-    database, ticket_id = Database(database_url, pool_size=1), uuid4()
+    database, ticket_id = Database(database_url, audit_keys=AUDIT_KEYS, pool_size=1), uuid4()
     async with database.transaction() as tx:
         ticket = Ticket(id=ticket_id, subject="x", channel_kind="http", intake_source="email", correlation_id="1",
                         requester_label="m", attachment_count=0, revision=0, requester_is_internal=False,
