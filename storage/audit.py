@@ -138,7 +138,7 @@ _APPEND = text(
 
 
 async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at: datetime) -> None:
-    """Record steps, in order, in one chain. The chain stays locked until the transaction ends. Raises AuditKeyMissing."""
+    """Record steps, in order, in one chain, which stays locked until the transaction ends. Raises AuditKeyMissing."""
     if not events:
         return
     key_id, secret = _current_key(tx)

@@ -8,6 +8,7 @@ statement together with everything it was made of. Pure: what is here reads no d
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 from pydantic import JsonValue
@@ -96,7 +97,7 @@ def _check_votes(receipt: Any) -> list[str]:
 def _check_events(receipt: Any) -> list[str]:
     """(4)"""
     request, events = receipt["request"], receipt["events"]
-    for before, event in zip(events, events[1:], strict=False):
+    for before, event in pairwise(events):
         if event["seq"] <= before["seq"]:
             return ["its events are not in order"]
         if event["seq"] == before["seq"] + 1 and event["prevHash"] != before["hash"]:

@@ -31,14 +31,14 @@ def add_to(commands: Any) -> None:
         action="append",
         default=[],
         metavar="PLACE",
-        help="also against this second place",
+        help="against this too",
     )
     check.add_argument(
         "--key",
         type=receipt.public_key,
         action="append",
         default=[],
-        help="another public key that checkpoints may have",
+        help="another public key that is trusted",
     )
     check.set_defaults(do=verify)
     receipt.add_to(verbs)
