@@ -27,7 +27,6 @@ def add_to(commands: Any) -> None:
     check = verbs.add_parser("verify", help="check the trail, the votes and the requests, and name what does not hold")
     check.add_argument(
         "--checkpoints",
-        type=_place,
         action="append",
         default=[],
         metavar="PLACE",
@@ -35,7 +34,6 @@ def add_to(commands: Any) -> None:
     )
     check.add_argument(
         "--key",
-        type=receipt.public_key,
         action="append",
         default=[],
         help="another public key that is trusted",
@@ -51,7 +49,9 @@ def add_to(commands: Any) -> None:
 
 
 def verify(wanted: argparse.Namespace) -> int:
-    """Exit code 0 if everything holds, else 1, with what does not in words."""
+    """Exit code 0 if everything holds, 1 with what does not in words, 2 if a place or a key is none."""
+    if not (_are_places(wanted.checkpoints) and receipt.are_public_keys(wanted.key)):
+        return 2
 
     async def run() -> int:
         remembered = {place.name: await _remembered(place) for place in map(place_of, wanted.checkpoints)}
@@ -94,12 +94,14 @@ def _trusted(keys: Sequence[str]) -> set[str]:
     return {*keys} | (set() if own is None else {own.public_key})
 
 
-def _place(text: str) -> str:
-    try:
-        check_place(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
+def _are_places(urls: Sequence[str]) -> bool:
+    for url in urls:
+        try:
+            check_place(url)
+        except ValueError as error:
+            print(f"--checkpoints {error}", file=sys.stderr)
+            return False
+    return True
 
 
 def show_trail(wanted: argparse.Namespace) -> int:

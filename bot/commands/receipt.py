@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,26 +23,33 @@ from storage.notary import is_public_key
 def add_to(verbs: Any) -> None:
     """Add the three verbs to those of `audit`."""
     receipt = verbs.add_parser("receipt", help="write a signed receipt of one decision")
-    receipt.add_argument("request", type=UUID, help="the request's id")
+    receipt.add_argument("request", help="the request's id")
     receipt.set_defaults(do=write_receipt)
     check = verbs.add_parser("check-receipt", help="check a receipt; needs its file and the public key, nothing else")
     check.add_argument("file", type=Path)
-    check.add_argument("--key", type=public_key, action="append", required=True, help="a public key that is trusted")
+    check.add_argument("--key", action="append", required=True, help="a public key that is trusted")
     check.set_defaults(do=check_receipt)
     verbs.add_parser("public-key", help="print the key that receipts and checkpoints are checked with").set_defaults(
         do=print_public_key
     )
 
 
-def public_key(text: str) -> str:
-    """A public key from the command line. Raises ValueError."""
-    if not is_public_key(text.lower()):
-        raise argparse.ArgumentTypeError("must be the 64 hexadecimal digits that `audit public-key` prints")
-    return text.lower()
+def are_public_keys(keys: Sequence[str]) -> bool:
+    """Whether each is one; says so of the first that is not."""
+    for key in keys:
+        if not is_public_key(key):
+            print(f"--key {key!r}: must be the 64 hexadecimal digits that `audit public-key` prints", file=sys.stderr)
+            return False
+    return True
 
 
 def write_receipt(wanted: argparse.Namespace) -> int:
-    """Exit code 0, or 1 if the decision cannot be vouched for."""
+    """Exit code 0, or 1 if there is no such request or it cannot be vouched for."""
+    try:
+        request_id = UUID(wanted.request)
+    except ValueError:
+        print(f"there is no request {wanted.request!r}", file=sys.stderr)
+        return 1
 
     async def run() -> int:
         notary, signer = command_notary(os.environ, is_needed=True), command_signer(os.environ, is_needed=True)
@@ -49,7 +57,7 @@ def write_receipt(wanted: argparse.Namespace) -> int:
             raise RuntimeError("a key that is needed is there, or the command has ended")
         try:
             async with opened() as database, database.transaction() as tx:
-                receipt = await draw_receipt(tx, wanted.request, signer, notary, now=datetime.now(UTC))
+                receipt = await draw_receipt(tx, request_id, signer, notary, now=datetime.now(UTC))
         except (NoReceipt, NotCanonical) as error:
             print(f"no receipt: {error}", file=sys.stderr)
             return 1
@@ -60,7 +68,9 @@ def write_receipt(wanted: argparse.Namespace) -> int:
 
 
 def check_receipt(wanted: argparse.Namespace) -> int:
-    """Exit code 0 if all of it holds, else 1."""
+    """Exit code 0 if all of it holds, 2 if a key is none, else 1."""
+    if not are_public_keys(wanted.key):
+        return 2
     try:
         receipt = json.loads(wanted.file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -77,9 +77,8 @@ def _is_signed(request: web.Request, body: bytes) -> bool:
         return False
     query = "&".join(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in sorted(request.query.items()))
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
-    canonical = "\n".join(
-        (request.method, request.raw_path.partition("?")[0], query, headers, ";".join(names), claimed)
-    )
+    path = request.raw_path.partition("?")[0]
+    canonical = "\n".join((request.method, path, query, headers, ";".join(names), claimed))
     scope = f"{day}/{region}/{service}/{end}"
     to_sign = "\n".join(
         ("AWS4-HMAC-SHA256", request.headers["x-amz-date"], scope, hashlib.sha256(canonical.encode()).hexdigest())
