@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ SYSTEM_CHAIN = "system"
 PAGE_ROWS = 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LENGTH = struct.Struct(">I").pack
 
 
 class Step(StrEnum):
@@ -114,12 +116,14 @@ def microseconds(at: datetime) -> int:
 
 def event_hash(secret: bytes | None, prev: bytes, *fields: str) -> bytes:
     """The hash of one event, whose fields are in the order of the module's docstring; unkeyed without a secret."""
-    parts = [prev]
-    for field in fields:
-        encoded = field.encode()
-        parts += (len(encoded).to_bytes(4, "big"), encoded)
-    covered = b"".join(parts)
-    return hashlib.sha256(covered).digest() if secret is None else hmac.digest(secret, covered, "sha256")
+    body = covered(prev, *fields)
+    return hashlib.sha256(body).digest() if secret is None else hmac.digest(secret, body, "sha256")
+
+
+def covered(prev: bytes, *fields: str) -> bytes:
+    """The bytes that an event's hash is taken over."""
+    encoded = [field.encode() for field in fields]
+    return b"".join([prev, *[part for one in encoded for part in (_LENGTH(len(one)), one)]])
 
 
 # An upsert that changes nothing takes the row lock whether or not the chain existed: one round trip.

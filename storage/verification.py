@@ -6,6 +6,7 @@ checked in minutes. Whether votes and requests are what the trail says is anothe
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from sqlalchemy import text
 
 from policy.digest import canonical_json
 from storage import merkle
-from storage.audit import GENESIS, SYSTEM_CHAIN, NewEvent, Step, append, event_hash, ticket_chain
+from storage.audit import GENESIS, SYSTEM_CHAIN, NewEvent, Step, append, covered, event_hash, ticket_chain
 from storage.audit_keys import AuditKeys
 from storage.database import AUDIT_KEYS, Transaction, driver_connection
 
@@ -72,13 +73,13 @@ async def verify(tx: Transaction) -> Verification:
     keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
     result, earlier = Verification(), _Earlier()
     chain, seq, prev, key_id = "", 0, GENESIS, None
-    secret: bytes | None = None
+    keyed: hmac.HMAC | None = None
     async for page in _pages(tx):
         for row in page:
             if row[0] != chain:
                 if broken := _check_head(chain, seq, prev, heads):
                     return _broken(result, broken)
-                chain, seq, prev, key_id, secret = row[0], 0, GENESIS, None, None
+                chain, seq, prev, key_id, keyed = row[0], 0, GENESIS, None, None
                 result.chains += 1
             if row[8] != key_id:
                 if row[8] is None:
@@ -86,13 +87,19 @@ async def verify(tx: Transaction) -> Verification:
                 key_id, secret = row[8], None if keys is None else keys.secret(row[8])
                 if secret is None:
                     return _broken(result, Break(chain, row[1], _unknown_key(row[8])))
+                keyed = hmac.new(secret, digestmod="sha256")
             if row[1] != seq + 1:
                 return _broken(result, Break(chain, seq + 1, f"is missing: the next row is number {row[1]}"))
             seq += 1
             if row[6] != prev:
                 return _broken(result, Break(chain, seq, "does not follow from the row before it"))
-            fields = (chain, str(seq), str(row[2]), row[3], row[4], row[5])
-            prev = event_hash(secret, prev, *fields) if key_id is None else event_hash(secret, prev, *fields, key_id)
+            if keyed is None or key_id is None:
+                prev = event_hash(None, prev, chain, str(seq), str(row[2]), row[3], row[4], row[5])
+            else:
+                # A copy of one that has taken the key in: that is half of what a short event costs.
+                one = keyed.copy()
+                one.update(covered(prev, chain, str(seq), str(row[2]), row[3], row[4], row[5], key_id))
+                prev = one.digest()
             if row[7] != prev:
                 return _broken(result, Break(chain, seq, "was changed after it was written, or not by this desk"))
             result.events += 1
