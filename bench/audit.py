@@ -11,9 +11,10 @@ from uuid import UUID
 
 from bench.durable import BareCommits
 from bench.results import Row, Table, ratios
-from bench.rig import Rig
-from storage import audit
+from bench.rig import AUDIT_KEY, Rig
+from storage import audit, verification
 from storage.audit import NewEvent, Step, StoredEvent
+from storage.audit_keys import AuditKeys
 from storage.database import Database
 
 CHAIN_EVENTS = 20
@@ -34,7 +35,7 @@ EVENT = NewEvent(Step.POLICY_DECIDED, "policy", PAYLOAD)
 async def measure(rig: Rig) -> Sequence[Table]:
     """Two tables: appending, and verifying a trail of 100,000 events."""
     url = rig.database()
-    database = Database(url, pool_size=10)
+    database = Database(url, audit_keys=AuditKeys(bytes.fromhex(AUDIT_KEY)), pool_size=10)
     try:
         appended = await _appending(rig, database, url)
         return [appended, await _verifying(rig, database)]
@@ -91,7 +92,7 @@ async def _verifying(rig: Rig, database: Database) -> Table:
     for _ in range(rig.take(1, 3)):
         async with database.transaction() as tx:
             begin = time.perf_counter()
-            found = await audit.verify(tx)
+            found = await verification.verify(tx)
             verified.append(found.events / (time.perf_counter() - begin))
             if found.first_break is not None:
                 raise RuntimeError(f"the trail does not hold: {found.first_break}")

@@ -31,6 +31,7 @@ from storage.migrate import migrate
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "bench_template"
 VOTE_KEY = "b7" * 32
+AUDIT_KEY = "bb" * 32
 READY_WITHIN_SECONDS = 60.0
 
 
@@ -125,7 +126,7 @@ class SlackChild:
     def environment(self) -> dict[str, str]:
         """The settings that join a bot to it over signed HTTP."""
         found = {name: value for name, value in self.child.ready["environment"].items() if name != "SLACK_APP_TOKEN"}
-        return {**found, "COUNTERSIGN_VOTE_KEY": VOTE_KEY}
+        return {**found, "COUNTERSIGN_VOTE_KEY": VOTE_KEY, "COUNTERSIGN_AUDIT_KEY": AUDIT_KEY}
 
     @property
     def signing_secret(self) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from bot.commands import audit, directory, people, policy, run
+from bot.settings import SettingsError
 from storage.database import DatabaseUnavailable
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read along (`| head`) has seen enough; what is left must not be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -23,7 +23,9 @@ from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
+from handlers.flows.write_checkpoints import write_checkpoints
 from storage.database import DatabaseUnavailable
+from storage.notary import Notary
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ _TOKEN_REFUSED = frozenset(
 WAKE_EVERY_SECONDS = 1.0
 LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
+CHECKPOINT_EVERY_SECONDS = 60.0
 
 
 class PortTaken(Exception):
@@ -87,6 +90,8 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     _keep(stack, _waking(parts), "waker")
     _keep(stack, _backfilling(parts), "backfill")
     _keep(stack, _watching(parts), "group watch")
+    if parts.notary is not None and parts.places:
+        _keep(stack, _checkpointing(parts, parts.notary), "checkpoints")
 
 
 async def _serve(stack: AsyncExitStack, parts: Parts) -> str:
@@ -151,6 +156,17 @@ async def _waking(parts: Parts) -> None:
         except Exception as error:  # expiry and reconciliation must not end with the first row that is odd
             log.error("could not wake a request: %r", error, exc_info=error)
         await asyncio.sleep(WAKE_EVERY_SECONDS)
+
+
+async def _checkpointing(parts: Parts, notary: Notary) -> None:
+    while True:
+        try:
+            await write_checkpoints(parts.reception.desk, notary, parts.places)
+        except DatabaseUnavailable as error:
+            log.warning("could not write checkpoints: %s", error)
+        except Exception as error:  # one that cannot be written must not end the writing for good
+            log.error("could not write checkpoints: %r", error, exc_info=error)
+        await asyncio.sleep(CHECKPOINT_EVERY_SECONDS)
 
 
 async def _backfilling(parts: Parts) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, given_key, given_keys, key_in_file
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
+from storage.places import check_place
 
 _CHANNEL = re.compile(r"^[CG][A-Z0-9]{2,20}$")
 _USER = re.compile(r"^[UW][A-Z0-9]{2,20}$")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,20}$")
-_HEX_KEY = re.compile(r"^[0-9a-fA-F]{64,}$")
 
 WHERE = {
     "SLACK_BOT_TOKEN": "api.slack.com/apps > your app > OAuth & Permissions > Bot User OAuth Token (xoxb-…)",
@@ -35,6 +33,11 @@ WHERE = {
     "COUNTERSIGN_SECURITY_MEMBERS": "the member ids (U…) of those who may approve, separated by commas",
     "COUNTERSIGN_VOTE_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
     "COUNTERSIGN_VOTE_KEYS_OLD": "earlier values of COUNTERSIGN_VOTE_KEY, separated by commas",
+    "COUNTERSIGN_AUDIT_KEY": "64 or more hexadecimal digits, for example from: openssl rand -hex 32",
+    "COUNTERSIGN_AUDIT_KEYS_OLD": "earlier values of COUNTERSIGN_AUDIT_KEY, separated by commas",
+    "COUNTERSIGN_CHECKPOINT_KEY": "64 hexadecimal digits, for example from: openssl rand -hex 32",
+    "COUNTERSIGN_CHECKPOINTS": "a place that the database's owner cannot write to: file:/path/checkpoints.jsonl or"
+    " s3://bucket/prefix, several separated by commas",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
     "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
@@ -75,8 +78,16 @@ class Settings:
     intake: IntakeKeys
     http_host: str
     http_port: int
+    audit_key: bytes = field(default=b"", repr=False)
+    """The key under which rows of the trail are hashed."""
+    checkpoint_key: bytes | None = field(default=None, repr=False)
+    """The Ed25519 key that signs checkpoints and receipts; None: there are neither."""
+    checkpoint_places: tuple[str, ...] = ()
+    """Where checkpoints go; none: there are none."""
     old_vote_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """Keys that signed votes before, and still verify those."""
+    old_audit_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys under which rows were hashed before, and are still verified."""
     policy_folder: Path | None = None
     """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
@@ -140,13 +151,18 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
     is_one_of_several = role != "all" or (database_url is not None and not is_demo)
+    places = reader.places("COUNTERSIGN_CHECKPOINTS")
     settings = Settings(
         slack=slack,
         desk=desk,
         database_url=database_url,
         data_folder=folder,
-        vote_key=reader.vote_key(folder, is_shared=is_one_of_several),
-        old_vote_keys=reader.old_vote_keys(),
+        vote_key=reader.key(VOTE, folder, is_shared=is_one_of_several) or b"",
+        old_vote_keys=reader.keys("COUNTERSIGN_VOTE_KEYS_OLD"),
+        audit_key=reader.key(AUDIT, folder, is_shared=is_one_of_several) or b"",
+        old_audit_keys=reader.keys("COUNTERSIGN_AUDIT_KEYS_OLD"),
+        checkpoint_places=places,
+        checkpoint_key=reader.key(CHECKPOINT, folder, is_shared=is_one_of_several, is_needed=bool(places)),
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
@@ -252,39 +268,32 @@ class _Reader:
             return default
         return int(found)
 
-    def vote_key(self, folder: Path, *, is_shared: bool) -> bytes:
-        found = self.text("COUNTERSIGN_VOTE_KEY")
-        if found is None and is_shared:
+    def key(self, name: KeyName, folder: Path, *, is_shared: bool, is_needed: bool = True) -> bytes | None:
+        if self.text(name.setting) is not None:
+            return given_key(self._environ, name, self.problem)
+        if is_shared:
             # A key that each process made for itself would void what the others signed.
-            self.problem(
-                "COUNTERSIGN_VOTE_KEY",
-                "is missing. With DATABASE_URL or COUNTERSIGN_ROLE several processes can share one database, and all of"
-                " them need the same key (one that was made by itself is in the file vote.key of the data folder)",
-            )
-            return b""
-        if found is None:
-            return b"" if self.problems else self._own_vote_key(folder / "vote.key")
-        if not _is_key(found):
-            self.problem("COUNTERSIGN_VOTE_KEY", "must be at least 64 hexadecimal digits")
-            return b""
-        return bytes.fromhex(found)
+            if is_needed:
+                self.problem(
+                    name.setting,
+                    "is missing. With DATABASE_URL or COUNTERSIGN_ROLE several processes can share one database, and"
+                    f" all of them need the same key (one that was made by itself is in the file {name.file} of the"
+                    " data folder)",
+                )
+            return None
+        return None if self.problems else key_in_file(folder, name, self.problem)
 
-    def old_vote_keys(self) -> tuple[bytes, ...]:
-        found = [one.strip() for one in (self.text("COUNTERSIGN_VOTE_KEYS_OLD") or "").split(",") if one.strip()]
-        if not all(_is_key(one) for one in found):
-            self.problem("COUNTERSIGN_VOTE_KEYS_OLD", "each must be at least 64 hexadecimal digits")
-            return ()
-        return tuple(bytes.fromhex(one) for one in found)
+    def keys(self, setting: str) -> tuple[bytes, ...]:
+        return given_keys(self._environ, setting, self.problem)
 
-    def _own_vote_key(self, file: Path) -> bytes:
-        found = stored_key(file)
-        if not _is_key(found):
-            # Never a key that is empty or short: anybody could sign a vote with it.
-            self.problem(
-                "COUNTERSIGN_VOTE_KEY", f"the key in {file} is not whole; remove the file to have a new one made"
-            )
-            return b""
-        return bytes.fromhex(found)
+    def places(self, name: str) -> tuple[str, ...]:
+        found = tuple(one.strip() for one in (self.text(name) or "").split(",") if one.strip())
+        for one in found:
+            try:
+                check_place(one)
+            except ValueError as error:
+                self.problem(name, str(error))
+        return found
 
     def intake_keys(self) -> IntakeKeys:
         tokens = [one.strip() for one in (self.text("COUNTERSIGN_INTAKE_TOKENS") or "").split(",") if one.strip()]
@@ -296,23 +305,3 @@ class _Reader:
             if any(len(value) < 24 for value in values):
                 self.problem(name, "must have at least 24 characters each, for example from: openssl rand -hex 32")
         return IntakeKeys(frozenset(tokens), secret)
-
-
-def _is_key(text: str) -> bool:
-    return bool(_HEX_KEY.match(text)) and len(text) % 2 == 0
-
-
-def stored_key(file: Path) -> str:
-    """The text of a key file that only its owner may read; made, whole or not at all, at the first start."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-        with draft.open("x") as new:
-            draft.chmod(0o600)
-            new.write(secrets.token_hex(32))
-            new.flush()
-            os.fsync(new.fileno())
-        with suppress(FileExistsError):  # Another process was faster: its key counts.
-            file.hardlink_to(draft)
-        draft.unlink()
-    return file.read_text(errors="replace").strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -38,9 +38,12 @@ from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.loading import DEFAULT_FOLDER
 from policy.votes import VoteSigner
+from storage.audit_keys import AuditKeys
 from storage.database import Database
 from storage.inbox import Inbox
 from storage.job_queue import make_job_app
+from storage.notary import Notary
+from storage.places import Place, place_of
 from storage.targets import DeskInDatabase, DirectoryInDatabase
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,10 @@ class Parts:
     reception: Reception
     slack: AsyncApp
     workers: Workers
+    notary: Notary | None = None
+    """None: nothing is signed."""
+    places: Sequence[Place] = ()
+    """Where checkpoints go."""
 
 
 async def build(
@@ -80,7 +87,8 @@ async def build(
     """Put the parts together. Asks Slack who the bot is. Raises SettingsError."""
     client = make_client(settings)
     bot = await _who_am_i(client)
-    database, inbox = Database(database_url), Inbox(database_url)
+    audit_keys = AuditKeys(settings.audit_key, settings.old_audit_keys)
+    database, inbox = Database(database_url, audit_keys=audit_keys), Inbox(database_url)
     identity = Identity(
         client,
         Home(bot["team_id"], bot.get("enterprise_id")),
@@ -122,6 +130,8 @@ async def build(
         reception=reception,
         slack=make_slack_app(reception, signing_secret=settings.slack.signing_secret, client=client),
         workers=Workers(jobs, job_table(reception), concurrency=settings.workers),
+        notary=None if settings.checkpoint_key is None else Notary(settings.checkpoint_key),
+        places=[place_of(url) for url in settings.checkpoint_places],
     )
 
 

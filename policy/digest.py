@@ -1,7 +1,7 @@
 """One written form for a value, and the digest over everything an approver was shown.
 
 A request's digest is the hex SHA-256 over the line `countersign.request.v2` and the canonical JSON of one object (see
-`request_digest`). The line names the kind of thing and the version of its form. Whatever changes in the form is a new
+`digest_members`). The line names the kind of thing and the version of its form. Whatever changes in the form is a new
 version, so that votes over the old one are votes over something else.
 
 What lives here turns values into bytes; what the bytes mean is decided elsewhere. Nothing is normalised on the way:
@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TypedDict, Unpack
 
 from pydantic import JsonValue
 
@@ -38,55 +39,69 @@ def canonical_json(value: JsonValue) -> bytes:
         raise NotCanonical("a text holds half of a surrogate pair") from error
 
 
-def request_digest(
-    *,
-    request_id: str,
-    action_id: str,
-    params: CanonicalParams,
-    ticket_id: str,
-    ticket_revision: int,
-    policy_version: str,
-    quorum: int,
-    expires_at: datetime,
-    card: JsonValue,
-    provenance: Mapping[str, JsonValue],
-    requester_kind: RequesterKind,
-    requester: PersonKey | None,
-    proposer: PersonKey | None,
-    subjects: Iterable[PersonKey],
-    subject_emails: Iterable[str],
-    distinct_groups: Iterable[str] = (),
-) -> str:
-    """Hex SHA-256 over what was shown and what it is judged on; what runs must have the same. Raises NotCanonical.
+class RequestParts(TypedDict):
+    """Everything a request's digest covers."""
 
-    The hashed object has these members, each as it is stored: `request`, `action`, `params`, `provenance` (by
-    parameter: where its value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`,
-    `expires_at` (UTC, microseconds), `card` (the substance of the approval card as rendered), `requester_kind`,
-    `requester` and `proposer` (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails`
-    (sorted); and `distinct_groups` (sorted) where approvals must come from different groups. From `requester_kind` on
-    they are not for reading: an edit of those rows would make an excluded person eligible, an unknown human a known
-    one, or two people of one group enough, and so it voids the votes.
+    request_id: str
+    action_id: str
+    params: CanonicalParams
+    ticket_id: str
+    ticket_revision: int
+    policy_version: str
+    quorum: int
+    expires_at: datetime
+    card: JsonValue
+    provenance: Mapping[str, JsonValue]
+    requester_kind: RequesterKind
+    requester: PersonKey | None
+    proposer: PersonKey | None
+    subjects: Iterable[PersonKey]
+    subject_emails: Iterable[str]
+    distinct_groups: Iterable[str]
+
+
+def request_digest(**parts: Unpack[RequestParts]) -> str:
+    """Hex SHA-256 over what was shown and what it is judged on; what runs must have the same. Raises NotCanonical."""
+    return members_digest(digest_members(**parts))
+
+
+def digest_members(**parts: Unpack[RequestParts]) -> dict[str, JsonValue]:
+    """The object that is hashed. Raises NotCanonical.
+
+    It has these members, each as it is stored: `request`, `action`, `params`, `provenance` (by parameter: where its
+    value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`, `expires_at` (UTC,
+    microseconds), `card` (the substance of the approval card as rendered), `requester_kind`, `requester` and `proposer`
+    (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails` (sorted); and
+    `distinct_groups` (sorted) where approvals must come from different groups. From `requester_kind` on they are not
+    for reading: an edit of those rows would make an excluded person eligible, an unknown human a known one, or two
+    people of one group enough, and so it voids the votes.
     """
-    body: dict[str, JsonValue] = {
-        "request": request_id,
-        "action": action_id,
-        "params": dict(params),
-        "ticket": ticket_id,
-        "ticket_revision": ticket_revision,
-        "policy_version": policy_version,
-        "quorum": quorum,
-        "expires_at": utc_text(expires_at),
-        "card": card,
-        "provenance": dict(provenance),
-        "requester_kind": requester_kind.value,
+    requester, proposer = parts["requester"], parts["proposer"]
+    members: dict[str, JsonValue] = {
+        "request": parts["request_id"],
+        "action": parts["action_id"],
+        "params": dict(parts["params"]),
+        "ticket": parts["ticket_id"],
+        "ticket_revision": parts["ticket_revision"],
+        "policy_version": parts["policy_version"],
+        "quorum": parts["quorum"],
+        "expires_at": utc_text(parts["expires_at"]),
+        "card": parts["card"],
+        "provenance": dict(parts["provenance"]),
+        "requester_kind": parts["requester_kind"].value,
         "requester": None if requester is None else _pair(requester),
         "proposer": None if proposer is None else _pair(proposer),
-        "subjects": [_pair(key) for key in sorted(set(subjects))],
-        "subject_emails": [*sorted(set(subject_emails))],
+        "subjects": [_pair(key) for key in sorted(set(parts["subjects"]))],
+        "subject_emails": [*sorted(set(parts["subject_emails"]))],
     }
-    if groups := sorted(set(distinct_groups)):
-        body["distinct_groups"] = [*groups]
-    return hashlib.sha256(_REQUEST_DOMAIN + canonical_json(body)).hexdigest()
+    if groups := sorted(set(parts["distinct_groups"])):
+        members["distinct_groups"] = [*groups]
+    return members
+
+
+def members_digest(members: Mapping[str, JsonValue]) -> str:
+    """The digest of such an object. Raises NotCanonical."""
+    return hashlib.sha256(_REQUEST_DOMAIN + canonical_json(dict(members))).hexdigest()
 
 
 def utc_text(moment: datetime) -> str:

@@ -88,7 +88,9 @@ class Gate:
             # A question that went wrong is a denial even if the other one was answered.
             if finding.is_broken or (finding is propose and not propose.is_allowed):
                 reply = describe(finding, self._engine.notes).reply
-                return Judgement(Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0, reply)
+                return Judgement(
+                    Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0, reply=reply
+                )
         ttl_seconds = self._engine.ttl_seconds(action.risk)
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)

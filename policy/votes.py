@@ -66,6 +66,10 @@ class VoteSigner:
         given = vote.signature.encode(errors="replace")
         return any(hmac.compare_digest(one.encode(), given) for one in expected)
 
+    def knows(self, key_id: str) -> bool:
+        """Whether a signature under a key of this name can be checked at all."""
+        return bool(self._secrets(key_id))
+
     def _secrets(self, key_id: str) -> list[bytes]:
         """The keys that may have signed under this id."""
         if key_id == UNNAMED_KEY_ID and key_id not in self._keys:

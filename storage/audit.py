@@ -1,8 +1,13 @@
 """The audit trail: append-only, one hash chain per ticket, and one named 'system' for what belongs to no ticket.
 
-Each event's hash covers the previous hash and every stored field, length-prefixed, with the payload's exact text:
+Each event's hash is taken under a key that is not in the database. It covers the previous hash and every stored field,
+length-prefixed, with the payload's exact text:
 
-    hash = SHA-256(prev || len(f1) f1 || … || len(f6) f6),  f = chain, seq, at (microseconds), name, actor, payload
+    hash = HMAC-SHA-256(key, prev || len(f1) f1 || … || len(f7) f7)
+    f = chain, seq, at (microseconds), name, actor, payload, key id
+
+Rows of before there was a key have no key id, and their hash is the SHA-256 of the same without f7. They stand at the
+beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`seal_earlier_rows`).
 
 The head row of the chain is locked and moved in the caller's transaction, so a step and its record are one fact.
 """
@@ -10,9 +15,11 @@ The head row of the chain is locked and moved in the caller's transaction, so a 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -20,13 +27,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from storage.database import Transaction
+from storage.audit_keys import AuditKeyMissing, AuditKeys
+from storage.database import AUDIT_KEYS, Transaction
 
 GENESIS = bytes(32)
 SYSTEM_CHAIN = "system"
 PAGE_ROWS = 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LENGTH = struct.Struct(">I").pack
 
 
 class Step(StrEnum):
@@ -68,6 +77,8 @@ class Step(StrEnum):
     GROUP_CHANGED = "group_changed"
     DIRECTORY_IMPORTED = "directory_imported"
     STARTED = "started"
+    CHECKPOINT_NOT_SENT = "checkpoint_not_sent"
+    EARLIER_ROWS_SEALED = "earlier_rows_sealed"
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class StoredEvent:
     payload_text: str
     prev_hash: bytes
     hash: bytes
+    key_id: str | None
+    """The key its hash is taken under; None for a row of before there was one."""
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -100,29 +113,26 @@ class StoredEvent:
         return value
 
 
-@dataclass(frozen=True)
-class Break:
-    """The first place where a chain does not hold."""
-
-    chain: str
-    seq: int
-    why: str
-
-
 def ticket_chain(ticket_id: UUID | str) -> str:
     """The name of a ticket's chain."""
     return f"ticket:{ticket_id}"
 
 
-def event_hash(prev: bytes, chain: str, seq: int, at: datetime, name: str, actor: str, payload_text: str) -> bytes:
-    """The hash of one event (the module's docstring has the form)."""
-    digest = hashlib.sha256(prev)
-    microseconds = (at - _EPOCH) // _MICROSECOND
-    for part in (chain, str(seq), str(microseconds), name, actor, payload_text):
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4, "big"))
-        digest.update(encoded)
-    return digest.digest()
+def microseconds(at: datetime) -> int:
+    """A moment as the hash has it: whole microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def event_hash(secret: bytes | None, prev: bytes, *fields: str) -> bytes:
+    """The hash of one event, whose fields are in the order of the module's docstring; unkeyed without a secret."""
+    body = covered(prev, *fields)
+    return hashlib.sha256(body).digest() if secret is None else hmac.digest(secret, body, "sha256")
+
+
+def covered(prev: bytes, *fields: str) -> bytes:
+    """The bytes that an event's hash is taken over."""
+    encoded = [field.encode() for field in fields]
+    return b"".join([prev, *[part for one in encoded for part in (_LENGTH(len(one)), one)]])
 
 
 # An upsert that changes nothing takes the row lock whether or not the chain existed: one round trip.
@@ -132,8 +142,8 @@ _LOCK_HEAD = text(
 )
 _HEADS = "audit heads"
 _APPEND = text(
-    "with added as (insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash)"
-    " select :chain, e.seq, :at, e.name, e.actor, e.payload::json, e.prev_hash, e.hash"
+    "with added as (insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash, key_id)"
+    " select :chain, e.seq, :at, e.name, e.actor, e.payload::json, e.prev_hash, e.hash, :key_id"
     " from unnest(cast(:seqs as int[]), cast(:names as text[]), cast(:actors as text[]), cast(:payloads as text[]),"
     " cast(:prevs as bytea[]), cast(:hashes as bytea[])) as e(seq, name, actor, payload, prev_hash, hash))"
     " update audit_chains set length = :length, head = :head where chain = :chain"
@@ -141,15 +151,17 @@ _APPEND = text(
 
 
 async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at: datetime) -> None:
-    """Record steps, in order, in one chain. The chain stays locked until the transaction ends."""
+    """Record steps, in order, in one chain, which stays locked until the transaction ends. Raises AuditKeyMissing."""
     if not events:
         return
+    key_id, secret = _current_key(tx)
     length, prev = await _head(tx, chain)
+    moment = str(microseconds(at))
     seqs, payloads, prevs, hashes = [], [], [], []
     for event in events:
         length += 1
         payload_text = json.dumps(dict(event.payload), separators=(",", ":"))
-        digest = event_hash(prev, chain, length, at, event.name, event.actor, payload_text)
+        digest = event_hash(secret, prev, chain, str(length), moment, event.name, event.actor, payload_text, key_id)
         seqs.append(length)
         payloads.append(payload_text)
         prevs.append(prev)
@@ -168,9 +180,18 @@ async def append(tx: Transaction, chain: str, events: Sequence[NewEvent], *, at:
             "hashes": hashes,
             "length": length,
             "head": prev,
+            "key_id": key_id,
         },
     )
     tx.info[_HEADS, chain] = length, prev
+
+
+def _current_key(tx: Transaction) -> tuple[str, bytes]:
+    keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
+    secret = None if keys is None else keys.secret(keys.current_id)
+    if keys is None or secret is None:
+        raise AuditKeyMissing("the database was opened without an audit key, so nothing can be put on its trail")
+    return keys.current_id, secret
 
 
 async def _head(tx: Transaction, chain: str) -> tuple[int, bytes]:
@@ -219,11 +240,11 @@ async def record_seldom(
         await record(tx, ticket_id, name, actor, payload, at=at)
 
 
-_EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash from audit_events"
+_EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
 
 
 def _stored(row: Any) -> StoredEvent:
-    return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), bytes(row[7]))
+    return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), bytes(row[7]), row[8])
 
 
 async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int | None = None) -> list[StoredEvent]:
@@ -264,79 +285,3 @@ async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
         if len(rows) < PAGE_ROWS:
             return
         chain, seq = rows[-1][0], rows[-1][1]
-
-
-@dataclass
-class Verification:
-    """What `verify` found."""
-
-    chains: int = 0
-    events: int = 0
-    first_break: Break | None = None
-
-
-async def verify(tx: Transaction) -> Verification:
-    """Check every chain against its hashes, its numbering and its head; stops at the first that does not hold.
-
-    It must be the first thing in its transaction: everything is read as of one moment, or steps recorded meanwhile by a
-    running bot would look like a chain that does not end where its head says.
-    """
-    await tx.execute(text("set transaction isolation level repeatable read"))
-    heads = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(text("select * from audit_chains"))}
-    result = Verification()
-    chain, seq, prev = "", 0, GENESIS
-    async for event in all_events(tx):
-        if event.chain != chain:
-            if broken := _check_head(chain, seq, prev, heads):
-                return replace(result, first_break=broken)
-            chain, seq, prev = event.chain, 0, GENESIS
-            result = replace(result, chains=result.chains + 1)
-        if broken := check_event(event, expected_seq=seq + 1, prev=prev):
-            return replace(result, first_break=broken)
-        seq, prev = event.seq, event.hash
-        result.events += 1
-    broken = _check_head(chain, seq, prev, heads) or _check_left_over(heads) or await _check_tickets(tx)
-    return replace(result, first_break=broken)
-
-
-def check_event(event: StoredEvent, *, expected_seq: int, prev: bytes) -> Break | None:
-    """Whether one event follows from the one before it."""
-    if event.seq != expected_seq:
-        return Break(event.chain, expected_seq, f"is missing: the next row is number {event.seq}")
-    if event.prev_hash != prev:
-        return Break(event.chain, event.seq, "does not follow from the row before it")
-    actual = event_hash(prev, event.chain, event.seq, event.at, event.name, event.actor, event.payload_text)
-    if event.hash != actual:
-        return Break(event.chain, event.seq, "was changed after it was written")
-    return None
-
-
-def _check_head(chain: str, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
-    if not chain:
-        return None
-    if chain not in heads:
-        return Break(chain, seq, "has no head")
-    length, head = heads.pop(chain)
-    if (length, head) != (seq, prev):
-        return Break(chain, seq + 1 if length > seq else seq, f"is not where the chain's head says it ends ({length})")
-    return None
-
-
-def _check_left_over(heads: dict[str, tuple[int, bytes]]) -> Break | None:
-    for chain, (length, _) in sorted(heads.items()):
-        if length:
-            return Break(chain, 1, f"is missing, with all {length} rows of its chain")
-    return None
-
-
-async def _check_tickets(tx: Transaction) -> Break | None:
-    """A ticket with no chain at all: its rows and its head were both deleted."""
-    row = (
-        await tx.execute(
-            text(
-                "select id from tickets t where not exists"
-                " (select 1 from audit_chains c where c.chain = 'ticket:' || t.id) limit 1"
-            )
-        )
-    ).first()
-    return None if row is None else Break(ticket_chain(row[0]), 1, "is missing, with the whole chain of its ticket")

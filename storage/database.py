@@ -18,9 +18,13 @@ import sqlalchemy.event
 import sqlalchemy.exc
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from storage.audit_keys import AuditKeys
+
 Transaction = AsyncSession
 """An open transaction. Commits when its `async with` ends, rolls back on an exception."""
 
+AUDIT_KEYS = "audit keys"
+"""Where a transaction carries the keys that its database was opened with (`Transaction.info`)."""
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECTION_OPTIONS = {
     "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -54,10 +58,11 @@ def libpq_url(url: str) -> str:
 
 
 class Database:
-    """A pool of connections to one database."""
+    """A pool of connections to one database. Without audit keys it is for reading: nothing can go on the trail."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, audit_keys: AuditKeys | None = None, pool_size: int = 10) -> None:
         self.url = url
+        self.audit_keys = audit_keys
         self._engine: AsyncEngine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
@@ -68,7 +73,9 @@ class Database:
             json_serializer=partial(json.dumps, separators=(",", ":")),
         )
         sqlalchemy.event.listen(self._engine.sync_engine, "checkout", _replace_if_dropped)
-        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
+        self._sessions = async_sessionmaker(
+            self._engine, expire_on_commit=False, autoflush=True, info={AUDIT_KEYS: audit_keys}
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -345,6 +345,29 @@ class AuditEvent(Table):
     payload: Mapped[dict[str, Any]]
     prev_hash: Mapped[bytes]
     hash: Mapped[bytes]
+    key_id: Mapped[str | None]
+    """The key its hash is taken under; None for a row of before there was one."""
+
+
+class AuditCheckpoint(Table):
+    """A signed statement of where chains end, on its way to a second place; append-only like the trail."""
+
+    __tablename__ = "audit_checkpoints"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    line: Mapped[str]
+    """The exact line that goes to the second place."""
+
+
+class CheckpointedChain(Table):
+    """How much of a chain the checkpoints cover: what is longer by now goes into the next one."""
+
+    __tablename__ = "audit_checkpointed"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    length: Mapped[int]
+    number: Mapped[int] = mapped_column(BigInteger)
+    """The newest checkpoint that holds it."""
 
 
 class DirectoryPerson(Table):

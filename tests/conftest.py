@@ -16,6 +16,7 @@ import pytest
 from storage.database import Database
 from storage.embedded import EmbeddedServer, start_embedded
 from storage.migrate import migrate
+from tests.keys import AUDIT_KEYS
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "countersign_template"
@@ -69,7 +70,7 @@ def database_url(postgres: EmbeddedServer) -> Iterator[str]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh database, connected."""
-    connected = Database(database_url, pool_size=5)
+    connected = Database(database_url, audit_keys=AUDIT_KEYS, pool_size=5)
     yield connected
     await connected.close()
 

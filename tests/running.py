@@ -25,10 +25,10 @@ from local_slack.server import LocalSlack
 from storage import audit, directory
 from storage.audit import StoredEvent
 from storage.database import Database
+from tests.keys import KEY_SETTINGS
 
 T = TypeVar("T")
 
-VOTE_KEY = "5a" * 32
 INTAKE_TOKEN = "intake-token-for-tests-0123456789"
 INTAKE_SECRET = "intake-secret-for-tests-0123456789"
 
@@ -104,10 +104,10 @@ def demo_settings(slack: LocalSlack, data: Path, *, http: bool, **more: str) -> 
         environ["SLACK_SIGNING_SECRET"] = slack.app.signing_secret
     environ |= {
         "COUNTERSIGN_DATA": str(data),
-        "COUNTERSIGN_VOTE_KEY": VOTE_KEY,
         "COUNTERSIGN_INTAKE_TOKENS": INTAKE_TOKEN,
         "COUNTERSIGN_INTAKE_SECRET": INTAKE_SECRET,
         "COUNTERSIGN_HTTP_PORT": "1",
+        **KEY_SETTINGS,
     }
     return read_settings(environ | more)
 

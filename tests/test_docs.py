@@ -30,7 +30,8 @@ from handlers.views.notices import help_text
 from policy.__main__ import main as check_policy
 from policy.lifecycle import MOVES
 from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE
-from storage.audit import GENESIS, Step, event_hash
+from storage.audit import GENESIS, Step, event_hash, microseconds
+from tests.keys import AUDIT_KEY, AUDIT_KEYS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -135,7 +136,7 @@ def test_no_page_names_a_setting_that_does_not_exist(name: str) -> None:
 
 
 def test_every_step_is_in_the_audit_reference_and_nothing_else_is() -> None:
-    named = first_codes(REFERENCE / "audit-trail.md") - {"at", "name", "actor", "payload"}
+    named = first_codes(REFERENCE / "audit-trail.md") - {"at", "name", "actor", "payload", "key_id"}
 
     assert named == {str(step) for step in Step}
 
@@ -251,17 +252,20 @@ def test_the_script_for_verifying_an_export_finds_what_was_changed(tmp_path: Pat
     script = next(iter(re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)))
     lines, prev, at = [], GENESIS, datetime(2026, 3, 25, 13, 46, 11, 123456, tzinfo=UTC)
     for seq, payload in enumerate(('{"text":"h\\u00e9"}', "{}"), start=1):
-        row = ("ticket:1", seq, at + timedelta(days=seq), "vote_cast", "T1/U1", payload)
-        digest = event_hash(prev, *row)
-        names = ("chain", "seq", "at", "name", "actor", "payload")
-        line = dict(zip(names, row, strict=True)) | {"prevHash": prev.hex(), "hash": digest.hex()}
-        lines.append(json.dumps(line | {"at": row[2].isoformat(timespec="microseconds")}))
+        then = at + timedelta(days=seq)
+        names = ("chain", "seq", "at", "name", "actor", "payload", "keyId")
+        row = ("ticket:1", str(seq), str(microseconds(then)), "vote_cast", "T1/U1", payload, AUDIT_KEYS.current_id)
+        digest = event_hash(bytes.fromhex(AUDIT_KEY), prev, *row)
+        line = dict(zip(names, row, strict=True)) | {"prevHash": prev.hex(), "hash": digest.hex(), "seq": seq}
+        lines.append(json.dumps(line | {"at": then.isoformat(timespec="microseconds")}))
         prev = digest
 
     def verified(*exported: str) -> subprocess.CompletedProcess[str]:
         export = tmp_path / "trail.jsonl"
         export.write_text("\n".join(exported))
-        return subprocess.run([sys.executable, "-c", script, str(export)], capture_output=True, text=True, check=False)
+        environ = os.environ | {"AUDIT_KEYS": AUDIT_KEY}
+        command = [sys.executable, "-c", script, str(export)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
 
     assert verified(*lines).stdout == "ok: 2 events in 1 chains\n"
     assert "broken at row 2" in verified(lines[0], lines[1].replace("vote_cast", "vote_lost")).stderr

@@ -1,25 +1,45 @@
-"""`countersign audit`: verify the chains, print one ticket's trail, export everything."""
+"""`countersign audit`: verify the trail, print one ticket's, export everything; receipts of single decisions."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import os
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.commands.database import opened
-from storage import audit, tickets
+from bot.commands import receipt
+from bot.commands.database import command_notary, command_signer, opened
+from storage import audit, checkpoints, evidence, tickets, verification
 from storage.audit import StoredEvent
 from storage.database import Transaction
+from storage.places import Place, PlaceUnavailable, check_place, place_of
 
 
 def add_to(commands: Any) -> None:
-    """Add the command and its three verbs to the parser."""
+    """Add the command and its verbs to the parser."""
     parser = commands.add_parser("audit", help="the audit trail")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("verify", help="check every hash chain and name the first broken row").set_defaults(do=verify)
+    check = verbs.add_parser("verify", help="check the trail, the votes and the requests, and name what does not hold")
+    check.add_argument(
+        "--checkpoints",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="against this too",
+    )
+    check.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        help="another public key that is trusted",
+    )
+    check.set_defaults(do=verify)
+    receipt.add_to(verbs)
     show = verbs.add_parser("show", help="print one ticket's trail")
     show.add_argument("ticket", help="a ticket's number (12 or #12) or id")
     show.set_defaults(do=show_trail)
@@ -28,20 +48,60 @@ def add_to(commands: Any) -> None:
     export.set_defaults(do=export_trail)
 
 
-def verify(_wanted: argparse.Namespace) -> int:
-    """Exit code 0 if every chain holds, else 1."""
+def verify(wanted: argparse.Namespace) -> int:
+    """Exit code 0 if everything holds, 1 with what does not in words, 2 if a place or a key is none."""
+    if not (_are_places(wanted.checkpoints) and receipt.are_public_keys(wanted.key)):
+        return 2
 
     async def run() -> int:
+        remembered = {place.name: await _remembered(place) for place in map(place_of, wanted.checkpoints)}
         async with opened() as database, database.transaction() as tx:
-            result = await audit.verify(tx)
-        if result.first_break is None:
-            print(f"ok: {result.events} events in {result.chains} chains")
-            return 0
-        broken = result.first_break
-        print(f"BROKEN: row {broken.seq} of chain {broken.chain} {broken.why}", file=sys.stderr)
+            result = await verification.verify(tx)
+            problems = [str(result.first_break)] if result.first_break is not None else await _check_tables(tx)
+            for name, lines in remembered.items():
+                found = await checkpoints.check(tx, lines, _trusted(wanted.key), now=datetime.now(UTC))
+                problems += [f"{name}: {problem}" for problem in found]
+        for problem in problems:
+            print(f"BROKEN: {problem}", file=sys.stderr)
+        if problems:
+            return 1
+        known = "".join(f", as the {len(lines)} checkpoints at {name} say" for name, lines in remembered.items())
+        print(f"ok: {result.events} events in {result.chains} chains{known}")
+        return 0
+
+    try:
+        return asyncio.run(run())
+    except PlaceUnavailable as error:
+        print(error, file=sys.stderr)
         return 1
 
-    return asyncio.run(run())
+
+async def _remembered(place: Place) -> list[str]:
+    """A place's checkpoints, read before the database: what they know must be there."""
+    return [line async for line in place.lines()]
+
+
+async def _check_tables(tx: Transaction) -> list[str]:
+    signer = command_signer(os.environ)
+    if signer is None:
+        return ["votes and requests were not checked: COUNTERSIGN_VOTE_KEY is needed for that, the same as the bot's"]
+    return await evidence.check(tx, signer)
+
+
+def _trusted(keys: Sequence[str]) -> set[str]:
+    """The public keys that checkpoints may be signed with: the desk's own, and those of the command line."""
+    own = command_notary(os.environ)
+    return {*keys} | (set() if own is None else {own.public_key})
+
+
+def _are_places(urls: Sequence[str]) -> bool:
+    for url in urls:
+        try:
+            check_place(url)
+        except ValueError as error:
+            print(f"--checkpoints {error}", file=sys.stderr)
+            return False
+    return True
 
 
 def show_trail(wanted: argparse.Namespace) -> int:
@@ -110,5 +170,6 @@ def _json_line(event: StoredEvent) -> str:
             "payload": event.payload_text,
             "prevHash": event.prev_hash.hex(),
             "hash": event.hash.hex(),
+            "keyId": event.key_id,
         }
     )

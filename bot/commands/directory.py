@@ -58,7 +58,7 @@ def _read(file: Path | None, read: Any, problems: list[str]) -> list[Any]:
 
 async def _store(people: list[Any], keys: list[Any]) -> int:
     try:
-        async with opened() as database, database.transaction() as tx:
+        async with opened(writes=True) as database, database.transaction() as tx:
             doubts = doubtful_homes(people, await directory.home_ids(tx))
             imported = {
                 "people": await directory.import_people(tx, people),

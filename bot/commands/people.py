@@ -54,7 +54,7 @@ def link(wanted: argparse.Namespace) -> int:
 
     async def run() -> int:
         now, by = datetime.now(UTC), getpass.getuser()
-        async with opened() as database, database.transaction() as tx:
+        async with opened(writes=True) as database, database.transaction() as tx:
             if await people.link(tx, one, other, reason=wanted.reason, by=by, at=now) is None:
                 print(f"{one} and {other} are linked already", file=sys.stderr)
                 return 1
@@ -76,7 +76,7 @@ def unlink(wanted: argparse.Namespace) -> int:
 
     async def run() -> int:
         now, by = datetime.now(UTC), getpass.getuser()
-        async with opened() as database, database.transaction() as tx:
+        async with opened(writes=True) as database, database.transaction() as tx:
             if await people.unlink(tx, one, other) is None:
                 print(f"no operator linked {one} and {other}", file=sys.stderr)
                 return 1

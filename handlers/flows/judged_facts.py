@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import JsonValue
+
 from actions.catalogue import ActionSpec, Catalogue
-from policy.digest import request_digest
+from policy.digest import digest_members, members_digest
 from policy.terms import (
     ActionFacts,
     Person,
@@ -119,14 +121,19 @@ async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
 
 def digest_of(request: ActionRequest, ticket: Ticket) -> str:
     """The digest of what would run now, from the rows as they stand: an edited row no longer matches its votes."""
+    # The ticket's revision, not the request's: an edit since the card was shown changes the digest.
+    return members_digest(members_of(request, ticket, ticket_revision=ticket.revision))
+
+
+def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) -> dict[str, JsonValue]:
+    """What the digest covers, from the rows as they stand."""
     requester = requester_of(ticket)
-    return request_digest(
+    return digest_members(
         request_id=str(request.id),
         action_id=request.action_id,
         params=request.params,
         ticket_id=str(request.ticket_id),
-        # The ticket's revision, not the request's: an edit since the card was shown changes the digest.
-        ticket_revision=ticket.revision,
+        ticket_revision=ticket_revision,
         policy_version=request.policy_version,
         quorum=request.quorum,
         expires_at=request.expires_at,

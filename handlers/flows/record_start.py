@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from handlers.desk import Desk
 from handlers.errors import Refused
 from storage import audit
 from storage.audit import Step
+from storage.verification import seal_earlier_rows
+
+log = logging.getLogger(__name__)
 
 
 async def record_start(desk: Desk, home: str) -> None:
@@ -25,4 +30,6 @@ async def record_start(desk: Desk, home: str) -> None:
                 reply=f"This database holds the desk of the workspace {owner}, and the Slack tokens are of {home}."
                 " Use that workspace's tokens, or another database (DATABASE_URL) or folder (COUNTERSIGN_DATA).",
             )
+        if await seal_earlier_rows(tx, at=desk.clock()):
+            log.warning("the rows of the audit trail so far have no key; they are sealed as they are")
         await audit.record(tx, None, Step.STARTED, "bot", payload, at=desk.clock())

@@ -11,6 +11,7 @@ import pytest
 from bot.cli import main
 from storage.database import Database, libpq_url
 from tests.actions.builders import store_ticket
+from tests.keys import AUDIT_KEY
 
 PEOPLE = """\
 email,name,slack_team,slack_user_id
@@ -24,6 +25,7 @@ def people(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A people file of an Enterprise's two workspaces, for a desk that uses this test's database."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COUNTERSIGN_DATA", str(tmp_path))
+    monkeypatch.setenv("COUNTERSIGN_AUDIT_KEY", AUDIT_KEY)
     file = tmp_path / "people.csv"
     file.write_text(PEOPLE)
     return file

@@ -14,6 +14,7 @@ import pytest
 from storage.database import Database
 from storage.migrate import migrate
 from tests.faults.servers import OwnServer
+from tests.keys import AUDIT_KEYS
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def durable_url(own_server: OwnServer) -> str:
 @pytest.fixture
 async def durable_database(durable_url: str) -> AsyncIterator[Database]:
     """The same, connected."""
-    connected = Database(durable_url, pool_size=3)
+    connected = Database(durable_url, audit_keys=AUDIT_KEYS, pool_size=3)
     yield connected
     await connected.close()
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from bot.demo.local import MANIFEST
 from local_slack.server import LocalSlack
-from storage import audit
+from storage import verification
 from storage.database import Database
 
 INTAKE = ("C0HELP00001", "C0EXTEXT001", "C0EXTGLOB01", "C0INBOX0001")
@@ -77,7 +77,7 @@ async def holds(slack: LocalSlack, database: Database) -> None:
     doubled = "select r.id from action_requests r join effects e on e.idempotency_key like r.id || ':%' group by 1"
     assert await rows(database, doubled + " having count(*) > 1") == []
     async with database.transaction() as tx:
-        assert (await audit.verify(tx)).first_break is None
+        assert (await verification.verify(tx)).first_break is None
 
 
 async def eventually(condition: Any, *, seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> Any:

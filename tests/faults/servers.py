@@ -21,7 +21,8 @@ from local_slack.server import LocalSlack
 from storage.embedded import start_embedded
 from tests.conftest import REPOSITORY
 from tests.faults.rig import PATIENCE_SECONDS, eventually
-from tests.running import INTAKE_SECRET, INTAKE_TOKEN, VOTE_KEY
+from tests.keys import KEY_SETTINGS
+from tests.running import INTAKE_SECRET, INTAKE_TOKEN
 
 
 class OwnServer:
@@ -87,7 +88,7 @@ def bot_environment(slack: LocalSlack, database_url: str, data: Path, *, http: b
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return kept | environ | {
         "COUNTERSIGN_DATA": str(data),
-        "COUNTERSIGN_VOTE_KEY": VOTE_KEY,
+        **KEY_SETTINGS,
         "COUNTERSIGN_INTAKE_TOKENS": INTAKE_TOKEN,
         "COUNTERSIGN_INTAKE_SECRET": INTAKE_SECRET,
         "COUNTERSIGN_HTTP_PORT": str(free_port()),

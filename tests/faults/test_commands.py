@@ -18,6 +18,7 @@ from storage.audit import NewEvent as Event
 from storage.audit import Step, append, ticket_chain
 from storage.database import Database, libpq_url
 from storage.schema import Ticket
+from tests.keys import AUDIT_KEYS, KEY_SETTINGS
 
 NOW = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
 
@@ -27,11 +28,13 @@ def here(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The commands work on this test's database; the folder takes its files."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COUNTERSIGN_DATA", str(tmp_path))
+    for name, value in KEY_SETTINGS.items():
+        monkeypatch.setenv(name, value)
     return tmp_path
 
 
 async def _ticket(database_url: str) -> tuple[str, int]:
-    database, ticket_id = Database(database_url, pool_size=1), uuid4()
+    database, ticket_id = Database(database_url, audit_keys=AUDIT_KEYS, pool_size=1), uuid4()
     async with database.transaction() as tx:
         ticket = Ticket(id=ticket_id, subject="x", channel_kind="http", intake_source="email", correlation_id="1",
                         requester_label="m", attachment_count=0, revision=0, requester_is_internal=False,
@@ -176,3 +179,57 @@ def test_a_reader_that_has_seen_enough_ends_the_export_without_a_traceback(
         code = process.wait(timeout=60)
 
     assert (code, said) == (0, "")
+
+
+def test_a_trail_without_the_vote_key_is_not_said_to_hold(
+    ticket: tuple[str, int], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.delenv("COUNTERSIGN_VOTE_KEY")
+
+    assert main(["audit", "verify"]) == 1
+
+    assert "COUNTERSIGN_VOTE_KEY" in capsys.readouterr().err
+
+
+def test_a_trail_without_the_audit_key_is_not_said_to_hold(
+    ticket: tuple[str, int], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.delenv("COUNTERSIGN_AUDIT_KEY")
+
+    assert main(["audit", "verify"]) == 1
+
+    assert "COUNTERSIGN_AUDIT_KEY" in capsys.readouterr().err
+
+
+def test_without_the_audit_key_nothing_is_imported(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.delenv("COUNTERSIGN_AUDIT_KEY")
+    (here / "people.csv").write_text("email,name,slack_team,slack_user_id\nbob@acme.example,Bob,,\n")
+
+    assert main(["directory", "import", "--people", str(here / "people.csv")]) == 1
+
+    assert "COUNTERSIGN_AUDIT_KEY: is missing" in capsys.readouterr().err
+
+
+def test_a_trail_is_verified_against_a_second_place(ticket: tuple[str, int], here: Path, capsys: Capture) -> None:
+    place = here / "checkpoints.jsonl"
+
+    assert main(["audit", "verify", "--checkpoints", f"file:{place}"]) == 1
+    assert "checkpoints.jsonl" in capsys.readouterr().err
+    place.write_text("")
+    assert main(["audit", "verify", "--checkpoints", f"file:{place}"]) == 0
+    assert "0 checkpoints" in capsys.readouterr().out
+    assert main(["audit", "verify", "--checkpoints", "elsewhere"]) == 2
+    assert main(["audit", "verify", "--key", "abc"]) == 2
+
+
+def test_a_public_key_is_printed_and_a_file_that_is_no_receipt_is_refused(here: Path, capsys: Capture) -> None:
+    assert main(["audit", "public-key"]) == 0
+    key = capsys.readouterr().out.strip()
+    (here / "receipt.json").write_text("{}")
+
+    assert main(["audit", "check-receipt", str(here / "receipt.json"), "--key", key]) == 1
+    assert "not a receipt" in capsys.readouterr().err
+    assert main(["audit", "receipt", "12"]) == 1
+    assert "no request '12'" in capsys.readouterr().err

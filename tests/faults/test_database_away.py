@@ -168,7 +168,7 @@ async def test_what_was_committed_before_the_server_was_killed_is_there_afterwar
 ) -> None:
     from uuid import uuid4
 
-    from storage import audit
+    from storage import audit, verification
     from storage.audit import Step
 
     async with durable_database.transaction() as tx:
@@ -177,5 +177,5 @@ async def test_what_was_committed_before_the_server_was_killed_is_there_afterwar
     await asyncio.to_thread(own_server.start)
 
     async with durable_database.transaction() as tx:
-        found = await audit.verify(tx)
+        found = await verification.verify(tx)
     assert (found.events, found.first_break) == (1, None)

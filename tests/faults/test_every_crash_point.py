@@ -21,7 +21,7 @@ from handlers.listeners.intake import take_message
 from handlers.reception import Reception
 from local_slack.server import LocalSlack
 from policy.terms import Choice, PersonKey
-from storage import audit
+from storage import audit, verification
 from tests.faults.crashes import (
     Fuse,
     Killed,
@@ -172,4 +172,4 @@ async def test_a_process_that_dies_at_any_point_loses_nothing_and_does_nothing_t
         points += 1
     assert points >= at_least
     async with parts.database.transaction() as tx:
-        assert (await audit.verify(tx)).first_break is None
+        assert (await verification.verify(tx)).first_break is None

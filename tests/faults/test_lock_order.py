@@ -18,7 +18,7 @@ from handlers.flows.record_message import Change, record_change
 from handlers.flows.run_action import run_action
 from handlers.flows.wake_requests import wake_requests
 from policy.terms import Choice, Person, PersonKey
-from storage import audit, requests, tickets
+from storage import requests, tickets, verification
 from tests.running import RunningDesk, running_desk
 from tests.threats.cases import Case, card_of, change, new_key, open_case, open_form, paused
 
@@ -117,7 +117,7 @@ async def test_clicks_edits_runs_and_expiries_on_one_ticket_at_once_end_without_
             faults = [one for one in answers if isinstance(one, BaseException) and not isinstance(one, Refused)]
             assert faults == []
     async with desk.database.transaction() as tx:
-        assert (await audit.verify(tx)).first_break is None
+        assert (await verification.verify(tx)).first_break is None
 
 
 async def _edit(desk: RunningDesk, case: Case, version: str) -> None:

@@ -66,6 +66,12 @@ def test_everything_that_is_missing_is_named_at_once_with_where_to_get_it(tmp_pa
         ("COUNTERSIGN_VOTE_KEY", "a" * 65),
         ("COUNTERSIGN_VOTE_KEYS_OLD", "secret"),
         ("COUNTERSIGN_VOTE_KEYS_OLD", f"{'a' * 64},{'b' * 63}"),
+        ("COUNTERSIGN_AUDIT_KEY", "secret"),
+        ("COUNTERSIGN_AUDIT_KEYS_OLD", "secret"),
+        ("COUNTERSIGN_CHECKPOINT_KEY", "a" * 66),
+        ("COUNTERSIGN_CHECKPOINTS", "checkpoints.jsonl"),
+        ("COUNTERSIGN_CHECKPOINTS", "file:relative"),
+        ("COUNTERSIGN_CHECKPOINTS", "s3://"),
         ("COUNTERSIGN_SLACK_API_URL", "slack"),
         ("COUNTERSIGN_SLACK_API_URL", "file:///etc"),
         ("COUNTERSIGN_SLACK_API_URL", "http://[::1/"),
@@ -163,15 +169,29 @@ async def test_tokens_that_were_lost_on_the_way_put_nobody_into_the_database(dat
 
 @pytest.mark.parametrize("shared", [DATABASE, {"COUNTERSIGN_ROLE": "web"}, {"COUNTERSIGN_ROLE": "worker"}])
 def test_processes_that_share_a_database_make_no_vote_keys_of_their_own(tmp_path: Path, shared: dict[str, str]) -> None:
-    [line] = problems(GOOD | shared, tmp_path)
+    found = problems(GOOD | shared, tmp_path)
 
-    assert line.startswith("COUNTERSIGN_VOTE_KEY: is missing") and WHERE_TO_GET_IT in line
-    assert not (tmp_path / "vote.key").exists()
-    assert read_settings(GOOD | shared | {"COUNTERSIGN_VOTE_KEY": "a" * 64}).vote_key == b"\xaa" * 32
+    for name, line in zip(("COUNTERSIGN_VOTE_KEY", "COUNTERSIGN_AUDIT_KEY"), found, strict=True):
+        assert line.startswith(f"{name}: is missing") and WHERE_TO_GET_IT in line
+    assert not list(tmp_path.glob("*.key"))
+    given = {"COUNTERSIGN_VOTE_KEY": "a" * 64, "COUNTERSIGN_AUDIT_KEY": "b" * 64}
+    settings = read_settings(GOOD | shared | given)
+    assert (settings.vote_key, settings.audit_key, settings.checkpoint_key) == (b"\xaa" * 32, b"\xbb" * 32, None)
+
+
+def test_processes_that_write_checkpoints_together_sign_them_with_one_key(tmp_path: Path) -> None:
+    keys = {"COUNTERSIGN_VOTE_KEY": "a" * 64, "COUNTERSIGN_AUDIT_KEY": "b" * 64}
+    place = {"COUNTERSIGN_CHECKPOINTS": "file:/somewhere/checkpoints.jsonl"}
+
+    [line] = problems(GOOD | DATABASE | keys | place, tmp_path)
+
+    assert line.startswith("COUNTERSIGN_CHECKPOINT_KEY: is missing")
 
 
 def test_a_missing_vote_key_is_named_together_with_everything_else(tmp_path: Path) -> None:
-    assert {line.partition(":")[0] for line in problems(DATABASE, tmp_path)} == {*GOOD, "COUNTERSIGN_VOTE_KEY"}
+    assert {line.partition(":")[0] for line in problems(DATABASE, tmp_path)} == {
+        *GOOD, "COUNTERSIGN_VOTE_KEY", "COUNTERSIGN_AUDIT_KEY",
+    }  # fmt: skip
 
 
 def test_a_demo_on_a_database_of_its_own_needs_no_vote_key(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ SHOWN: dict[str, Any] = {
     "proposer": None,
     "subjects": (),
     "subject_emails": (),
+    "distinct_groups": (),
 }
 
 

@@ -147,9 +147,9 @@ async def test_an_eligible_person_who_is_neither_requester_proposer_nor_subject_
     for step in ("parameters_confirmed", "vote_cast", "request_approved", "action_started", "action_executed"):
         assert step in names
     async with desk.database.transaction() as tx:
-        from storage import audit
+        from storage import verification
 
-        assert (await audit.verify(tx)).first_break is None
+        assert (await verification.verify(tx)).first_break is None
 
 
 @pytest.mark.parametrize(

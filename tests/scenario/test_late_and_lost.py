@@ -29,7 +29,18 @@ from storage.embedded import _forget_the_dead, start_embedded
 from tests.running import RunningDesk, running_desk
 from tests.scenario.test_false_authority import olivia_confirms, text_of
 from tests.scenario.test_other_ways_in import SEED_TICKET, hand_in
-from tests.threats.cases import Case, action_ids, card_of, change, key_status, message_at, open_case, paused, status
+from tests.threats.cases import (
+    Case,
+    action_ids,
+    assert_vouched_for,
+    card_of,
+    change,
+    key_status,
+    message_at,
+    open_case,
+    paused,
+    status,
+)
 
 ASKED = "My key ak_demo_bob_001 leaked, please revoke it."
 SANA = PersonKey("T0ACME00001", "U0SANA00001")
@@ -142,6 +153,7 @@ async def test_a_run_whose_time_is_over_is_told_as_that_and_not_as_a_judgement(d
     assert await status(desk, case) == "expired"
     heard = text_of(desk.slack.person("mallory").history(case.channel, case.ts))
     assert "not decided in time" in heard and "will not make" not in heard
+    await assert_vouched_for(desk, case)
 
 
 async def test_what_became_void_can_be_proposed_from_its_suggestion_again_and_the_requester_hears_of_it(

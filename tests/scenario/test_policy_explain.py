@@ -13,7 +13,8 @@ import pytest
 from bot.commands.policy import _explain as run_explain
 from bot.demo.local import local_environment
 from handlers.errors import NotFound
-from tests.running import VOTE_KEY, RunningDesk, running_desk
+from tests.keys import KEY_SETTINGS
+from tests.running import RunningDesk, running_desk
 from tests.threats.cases import BOB, OLIVIA, SANA, Case, open_case
 
 
@@ -26,8 +27,8 @@ async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[RunningDesk]:
 def settings(desk: RunningDesk) -> dict[str, str]:
     return local_environment(desk.slack.app, desk.slack.api_url) | {
         "DATABASE_URL": desk.database.url,
-        "COUNTERSIGN_VOTE_KEY": VOTE_KEY,
         "COUNTERSIGN_DATA": str(desk.parts.settings.data_folder),
+        **KEY_SETTINGS,
     }
 
 

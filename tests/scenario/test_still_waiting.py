@@ -16,7 +16,7 @@ from storage.audit import StoredEvent
 from tests.running import RunningDesk, running_desk
 from tests.scenario.test_expiry import MovableClock
 from tests.scenario.test_false_authority import text_of
-from tests.threats.cases import Case, card_of, elements, open_case, open_form, paused, status
+from tests.threats.cases import Case, assert_vouched_for, card_of, elements, open_case, open_form, paused, status
 from tests.threats.planted import policy_folder, with_parts
 
 REMINDED = timedelta(seconds=3600)
@@ -132,6 +132,7 @@ async def test_first_a_reminder_then_an_escalation_then_the_end(desk: RunningDes
     names = [event.name for event in await desk.trail(case.ticket_id)]
     ours = [name for name in names if name in ("request_reminded", "request_escalated", "request_expired")]
     assert ours == ["request_reminded", "request_escalated", "request_expired"]
+    await assert_vouched_for(desk, case)
 
 
 async def test_who_left_the_group_since_the_card_was_made_is_not_told(desk: RunningDesk, clock: MovableClock) -> None:

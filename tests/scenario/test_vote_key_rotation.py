@@ -11,7 +11,8 @@ import yaml
 from bot.demo.local import MANIFEST
 from local_slack.server import LocalSlack
 from policy.votes import vote_key_id
-from tests.running import VOTE_KEY, running_desk
+from tests.keys import VOTE_KEY
+from tests.running import running_desk
 from tests.threats.cases import open_case, settled, status
 
 NEW_KEY = "c3" * 32

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage import audit
+from storage import audit, verification
 from storage.audit import NewEvent, Step
 from storage.database import Database, libpq_url
 
@@ -23,9 +23,9 @@ async def write(database: Database, ticket_id: UUID, count: int) -> None:
         await audit.append(tx, audit.ticket_chain(ticket_id), events, at=NOW)
 
 
-async def verify(database: Database) -> audit.Verification:
+async def verify(database: Database) -> verification.Verification:
     async with database.transaction() as tx:
-        return await audit.verify(tx)
+        return await verification.verify(tx)
 
 
 def tamper(database: Database, sql: str) -> None:

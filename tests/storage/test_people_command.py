@@ -9,6 +9,7 @@ import pytest
 
 from bot.cli import main
 from storage.database import libpq_url
+from tests.keys import AUDIT_KEY
 
 ANN, ANN2 = "T0ACME00001/U0ANN00001", "T0ACME00001/U0ANN20001"
 
@@ -17,6 +18,7 @@ ANN, ANN2 = "T0ACME00001/U0ANN00001", "T0ACME00001/U0ANN20001"
 def here(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COUNTERSIGN_DATA", str(tmp_path))
+    monkeypatch.setenv("COUNTERSIGN_AUDIT_KEY", AUDIT_KEY)
     monkeypatch.setenv("LOGNAME", "otto")
     return database_url
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from storage import job_queue
+from storage import evidence, job_queue, verification
 from tests.running import RunningDesk
+from tests.threats.planted import SIGNER
 
 WORDS = "It leaked on a public page, so please revoke API key {key} right now."
 SANA, VICTOR, BOB, OLIVIA, SAM = (
@@ -31,6 +32,14 @@ class Case:
     card_ts: str
     triage_ts: str
     key_id: str
+
+
+async def assert_vouched_for(desk: RunningDesk, case: Case) -> None:
+    """What the tables say of the request is what the trail and the votes say."""
+    async with desk.database.transaction() as tx:
+        assert (await verification.verify(tx)).first_break is None
+        found = await evidence.check(tx, SIGNER)
+    assert [one for one in found if str(case.request_id) in one] == []
 
 
 async def open_case(

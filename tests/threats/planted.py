@@ -15,7 +15,8 @@ from policy.gate import Gate
 from policy.loading import DEFAULT_FOLDER
 from policy.terms import Person, PersonKey, Ruling, Vote
 from policy.votes import VoteSigner
-from tests.running import VOTE_KEY, RunningDesk
+from tests.keys import VOTE_KEY
+from tests.running import RunningDesk
 
 SIGNER = VoteSigner.of_secrets(bytes.fromhex(VOTE_KEY))
 

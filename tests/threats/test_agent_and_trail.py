@@ -21,7 +21,7 @@ from policy.gate import Gate
 from policy.invariants import ORDER
 from policy.loading import DEFAULT_FOLDER
 from policy.terms import Agent, Choice, Provenance, Severity
-from storage import audit
+from storage import audit, verification
 from tests.running import RunningDesk
 from tests.threats.cases import (
     VICTOR,
@@ -251,8 +251,9 @@ TAMPERINGS: dict[str, Sequence[str]] = {
     "the tail cut": ("delete from audit_events where chain = :chain and seq >= 6",),
     "the whole chain taken out": ("delete from audit_events where chain = :chain",),
     "a row put in": (
-        "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash)"
-        " select chain, 999, at, name, actor, payload, hash, hash from audit_events where chain = :chain and seq = 3",
+        "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash, key_id)"
+        " select chain, 999, at, name, actor, payload, hash, hash, key_id from audit_events"
+        " where chain = :chain and seq = 3",
     ),
     "the head moved": ("update audit_chains set head = decode(repeat('00', 32), 'hex') where chain = :chain",),
 }
@@ -264,12 +265,12 @@ async def test_threat_19_whoever_gets_past_the_triggers_is_found_out(
 ) -> None:
     chain = audit.ticket_chain(waiting.ticket_id)
     async with desk.database.transaction() as tx:
-        assert (await audit.verify(tx)).first_break is None
+        assert (await verification.verify(tx)).first_break is None
         # As the superuser can; what is done here is undone again, so that every tampering meets the true trail.
         await tx.execute(text("set local session_replication_role = replica"))
         for statement in statements:
             await tx.execute(text(statement), {"chain": chain})
-        found = (await audit.verify(tx)).first_break
+        found = (await verification.verify(tx)).first_break
         await tx.rollback()
 
     assert found is not None

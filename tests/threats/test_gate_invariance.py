@@ -52,6 +52,7 @@ from policy.terms import (
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.targets import DeskInDatabase, DirectoryInDatabase
+from tests.keys import AUDIT_KEYS
 from tests.running import import_demo_directory
 from tests.threats.conftest import fresh_database
 from tests.threats.planted import SIGNER
@@ -244,7 +245,7 @@ class NobodyToAsk:
 async def flows(postgres: EmbeddedServer, judge: Judge) -> AsyncIterator[Desk]:
     """A desk with everything real but Slack."""
     with fresh_database(postgres) as url:
-        database = Database(url, pool_size=AT_ONCE)
+        database = Database(url, audit_keys=AUDIT_KEYS, pool_size=AT_ONCE)
         directory = DirectoryExecutor(DirectoryInDatabase(database))
         runner = Runner(
             {"ticket.": DeskExecutor(DeskInDatabase(database, uuid4)), "api_key.": directory, "user.": directory}, 30

@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from handlers.flows.void_outdated import void_outdated
 from policy.terms import PersonKey, RequestFacts, Tally, Vote
 from policy.votes import tally
+from storage import evidence, verification
 from tests.running import RunningDesk, running_desk
-from tests.threats.cases import Case, assert_nothing_ran, assert_ran_once, json_text, message_at, open_case, settled
+from tests.threats.cases import (
+    Case,
+    assert_nothing_ran,
+    assert_ran_once,
+    assert_vouched_for,
+    json_text,
+    message_at,
+    open_case,
+    settled,
+)
 from tests.threats.cases import status as status_of
-from tests.threats.planted import ForgivingGate, gate_of, policy_folder, with_parts
+from tests.threats.planted import SIGNER, ForgivingGate, gate_of, policy_folder, with_parts
 
 HIGH = "[risk.high]\nquorum = 1\n"
 BOTH = '[risk.high]\nquorum = 2\ndistinct_groups = ["support", "security"]\n'
@@ -68,6 +79,7 @@ async def test_threat_21_two_of_one_group_do_not_make_one_of_each(desk: RunningD
 
         await approve(desk, case, "sam")
         await assert_ran_once(desk, case)
+    await assert_vouched_for(desk, case)
     casts = [event.payload["voter"] for event in await desk.trail(case.ticket_id) if event.name == "vote_cast"]
     assert [one["groups"] for one in casts] == [["security"], ["security"], ["support"]]
     assert all(one["isHome"] and one["isHuman"] for one in casts)
@@ -89,6 +101,14 @@ async def test_threat_21_a_vote_that_looks_at_no_groups_starts_a_run_that_is_ref
 
         await assert_nothing_ran(desk, case)
         assert await status_of(desk, case) == "denied", "and so the check above can fail"
+    await assert_vouched_for(desk, case)
+
+    async with desk.database.transaction() as tx:
+        await verification.verify(tx)
+        await tx.execute(text("update action_requests set status = 'approved' where id = :id"), {"id": case.request_id})
+        found = await evidence.check(tx, SIGNER)
+        await tx.rollback()
+    assert any("not each of security, support has an approval of its own" in one for one in found), found
 
 
 async def test_threat_21_a_row_that_is_made_to_ask_for_no_groups_voids_the_votes(
@@ -113,6 +133,7 @@ async def test_threat_15_a_kept_request_is_decided_as_it_was_shown(desk: Running
 
         await approve(desk, case, "sana")
         await assert_ran_once(desk, case)
+    await assert_vouched_for(desk, case)
 
 
 async def test_threat_15_a_kept_request_gives_no_vote_to_whom_the_new_policy_forbids_it(

@@ -21,6 +21,7 @@ from tests.threats.cases import (
     assert_nothing_ran,
     assert_ran_once,
     assert_undecided,
+    assert_vouched_for,
     change,
     changed,
     click_of,
@@ -63,6 +64,7 @@ async def test_its_proposer_withdraws_a_request_and_everybody_sees_that_it_ended
     [event] = [one for one in await desk.trail(case.ticket_id) if one.name == "request_withdrawn"]
     assert event.actor == "T0ACME00001/U0OLIVIA001"
     assert event.payload == {"actionId": "api_key.revoke", "actionRequestId": str(case.request_id)}
+    await assert_vouched_for(desk, case)
     # The requester's side is told nothing of how our people go about it.
     assert desk.slack.person("mallory").history(case.channel, case.ts) == thread
 

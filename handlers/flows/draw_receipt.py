@@ -1,0 +1,126 @@
+"""Everything about one decision, checked and then signed, for somebody who has the public key and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from handlers.flows.judged_facts import members_of
+from policy.digest import members_digest, utc_text
+from policy.votes import VoteSigner
+from storage import audit, checkpoints, evidence, receipts, requests, tickets, verification
+from storage.audit import StoredEvent
+from storage.database import Transaction
+from storage.notary import Notary
+from storage.schema import ActionRequest, VoteRow
+
+
+class NoReceipt(Exception):
+    """The decision cannot be vouched for; the text says why."""
+
+
+async def draw_receipt(
+    tx: Transaction, request_id: UUID, signer: VoteSigner, notary: Notary, *, now: datetime
+) -> dict[str, JsonValue]:
+    """The receipt of a request. First in its transaction, as `verification.verify` must be. Raises NoReceipt."""
+    found = await verification.verify(tx)
+    if found.first_break is not None:
+        raise NoReceipt(str(found.first_break))
+    request = await requests.get(tx, request_id)
+    ticket = None if request is None else await tickets.get(tx, request.ticket_id)
+    if request is None or ticket is None:
+        raise NoReceipt(f"there is no request {request_id}")
+    problems = [one for one in await evidence.check(tx, signer) if str(request_id) in one]
+    # The request's revision: a decision stays what it was, whatever became of the ticket afterwards.
+    members = members_of(request, ticket, ticket_revision=request.ticket_revision)
+    if members_digest(members) != request.digest:
+        problems.append(f"request {request_id} was changed: its digest does not follow from it any more")
+    if problems:
+        raise NoReceipt("\n".join(problems))
+    events = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
+    chain = audit.ticket_chain(ticket.id)
+    return receipts.issue(
+        notary,
+        {
+            "issuedAt": utc_text(now),
+            "request": _request(request),
+            "digestMembers": members,
+            "votes": [_vote(row) for row in (await requests.votes(tx, [request_id]))[request_id]],
+            "chain": chain,
+            "events": [_event(event) for event in events],
+            "checkpoint": await _checkpoint(tx, chain, events),
+        },
+    )
+
+
+def _is_about(event: StoredEvent, request_id: UUID) -> bool:
+    return event.payload.get("actionRequestId") == str(request_id)
+
+
+async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent]) -> JsonValue:
+    """The newest checkpoint of the chain, if it reaches as far as the decision does."""
+    found = await checkpoints.of_chain(tx, chain)
+    length = found["entry"][1] if found is not None and isinstance(found["entry"], list) else 0
+    return found if isinstance(length, int) and events and length >= events[-1].seq else None
+
+
+def _request(request: ActionRequest) -> JsonValue:
+    return {
+        "id": str(request.id),
+        "digest": request.digest,
+        "action": request.action_id,
+        "risk": request.risk,
+        "status": request.status,
+        "outcome": request.outcome,
+        "verdict": request.verdict,
+        "verdictReason": request.verdict_reason,
+        "policyIds": request.policy_ids,
+        "policyVersion": request.policy_version,
+        "quorum": request.quorum,
+        "proposer": request.proposer_label,
+        "createdAt": utc_text(request.created_at),
+        "expiresAt": utc_text(request.expires_at),
+        "decidedAt": None if request.decided_at is None else utc_text(request.decided_at),
+    }
+
+
+def _vote(row: VoteRow) -> JsonValue:
+    return {
+        "voter": row.voter,
+        "voterName": row.voter_label,
+        "choice": row.choice,
+        "reason": row.reason,
+        "digest": row.digest,
+        "castAt": utc_text(row.cast_at),
+        "slackRequestId": row.slack_request_id,
+        "signature": row.signature,
+        "keyId": row.key_id,
+    }
+
+
+def _event(event: StoredEvent) -> JsonValue:
+    return {
+        "seq": event.seq,
+        "at": utc_text(event.at),
+        "name": event.name,
+        "actor": event.actor,
+        "payload": _without_fractions(json.loads(event.payload_text)),
+        "prevHash": event.prev_hash.hex(),
+        "hash": event.hash.hex(),
+        "keyId": event.key_id,
+    }
+
+
+def _without_fractions(value: JsonValue) -> JsonValue:
+    """The same with fractions as text, which canonical JSON has no one form for."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list):
+        return [_without_fractions(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_fractions(item) for name, item in value.items()}
+    return value

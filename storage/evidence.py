@@ -1,0 +1,228 @@
+"""Checking what the tables say of decisions against the trail and the votes' signatures.
+
+The trail is believed here, so its chains are verified first (`storage.verification`), in the same transaction. Then:
+
+    1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
+    2  every request is on its ticket's trail with the same digest, verdict, quorum and groups that must approve; every
+       request there is in the table
+    3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
+       of as many people as the trail's quorum, one of each group that must approve, and none against it
+    4  every run belongs to a request that was approved, and every request that ran has a run
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import select, text
+
+from policy.lifecycle import first_status
+from policy.terms import Choice, RequestStatus, Verdict
+from policy.votes import VoteSigner, speak_for_all
+from storage import requests
+from storage.audit import Step, ticket_chain
+from storage.database import Transaction
+from storage.schema import ActionRequest, Execution, VoteRow
+
+_HAS_RUN = frozenset({RequestStatus.RUNNING, RequestStatus.EXECUTED, RequestStatus.FAILED, RequestStatus.UNKNOWN})
+_IS_APPROVED = _HAS_RUN | {RequestStatus.APPROVED}
+_AFTER: Mapping[str, RequestStatus] = MappingProxyType(
+    {
+        Step.REQUEST_APPROVED: RequestStatus.APPROVED,
+        Step.REQUEST_REJECTED: RequestStatus.REJECTED,
+        Step.REQUEST_WITHDRAWN: RequestStatus.WITHDRAWN,
+        Step.REQUEST_EXPIRED: RequestStatus.EXPIRED,
+        Step.REQUEST_VOIDED: RequestStatus.VOID,
+        Step.RUN_REFUSED: RequestStatus.DENIED,
+        Step.ACTION_STARTED: RequestStatus.RUNNING,
+    }
+)
+"""Where a step takes a request; the end of a run says so in its payload."""
+_OUTCOMES = MappingProxyType(
+    {"done": RequestStatus.EXECUTED, "failed": RequestStatus.FAILED, "unknown": RequestStatus.UNKNOWN}
+)
+_STEPS = [
+    *_AFTER,
+    Step.ACTION_PROPOSED,
+    Step.POLICY_DECIDED,
+    Step.VOTE_CAST,
+    Step.ACTION_EXECUTED,
+    Step.OUTCOME_RECONCILED,
+]
+
+
+@dataclass
+class _Told:
+    """What the trail tells of one request."""
+
+    chain: str
+    digest: str = ""
+    verdict: str = ""
+    quorum: int = 0
+    distinct_groups: tuple[str, ...] = ()
+    status: RequestStatus | None = None
+    votes: set[tuple[str, str, str]] = field(default_factory=set)
+    """voter, choice, digest"""
+    groups_of: dict[str, Collection[str]] = field(default_factory=dict)
+    """By voter, the groups that they were in at the vote; none where that was not recorded."""
+
+
+@dataclass
+class _Counted:
+    """The votes of one request that bear a known key's signature."""
+
+    approvers: set[str] = field(default_factory=set)
+    is_rejected: bool = False
+
+
+async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
+    """Everything that does not hold, in words. After `verification.verify`, in its transaction."""
+    told = await _read_trail(tx)
+    findings, counted = await _check_votes(tx, signer, told)
+    runs = {row[0] for row in await tx.execute(select(Execution.request_id))}
+    known: set[str] = set()
+    rows = select(
+        ActionRequest.id,
+        ActionRequest.ticket_id,
+        ActionRequest.digest,
+        ActionRequest.verdict,
+        ActionRequest.quorum,
+        ActionRequest.distinct_groups,
+        ActionRequest.status,
+    ).order_by(ActionRequest.created_at, ActionRequest.id)
+    async for row in await tx.stream(rows):
+        whys = _check_request(row, told.get(str(row.id)), counted.get(str(row.id), _Counted()))
+        whys += _check_run(row, has_run=row.id in runs)
+        findings += [f"request {row.id} {why}" for why in whys]
+        known.add(str(row.id))
+    findings += [
+        f"request {request_id} is on the trail ({one.chain}) and not in the table"
+        for request_id, one in told.items()
+        if request_id not in known
+    ]
+    return findings
+
+
+async def _read_trail(tx: Transaction) -> dict[str, _Told]:
+    told: dict[str, _Told] = {}
+    rows = text(
+        "select chain, name, actor, payload::text from audit_events where name = any(:names) order by chain, seq"
+    )
+    async for chain, name, actor, payload_text in await tx.stream(rows, {"names": [str(step) for step in _STEPS]}):
+        # Read here and not by PostgreSQL, which fails on some escapes that a payload may hold.
+        payload: dict[str, Any] = json.loads(payload_text)
+        request_id = payload.get("actionRequestId")
+        if isinstance(request_id, str):
+            _tell(told.setdefault(request_id, _Told(chain)), name, actor, payload)
+    return told
+
+
+def _tell(one: _Told, name: str, actor: str, payload: Mapping[str, Any]) -> None:
+    match name:
+        case Step.ACTION_PROPOSED:
+            one.digest = payload["digest"]
+        case Step.POLICY_DECIDED:
+            one.verdict, one.quorum = payload["verdict"], payload["quorum"]
+            one.distinct_groups = tuple(payload.get("distinctGroups", ()))
+            one.status = first_status(Verdict(one.verdict))
+        case Step.VOTE_CAST:
+            one.votes.add((actor, payload["choice"], payload["digest"]))
+            one.groups_of[actor] = payload.get("voter", {}).get("groups", ())
+        case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
+            one.status = _OUTCOMES[payload["outcome"]]
+        case Step.RUN_REFUSED if one.status is RequestStatus.RUNNING:
+            pass  # A run that was cut off does not begin again; its end is a step of its own.
+        case Step.RUN_REFUSED if payload["rule"] == "core-no-expired-request":
+            one.status = RequestStatus.EXPIRED  # Approved, and too late to run.
+        case _:
+            one.status = _AFTER[name]
+
+
+async def _check_votes(
+    tx: Transaction, signer: VoteSigner, told: Mapping[str, _Told]
+) -> tuple[list[str], dict[str, _Counted]]:
+    """(1)"""
+    findings: list[str] = []
+    counted: dict[str, _Counted] = {}
+    left = {(request_id, *vote) for request_id, one in told.items() for vote in one.votes}
+    async for row in await tx.stream_scalars(select(VoteRow).order_by(VoteRow.id)):
+        request_id = str(row.request_id)
+        name = f"vote {row.id} ({row.choice} by {row.voter} on request {request_id})"
+        left.discard((request_id, row.voter, row.choice, row.digest))
+        is_told = request_id in told and (row.voter, row.choice, row.digest) in told[request_id].votes
+        if why := _why_not_signed(row, signer):
+            findings.append(f"{name} {why}")
+        if not is_told:
+            findings.append(f"{name} is in the table and not on the trail")
+        elif not why and row.digest == told[request_id].digest:
+            count = counted.setdefault(request_id, _Counted())
+            count.is_rejected |= row.choice == Choice.REJECT
+            if row.choice == Choice.APPROVE:
+                count.approvers.add(row.voter)
+        tx.expunge(row)
+    findings += [
+        f"the vote {choice} by {voter} on request {request_id} is on the trail and not in the table"
+        for request_id, voter, choice, _ in sorted(left)
+    ]
+    return findings, counted
+
+
+def _why_not_signed(row: VoteRow, signer: VoteSigner) -> str:
+    try:
+        vote = requests.as_vote(row)
+    except ValueError:
+        return "is forged: it is no vote that this desk could have written"
+    if signer.verify(vote):
+        return ""
+    if not signer.knows(row.key_id):
+        return (
+            f"cannot be checked: it names the vote key {row.key_id!r}, which is neither COUNTERSIGN_VOTE_KEY nor one of"
+            " COUNTERSIGN_VOTE_KEYS_OLD"
+        )
+    return "is forged or was changed: its signature does not fit"
+
+
+def _check_request(row: Any, one: _Told | None, counted: _Counted) -> list[str]:
+    """(2) and (3)"""
+    if one is None or one.status is None:
+        return ["is in the table and not on the trail"]
+    whys = []
+    if one.chain != ticket_chain(row.ticket_id):
+        whys.append(f"was moved to another ticket: the trail has it at {one.chain}")
+    for what, stored, said in (
+        ("digest", row.digest, one.digest),
+        ("verdict", row.verdict, one.verdict),
+        ("quorum", row.quorum, one.quorum),
+        ("groups that must approve", sorted(row.distinct_groups), sorted(one.distinct_groups)),
+    ):
+        if stored != said:
+            whys.append(f"has the {what} {stored}, and the trail says {said}")
+    if row.status != one.status:
+        whys.append(f"has the status {row.status}, and the trail leads to {one.status}")
+    status = row.status
+    if one.verdict == Verdict.NEEDS_APPROVAL:
+        if status in _IS_APPROVED and len(counted.approvers) < one.quorum:
+            whys.append(f"is {status} with {len(counted.approvers)} of the {one.quorum} approvals that it needs")
+        approvers = {voter: one.groups_of.get(voter, ()) for voter in counted.approvers}
+        if status in _IS_APPROVED and not speak_for_all(one.distinct_groups, approvers):
+            whys.append(f"is {status}, and not each of {', '.join(one.distinct_groups)} has an approval of its own")
+        if status in (*_IS_APPROVED, RequestStatus.PENDING) and counted.is_rejected:
+            whys.append(f"is {status}, and somebody rejected it")
+        if status == RequestStatus.REJECTED and not counted.is_rejected:
+            whys.append("is rejected, and no vote rejects it")
+    elif one.verdict == Verdict.DENY and status != RequestStatus.DENIED:
+        whys.append(f"is {status}, and the policy denied it")
+    return whys
+
+
+def _check_run(row: Any, *, has_run: bool) -> list[str]:
+    """(4)"""
+    if has_run and row.status not in _HAS_RUN:
+        return [f"was run, and its status is {row.status}"]
+    if not has_run and row.status in _HAS_RUN:
+        return [f"is {row.status}, and there is no record of a run"]
+    return []

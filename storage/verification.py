@@ -1,0 +1,209 @@
+"""Checking the trail's chains: every row against its hash, its number, its predecessor and the head of its chain.
+
+Rows are read as the driver gives them, in large pages, and nothing is built of them on the way: a trail of years is
+checked in minutes. Whether votes and requests are what the trail says is another question (`storage.evidence`).
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from policy.digest import canonical_json
+from storage import merkle
+from storage.audit import GENESIS, SYSTEM_CHAIN, NewEvent, Step, append, covered, event_hash, ticket_chain
+from storage.audit_keys import AuditKeys
+from storage.database import AUDIT_KEYS, Transaction, driver_connection
+
+PAGE_ROWS = 10_000
+
+RawRow = tuple[str, int, int, str, str, str, bytes, bytes, str | None]
+"""chain, seq, microseconds since 1970, name, actor, payload's text, prev_hash, hash, key id."""
+
+_PAGE = (
+    "select chain, seq, (extract(epoch from at) * 1000000)::bigint, name, actor, payload::text, prev_hash, hash, key_id"
+    " from audit_events where (chain, seq) > (%s, %s) order by chain, seq limit %s"
+)
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first place where a chain does not hold."""
+
+    chain: str
+    seq: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"row {self.seq} of chain {self.chain} {self.why}"
+
+
+@dataclass
+class Verification:
+    """What `verify` found."""
+
+    chains: int = 0
+    events: int = 0
+    first_break: Break | None = None
+
+
+@dataclass
+class _Earlier:
+    """The rows of before there was a key, and what the trail says of them."""
+
+    ends: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """By chain: how many there are, and the hash of the last one."""
+    sealed_root: str | None = None
+
+
+async def verify(tx: Transaction) -> Verification:
+    """Check every chain; stops at the first that does not hold.
+
+    It must be the first thing in its transaction: everything is read as of one moment, or steps recorded meanwhile by a
+    running bot would look like a chain that does not end where its head says.
+    """
+    await tx.execute(text("set transaction isolation level repeatable read"))
+    heads = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(text("select * from audit_chains"))}
+    keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
+    result, earlier = Verification(), _Earlier()
+    chain, seq, prev, key_id = "", 0, GENESIS, None
+    keyed: hmac.HMAC | None = None
+    async for page in _pages(tx):
+        for row in page:
+            if row[0] != chain:
+                if broken := _check_head(chain, seq, prev, heads):
+                    return _broken(result, broken)
+                chain, seq, prev, key_id, keyed = row[0], 0, GENESIS, None, None
+                result.chains += 1
+            if row[8] != key_id:
+                if row[8] is None:
+                    return _broken(result, Break(chain, row[1], "was written without a key after rows that have one"))
+                key_id, secret = row[8], None if keys is None else keys.secret(row[8])
+                if secret is None:
+                    return _broken(result, Break(chain, row[1], _unknown_key(row[8])))
+                keyed = hmac.new(secret, digestmod="sha256")
+            if row[1] != seq + 1:
+                return _broken(result, Break(chain, seq + 1, f"is missing: the next row is number {row[1]}"))
+            seq += 1
+            if row[6] != prev:
+                return _broken(result, Break(chain, seq, "does not follow from the row before it"))
+            if keyed is None or key_id is None:
+                prev = event_hash(None, prev, chain, str(seq), str(row[2]), row[3], row[4], row[5])
+            else:
+                # A copy of one that has taken the key in: that is half of what a short event costs.
+                one = keyed.copy()
+                one.update(covered(prev, chain, str(seq), str(row[2]), row[3], row[4], row[5], key_id))
+                prev = one.digest()
+            if row[7] != prev:
+                return _broken(result, Break(chain, seq, "was changed after it was written, or not by this desk"))
+            result.events += 1
+            if key_id is None:
+                earlier.ends[chain] = seq, prev
+            elif row[3] == Step.EARLIER_ROWS_SEALED and chain == SYSTEM_CHAIN and earlier.sealed_root is None:
+                earlier.sealed_root = json.loads(row[5])["root"]
+    result.first_break = (
+        _check_head(chain, seq, prev, heads)
+        or _check_left_over(heads)
+        or await _check_tickets(tx)
+        or _check_earlier(earlier)
+    )
+    return result
+
+
+async def _pages(tx: Transaction) -> AsyncIterator[Sequence[RawRow]]:
+    """All rows, chain by chain. The driver's binary form spares the decoding of hashes and numbers."""
+    connection = await driver_connection(tx)
+    async with connection.cursor(binary=True) as cursor:
+        chain, seq = "", 0
+        while True:
+            rows: list[Any] = await (await cursor.execute(_PAGE, (chain, seq, PAGE_ROWS))).fetchall()
+            if rows:
+                yield rows
+            if len(rows) < PAGE_ROWS:
+                return
+            chain, seq = rows[-1][0], rows[-1][1]
+
+
+def _broken(result: Verification, broken: Break) -> Verification:
+    result.first_break = broken
+    return result
+
+
+def _unknown_key(key_id: str) -> str:
+    return (
+        f"cannot be checked: it names the audit key {key_id}, which is neither COUNTERSIGN_AUDIT_KEY nor one of"
+        " COUNTERSIGN_AUDIT_KEYS_OLD"
+    )
+
+
+def _check_head(chain: str, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
+    if not chain:
+        return None
+    if chain not in heads:
+        return Break(chain, seq, "has no head")
+    length, head = heads.pop(chain)
+    if (length, head) != (seq, prev):
+        return Break(chain, seq + 1 if length > seq else seq, f"is not where the chain's head says it ends ({length})")
+    return None
+
+
+def _check_left_over(heads: dict[str, tuple[int, bytes]]) -> Break | None:
+    for chain, (length, _) in sorted(heads.items()):
+        if length:
+            return Break(chain, 1, f"is missing, with all {length} rows of its chain")
+    return None
+
+
+async def _check_tickets(tx: Transaction) -> Break | None:
+    """A ticket with no chain at all: its rows and its head were both deleted."""
+    row = (
+        await tx.execute(
+            text(
+                "select id from tickets t where not exists"
+                " (select 1 from audit_chains c where c.chain = 'ticket:' || t.id) limit 1"
+            )
+        )
+    ).first()
+    return None if row is None else Break(ticket_chain(row[0]), 1, "is missing, with the whole chain of its ticket")
+
+
+def _check_earlier(earlier: _Earlier) -> Break | None:
+    """Rows without a key count only as they were when the desk got its key: anybody could write them afterwards."""
+    if not earlier.ends or _root(earlier.ends) == earlier.sealed_root:
+        return None
+    chain = min(earlier.ends)
+    if earlier.sealed_root is None:
+        return Break(chain, 1, "was written without a key, and no row with one vouches for it")
+    return Break(chain, 1, "or another row without a key is not what it was when the desk got its key")
+
+
+def _root(ends: Mapping[str, tuple[int, bytes]]) -> str:
+    entries = [canonical_json([chain, length, head.hex()]) for chain, (length, head) in sorted(ends.items())]
+    return merkle.root(entries).hex()
+
+
+_KEYED_AT_ALL = text("select exists (select 1 from audit_events where key_id is not null)")
+_UNKEYED_ENDS = text("select chain, length, head from audit_chains where length > 0")
+
+
+async def seal_earlier_rows(tx: Transaction, *, at: datetime) -> bool:
+    """Vouch, in the first keyed row of all, for the rows of before there was a key. Returns whether there were any.
+
+    Only where no row is keyed yet: afterwards, rows without a key are nobody's.
+    """
+    # The system's chain is what two processes that start at once would both begin.
+    await tx.execute(text("select pg_advisory_xact_lock(hashtextextended('seal earlier rows', 0))"))
+    if await tx.scalar(_KEYED_AT_ALL):
+        return False
+    ends = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(_UNKEYED_ENDS)}
+    if not ends:
+        return False
+    payload = {"chains": len(ends), "events": sum(length for length, _ in ends.values()), "root": _root(ends)}
+    await append(tx, SYSTEM_CHAIN, [NewEvent(Step.EARLIER_ROWS_SEALED, "bot", payload)], at=at)
+    return True
