@@ -81,10 +81,10 @@ async def _arms(rig: Rig, slack: SlackChild) -> list[Arm]:
 async def _at_rate(rig: Rig, slack: SlackChild, arms: Sequence[Arm], rate: int) -> Table:
     for arm in arms:
         arm.rounds.clear()
-    for turn in range(rig.take(1, 4)):
+    for turn in range(rig.take(1, 3)):
         for arm in arms if turn % 2 == 0 else reversed(arms):
             if arm.queue is None:
-                arm.rounds.append(await _load(slack, arm, rate=rate, count=rate * rig.take(1, 4)))
+                arm.rounds.append(await _load(slack, arm, rate=rate, count=rate * rig.take(1, 3)))
             elif turn == 0:
                 # Each event of the whole bot is a ticket, and is worked off before anything else: one second of them.
                 arm.rounds.append(await _load(slack, arm, rate=rate, count=rate))
@@ -106,9 +106,9 @@ async def _load(slack: SlackChild, arm: Arm, *, rate: int, count: int) -> Answer
 async def _ceiling(rig: Rig, slack: SlackChild, arms: Sequence[Arm]) -> Table:
     for arm in arms:
         arm.rounds.clear()
-    for _ in range(rig.take(1, 3)):
+    for _ in range(rig.take(1, 2)):
         for arm in arms:
-            events = await slack.messages(rig.take(300, 3000), TEXT)
+            events = await slack.messages(rig.take(300, 1500), TEXT)
             requests = [arm.target.event(event) for event in events]
             answers = await arm.target.closed_loop(requests, CEILING_CONCURRENCY)
             answers.check(arm.name)

@@ -49,16 +49,16 @@ async def measure(rig: Rig) -> Sequence[Table]:
     slack = await start_slack(rig)
     desks = [await _desk(rig, slack, processes) for processes in (1, 2)]
     bare: list[float] = []
-    count = rig.take(24, 300)
+    count = rig.take(24, 120)
     try:
         for desk in desks:
             await _burst(slack, desk, 8)  # to warm up
             desk.rates.clear()
-        for _ in range(rig.take(1, 3)):
+        for _ in range(rig.take(1, 2)):
             bare.append(await _posts(slack, count))
             for desk in desks:
                 await _burst(slack, desk, count)
-        paced = [await _paced(slack, desk, rig.take(10, 100)) for desk in desks]
+        paced = [await _paced(slack, desk, rig.take(10, 40)) for desk in desks]
     finally:
         for desk in desks:
             await desk.database.close()

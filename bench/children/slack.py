@@ -40,8 +40,8 @@ async def _message(slack: LocalSlack, question: dict[str, Any]) -> dict[str, Any
     """Post one message as a person and give back the event that Slack would send about it."""
     who, channel = slack.person(question["who"]), question["channel"]
     ts = await who.post(channel, question["text"])
-    found = next(message for message in reversed(who.history(channel)) if message["ts"] == ts)
     place = slack.world.channel(channel).id
+    found = slack.world.message(place, ts)
     event: dict[str, Any] = {
         name: found[name] for name in ("type", "user", "text", "ts", "team", "blocks") if name in found
     }

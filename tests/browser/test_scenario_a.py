@@ -162,7 +162,7 @@ async def olivia_confirms_the_key_and_proposes(desk: RunningDesk, page: Page, pi
     await key.fill("")
     await key.press_sequentially(KEY)
     await key.press("Enter")
-    said = dialog(page, "Countersign")
+    said = dialog(page, "Proposed")
     await shows(said, "Confirmed and proposed", "now waits for one approval in the approvals channel")
     await said.get_by_role("button", name="Close").last.click()
     await expect(suggestion(card, "Revoke an API key").get_by_role("button")).to_have_count(0)

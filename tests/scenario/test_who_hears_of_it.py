@@ -12,7 +12,7 @@ from tests.scenario.test_other_ways_in import SEED_TICKET, hand_in
 from tests.threats.cases import Case, card_of, change, open_case, open_form, paused, posted, run_job_by_hand
 
 SUSPEND_ERIN = {"email": "erin@acme.example"}
-NOT_MADE = "will not make this change"
+NOT_RUN = "could not be carried out, and nothing has been changed"
 
 
 def heard(desk: RunningDesk, case: Case) -> str:
@@ -104,13 +104,15 @@ async def _told_over_http(desk: RunningDesk) -> list[str]:
         return list((await answer.json())["outcomes"])
 
 
-async def test_an_approved_request_that_is_refused_at_its_run_is_told_like_a_rejected_one(desk: RunningDesk) -> None:
+async def test_of_an_approved_request_that_is_refused_at_its_run_the_requester_hears_that_nothing_was_changed(
+    desk: RunningDesk,
+) -> None:
     case = await open_case(desk)
     async with paused(desk):
         await desk.slack.person("sana").click("desk-approvals", case.card_ts, action_id="request.approve")
         desk.slack.admin.deactivate("sana")
 
-    await desk.until(lambda: NOT_MADE in heard(desk, case))
+    await desk.until(lambda: NOT_RUN in heard(desk, case))
     assert await status(desk, case.request_id) == "denied"
 
 
@@ -123,4 +125,4 @@ async def test_a_request_that_was_run_before_is_not_said_to_be_refused(desk: Run
     await desk.idle()
 
     assert await status(desk, case.request_id) == "denied"
-    assert NOT_MADE not in heard(desk, case)
+    assert NOT_RUN not in heard(desk, case)
