@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
+from actions.errors import MissingExecutor
 from actions.outcome_words import Words, words_for
 from policy.terms import Audience, CanonicalParams, Severity, TicketStatus
 
@@ -156,7 +157,7 @@ class DeskExecutor:
                 return await self._desk.set_status(run, TicketStatus.CLOSED)
             case "ticket.reopen":
                 return await self._desk.set_status(run, TicketStatus.OPEN)
-        raise NotImplementedError(f"the desk cannot {run.action_id}")
+        raise MissingExecutor([run.action_id])
 
 
 class DirectoryExecutor:
@@ -186,7 +187,7 @@ class DirectoryExecutor:
                 return await self._directory.set_person_status(run, run.text("email"), "suspended")
             case "user.restore":
                 return await self._directory.set_person_status(run, run.text("email"), "active")
-        raise NotImplementedError(f"the directory cannot {run.action_id}")
+        raise MissingExecutor([run.action_id])
 
 
 def built_in_executors(desk: DeskTarget, directory: DirectoryTarget) -> dict[str, Executor]:

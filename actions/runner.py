@@ -38,8 +38,7 @@ class Runner:
         """Carry out a run. Never raises: what is not certain comes back as 'unknown'."""
         executor = self._executor(run.action_id)
         if executor is None:
-            # Certain: nobody was asked to do anything.
-            return Outcome("failed", f"Nothing is set up to carry out {run.action_id}. Nothing was changed.")
+            return _nobody_for(run)
         return await self._within_deadline(run, executor.execute(run), "run")
 
     async def reconcile(self, run: Run) -> Outcome | None:
@@ -78,7 +77,9 @@ class Runner:
                 f"No answer within {self._timeout_seconds:g} seconds; the change may or may not have been made.",
                 detail={"cause": "timeout"},
             )
-        # Any failure here leaves open whether the world changed; a crash of the job would blindly run it again.
+        except MissingExecutor:
+            return _nobody_for(run)
+        # Broad on purpose: any failure leaves open whether the world changed, and a crash would blindly run it again.
         except Exception as error:
             log.exception("%s of %s (request %s) broke off", what, run.action_id, run.request_id)
             return Outcome(
@@ -89,3 +90,8 @@ class Runner:
         state = "did not happen" if outcome is None else outcome.state
         log.info("%s of %s (request %s): %s", what, run.action_id, run.request_id, state)
         return outcome
+
+
+def _nobody_for(run: Run) -> Outcome:
+    # Certain: nobody was asked to do anything.
+    return Outcome("failed", f"Nothing is set up to carry out {run.action_id}. Nothing was changed.")

@@ -1,7 +1,7 @@
 """Bolt, with one catch-all per kind of payload. Whatever goes wrong is answered with words, and logged.
 
 `process_before_response=True`: an event is acknowledged when it is durable and not before, and a refusal is decided
-within the acknowledgement. One of the two places where any exception is caught.
+within the acknowledgement.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The worker: Procrastinate runs the jobs, `handlers.jobs` says which flow each is.
 
 A job that raises TryLater is put back for as long as it says; any other failure is tried again with growing pauses and
-then kept as failed in the queue's own table. One of the two places where any exception is caught.
+then kept as failed in the queue's own table.
 """
 
 from __future__ import annotations

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import time
 import warnings
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
 START_SECONDS = 120.0
 """How long a server may take that was killed and reads its log first; the wheel itself waits for ten seconds."""
 LOOK_EVERY_SECONDS = 0.2
+# The wheel asserts what it expects of files and processes that come and go; pg_ctl, psutil, the system raise the rest.
+_START_FAILED = (RuntimeError, AssertionError, ValueError, OSError, subprocess.SubprocessError, psutil.Error)
 
 
 class EmbeddedServer(Protocol):
@@ -44,7 +49,7 @@ def start_embedded(folder: Path) -> EmbeddedServer:
                 _forget_the_dead(folder.resolve())
             server: Any = get_server(folder, cleanup_mode="stop", start=False)
             server.start()
-        except Exception as error:
+        except _START_FAILED as error:
             if not _is_coming_up(folder) or time.monotonic() > give_up_at:
                 raise RuntimeError(f"the embedded PostgreSQL in {folder} did not start: {error}") from error
             time.sleep(LOOK_EVERY_SECONDS)

@@ -7,13 +7,14 @@ from datetime import datetime
 from uuid import UUID
 
 from handlers.desk import Desk
+from handlers.flows.new_message import add_message
 from handlers.plain_input import storable, subject_of
 from policy.terms import Audience, Requester, Severity, TicketStatus
 from storage import audit, deliveries, job_queue, tickets
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
-from storage.schema import Attachment, Message, MessageVersion, Ticket
+from storage.schema import Message, Ticket
 
 
 @dataclass(frozen=True)
@@ -134,26 +135,7 @@ def _add_first_message(desk: Desk, tx: Transaction, ticket: Ticket, new: NewTick
         slack_ts=new.message_ts or new.slack_ts,
         created_at=new.posted_at,
     )
-    tx.add(message)
-    tx.add(
-        MessageVersion(
-            message_id=message.id,
-            number=1,
-            kind="posted",
-            text=storable(new.text),
-            source_version=new.source_version,
-            at=new.posted_at,
-        )
-    )
-    for position, (name, mimetype) in enumerate(new.attachments):
-        tx.add(
-            Attachment(
-                message_id=message.id,
-                position=position,
-                name=storable(name, limit=300),
-                mimetype=storable(mimetype, limit=200),
-            )
-        )
+    add_message(tx, message, text=new.text, source_version=new.source_version, attachments=new.attachments)
 
 
 def _actor(new: NewTicket) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.desk import Desk
+from handlers.flows.new_message import add_message
 from handlers.flows.void_requests import void_open_requests
 from handlers.plain_input import storable
 from policy.terms import Audience
 from storage import audit, deliveries, tickets
 from storage.audit import Step
 from storage.database import Transaction
-from storage.schema import Attachment, Message, MessageVersion, Ticket
+from storage.schema import Message, MessageVersion, Ticket
 
 
 @dataclass(frozen=True)
@@ -62,25 +63,7 @@ async def add_reply(tx: Transaction, desk: Desk, ticket: Ticket, reply: Reply) -
         slack_ts=reply.ts,
         created_at=reply.posted_at,
     )
-    tx.add(message)
-    tx.add(
-        MessageVersion(
-            message_id=message.id,
-            number=1,
-            kind="posted",
-            text=storable(reply.text),
-            source_version=reply.source_version,
-            at=reply.posted_at,
-        )
-    )
-    for position, (name, mimetype) in enumerate(reply.attachments):
-        attachment = Attachment(
-            message_id=message.id,
-            position=position,
-            name=storable(name, limit=300),
-            mimetype=storable(mimetype, limit=200),
-        )
-        tx.add(attachment)
+    add_message(tx, message, text=reply.text, source_version=reply.source_version, attachments=reply.attachments)
     now = desk.clock()
     ticket.attachment_count += len(reply.attachments)
     ticket.updated_at = now

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from actions.catalogue import ACTIONS
 from actions.errors import MissingExecutor
-from actions.executors import Outcome, Run
+from actions.executors import DeskExecutor, DirectoryExecutor, Executor, Outcome, Run
 from actions.runner import Runner
 from tests.actions.builders import a_run
 
@@ -106,6 +108,16 @@ async def test_an_action_without_an_executor_fails_for_certain() -> None:
 
     assert outcome.state == "failed"
     assert "Nothing was changed" in outcome.summary
+
+
+@pytest.mark.parametrize("kind", [DeskExecutor, DirectoryExecutor])
+async def test_an_action_that_its_executor_does_not_know_fails_for_certain(kind: Callable[[Any], Executor]) -> None:
+    runner = Runner({"of.": kind(None)}, timeout_seconds=1)  # None: it must not be asked for anything
+
+    outcome = await runner.run(replace(a_run("ticket.close"), action_id="of.another"))
+
+    assert outcome.state == "failed"
+    assert "of.another" in outcome.summary and "Nothing was changed" in outcome.summary
 
 
 async def test_shutting_down_is_not_taken_for_an_outcome() -> None:

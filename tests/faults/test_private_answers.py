@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ async def test_a_command_is_answered_where_the_bot_is_no_member(desk: RunningDes
     for channel in ("general", between_two):
         await olivia.command("/countersign", "help", channel=channel)
 
-        [said] = await desk.until(lambda channel=channel: olivia.ephemerals(channel))  # type: ignore[misc]
+        [said] = await desk.until(partial(olivia.ephemerals, channel))
         assert "/countersign tickets" in said["text"]
     assert not [call for call in desk.slack.calls if call.method == "chat.postEphemeral"]
 
@@ -113,13 +114,17 @@ async def test_a_forged_response_url_is_not_posted_to_and_the_person_is_told_all
     desk: RunningDesk, card: str
 ) -> None:
     olivia = desk.slack.person("olivia")
+
+    def has_heard(times: int) -> bool:
+        return len(olivia.ephemerals("desk-triage")) == times
+
     async with elsewhere() as (url, seen):
         for n, forged in enumerate(
             (f"{url}/actions/1", f"{desk.slack.url}@{url[7:]}/", "http://[", "file:///etc", "x"), 1
         ):
             await desk.slack.forge.send(unknown_button(desk, card) | {"response_url": forged})
 
-            await desk.until(lambda n=n: len(olivia.ephemerals("desk-triage")) == n)  # type: ignore[misc]
+            await desk.until(partial(has_heard, n))
         assert seen == []
 
 

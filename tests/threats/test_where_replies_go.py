@@ -182,7 +182,8 @@ async def test_threat_18_words_for_our_own_side_need_slack_to_say_that_only_we_r
     await guard_audience(Channel(is_ext_shared=False), letter)  # type: ignore[arg-type]  # see Channel
     for kind in ("slack_internal", "slack_email", "http", "a kind to come"):
         with pytest.raises(Held):
-            await guard_audience(Channel(**answer), replace(letter, channel_kind=kind))  # type: ignore[arg-type]
+            slack: Any = Channel(**answer)
+            await guard_audience(slack, replace(letter, channel_kind=kind))
 
 
 @pytest.mark.parametrize(
