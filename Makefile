@@ -7,12 +7,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := bot handlers policy actions copilot storage local_slack tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test outages check bench lock clean
+.PHONY: help run test outages mutants check bench lock clean
 
 help:
 	@echo "make run    start Countersign (without Slack tokens: with a local Slack and its own database)"
 	@echo "make test   run the whole test suite"
 	@echo "make outages  kill processes and the database for real (wants a machine to itself)"
+	@echo "make mutants  plant small faults in the gate, one at a time; the tests must notice each (hours)"
 	@echo "make check  lint, types, import contracts, policy cases"
 	@echo "make bench  measure (minutes; see docs/performance.md)"
 	@echo "make lock   pin the newest versions that pyproject.toml admits"
@@ -25,6 +26,9 @@ test: .venv/dev.stamp
 
 outages: .venv/dev.stamp
 	$(BIN)/python -m pytest -m outage tests/faults
+
+mutants: .venv/dev.stamp
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check $(SOURCES)
