@@ -7,11 +7,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := bot handlers policy actions copilot storage local_slack tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test mutants check bench lock clean
 
 help:
 	@echo "make run    start Countersign (without Slack tokens: with a local Slack and its own database)"
 	@echo "make test   run the whole test suite"
+	@echo "make mutants  plant small faults in the gate, one at a time; the tests must notice each (hours)"
 	@echo "make check  lint, types, import contracts, policy cases"
 	@echo "make bench  measure (minutes; see docs/performance.md)"
 	@echo "make lock   pin the newest versions that pyproject.toml admits"
@@ -21,6 +22,9 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+mutants: .venv/dev.stamp
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check $(SOURCES)

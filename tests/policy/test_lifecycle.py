@@ -89,3 +89,17 @@ def test_only_an_allowed_proposal_starts_out_approved() -> None:
         Verdict.NEEDS_APPROVAL: RequestStatus.PENDING,
         Verdict.DENY: RequestStatus.DENIED,
     }
+
+
+def test_the_table_of_moves_is_exactly_this_one() -> None:
+    """Written out a second time on purpose: what is missing from the table or too much in it shows here."""
+    waiting = {"lapsed": "expired", "outdated": "void", "refused": "denied"}
+    ended: dict[str, str] = {}
+
+    assert {str(one): {str(event): str(to) for event, to in moves.items()} for one, moves in MOVES.items()} == {
+        "pending": waiting | {"approved": "approved", "rejected": "rejected"},
+        "approved": waiting | {"started": "running"},
+        "running": {"succeeded": "executed", "failed": "failed", "lost": "unknown"},
+        "unknown": {"succeeded": "executed", "failed": "failed"},
+        **dict.fromkeys(("executed", "failed", "rejected", "expired", "denied", "void"), ended),
+    }
