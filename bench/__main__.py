@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bench import ack, approvals, audit, clicks, gate, lifecycle, replay, throughput
+from bench import ack, approvals, audit, clicks, gate, lifecycle, peers, replay, throughput
 from bench.results import Table
 from bench.rig import Rig, durability, opened_rig
 
@@ -24,6 +24,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "ack": ack.measure,
     "throughput": throughput.measure,
     "approvals": approvals.measure,
+    "peers": peers.measure,
     "clicks": clicks.measure,
     "executed": lifecycle.click_to_executed,
     "start": lifecycle.start_and_memory,

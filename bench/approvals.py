@@ -58,13 +58,24 @@ async def _round(rig: Rig, children: Sequence[Child], arm: Arm, url: str) -> Non
     count = rig.take(16, 80 if arm.concurrency == 1 else 240)
     async with BareCommits(url, arm.processes * arm.concurrency) as commits:
         arm.commits.append(await commits.rate(rig.take(200, 2000)))
+    rate, seconds = await cycles(children, count, arm.concurrency)
+    arm.rates.append(rate)
+    arm.seconds += seconds
+
+
+async def cycles(children: Sequence[Child], count: int, concurrency: int) -> tuple[float, list[float]]:
+    """Cycles a second over all `bench.children.approver` given, and how long each took."""
     await _all(children, do="prepare", count=count)
-    proposed = await _all(children, do="propose", concurrency=arm.concurrency)
+    proposed = await _all(children, do="propose", concurrency=concurrency)
     await _all(children, do="post")
-    decided = await _all(children, do="decide", concurrency=arm.concurrency)
-    arm.rates.append(count * len(children) / (_elapsed(proposed) + _elapsed(decided)))
-    for first, second in zip(proposed, decided, strict=True):
-        arm.seconds += [a + b for a, b in zip(first["seconds"], second["seconds"], strict=True)]
+    decided = await _all(children, do="decide", concurrency=concurrency)
+    rate = count * len(children) / (_elapsed(proposed) + _elapsed(decided))
+    seconds = [
+        a + b
+        for first, second in zip(proposed, decided, strict=True)
+        for a, b in zip(first["seconds"], second["seconds"], strict=True)
+    ]
+    return rate, seconds
 
 
 async def _all(children: Sequence[Child], **question: Any) -> list[dict[str, Any]]:
