@@ -56,8 +56,8 @@ async def test_it_says_what_a_click_would_be_told_and_why(
     code, said = await explain(str(case.request_id), BOB)
     assert code == 1
     assert "approve: refused (core-no-subject)" in said
-    assert "the code says no: core-no-subject" in said
-    assert "it would be permitted if it were not done to them" in said
+    assert "the code says no: core-no-alias, core-no-subject" in said
+    assert "it would be permitted if it were not done to them, nor to somebody who might be them" in said
 
     code, said = await explain(str(case.request_id), OLIVIA)
     assert code == 1
