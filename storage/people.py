@@ -7,48 +7,55 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select, text
 
 from policy.one_person import Mark, Ties
 from policy.terms import PersonKey, folded_address
 from storage.database import Transaction
 from storage.schema import AccountLink
 
-# One round trip for each ring of ties around the marks; `split_part` is what the directory's index is on.
+# One round trip, however long the way from one to another; `split_part` is what the directory's index is on.
 _TIES = text(
-    "select one, other from account_links"
-    " where split_part(one, '/', 2) = any(:user_ids) or split_part(other, '/', 2) = any(:user_ids)"
-    " union all select slack_key, email from directory_people where slack_key is not null"
-    " and (email = any(:addresses) or split_part(slack_key, '/', 2) = any(:user_ids))"
+    "with recursive reached (name, one, other) as ("
+    " select name, null, null from unnest(cast(:names as text[])) as given (name)"
+    " union select next.* from reached, lateral ("
+    " select split_part(l.other, '/', 2), l.one, l.other from account_links l"
+    " where split_part(l.one, '/', 2) = reached.name"
+    " union all"
+    " select split_part(l.one, '/', 2), l.one, l.other from account_links l"
+    " where split_part(l.other, '/', 2) = reached.name"
+    " union all"
+    " select d.email, d.slack_key, d.email from directory_people d where split_part(d.slack_key, '/', 2) = reached.name"
+    " union all"
+    " select split_part(d.slack_key, '/', 2), d.slack_key, d.email from directory_people d"
+    " where d.email = reached.name and d.slack_key is not null) as next)"
+    " select one, other from reached where one is not null"
 )
 
 
 async def ties_around(tx: Transaction, marks: Collection[Mark]) -> Ties:
     """All that is stored about these accounts and addresses, and about whatever is tied to them."""
-    ties, known = Ties((mark, mark) for mark in marks), frozenset[str]()
-    new = {_name(mark) for mark in marks} - {""}
-    while new:
-        known |= new
-        rows = await _stored(tx, new)
-        pairs = [(PersonKey.parse(row.one), _mark(row.other)) for row in rows]
-        for one, other in pairs:
-            ties.tie(one, other)
-        new = {_name(mark) for pair in pairs for mark in pair} - known
+    ties = Ties((mark, mark) for mark in marks)
+    names = sorted({mark.user_id if isinstance(mark, PersonKey) else mark for mark in marks} - {""})
+    for one, other in await tx.execute(_TIES, {"names": names}):
+        ties.tie(PersonKey.parse(one), folded_address(other) if "@" in other else PersonKey.parse(other))
     return ties
 
 
-async def _stored(tx: Transaction, names: Collection[str]) -> Sequence[Row[tuple[str, str]]]:
-    addresses = [name for name in names if "@" in name]
-    return (await tx.execute(_TIES, {"user_ids": sorted(set(names) - set(addresses)), "addresses": addresses})).all()
+_PARTS = text(
+    "select key from (select t.requester as key from action_requests r join tickets t on t.id = r.ticket_id"
+    " where r.id = :request_id union select proposer from action_requests where id = :request_id"
+    " union select voter from votes where request_id = :request_id"
+    " union select json_array_elements_text(subjects) from action_requests where id = :request_id) as part"
+    " where key is not null"
+)
 
 
-def _mark(text: str) -> Mark:
-    return folded_address(text) if "@" in text else PersonKey.parse(text)
-
-
-def _name(mark: Mark) -> str:
-    return mark.user_id if isinstance(mark, PersonKey) else mark
+async def parts_of(tx: Transaction, request_id: UUID) -> frozenset[PersonKey]:
+    """The accounts that asked for a request, proposed it, voted on it or are its subject, as their rows have them."""
+    return frozenset(PersonKey.parse(row[0]) for row in await tx.execute(_PARTS, {"request_id": request_id}))
 
 
 async def link(

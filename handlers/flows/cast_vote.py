@@ -68,7 +68,8 @@ async def cast_vote(desk: Desk, ballot: Ballot, voter: Person) -> VoteResult:
     """Count one vote. Raises Refused (with the reason in words, already on record) or NotFound."""
     # Before it is signed: what is signed is what the database can give back.
     ballot = replace(ballot, reason=storable(ballot.reason, limit=_REASON_LENGTH))
-    return await with_addresses(desk, [voter], partial(_cast, desk, ballot, voter))
+    decide = partial(_cast, desk, ballot, voter)
+    return await with_addresses(desk, [voter], decide, request_id=ballot.request_id)
 
 
 async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> VoteResult:
@@ -87,7 +88,8 @@ async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses)
 
 async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
     """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
-    return await with_addresses(desk, [voter], partial(_check, desk, ballot, voter))
+    check = partial(_check, desk, ballot, voter)
+    return await with_addresses(desk, [voter], check, request_id=ballot.request_id)
 
 
 async def _check(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses) -> RequestCardFacts:

@@ -8,9 +8,11 @@ leads to a further account.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
+from uuid import UUID
 
 from handlers.desk import Desk, People
 from policy.one_person import Mark, Ties, own_address
@@ -37,9 +39,14 @@ class Addresses:
         self._of = {person.key.user_id: own_address(person) for person in people}
 
     async def ask(self, people: People, keys: Collection[PersonKey]) -> None:
-        """Ask about further accounts. Raises IdentityUnavailable."""
-        for key in keys:
-            self._of[key.user_id] = await people.address_of(key)
+        """Ask about those of these accounts that were not asked about. Raises IdentityUnavailable."""
+        unasked = self.unasked(keys)
+        found = await asyncio.gather(*(people.address_of(key) for key in unasked))
+        self._of |= {key.user_id: address for key, address in zip(unasked, found, strict=True)}
+
+    def unasked(self, keys: Iterable[PersonKey]) -> list[PersonKey]:
+        """Those whose address is not known yet."""
+        return [key for key in keys if key.user_id not in self._of]
 
     async def ties(self, tx: Transaction, keys: Iterable[PersonKey], addresses: Iterable[str] = ()) -> Ties:
         """Everything that ties these accounts to others or to these addresses. Raises Unasked."""
@@ -48,7 +55,7 @@ class Addresses:
         while True:
             ties = await stored_people.ties_around(tx, marks)
             accounts = ties.accounts
-            if unasked := [key for key in accounts if key.user_id not in self._of]:
+            if unasked := self.unasked(accounts):
                 raise Unasked(unasked)
             lived_at = [(key, address) for key in accounts if (address := self._of[key.user_id])]
             for key, address in lived_at:
@@ -59,9 +66,23 @@ class Addresses:
             marks |= found
 
 
-async def with_addresses(desk: Desk, people: Iterable[Person], decide: Callable[[Addresses], Awaitable[T]]) -> T:
-    """Decide, as often as it takes to know the address of every account that has a part. Raises IdentityUnavailable."""
+async def with_addresses(
+    desk: Desk,
+    people: Iterable[Person],
+    decide: Callable[[Addresses], Awaitable[T]],
+    *,
+    request_id: UUID | None = None,
+) -> T:
+    """Decide, as often as it takes to know the address of every account that has a part. Raises IdentityUnavailable.
+
+    Where it is about a stored request, those who seem to have a part in it are asked about first: a guess that spares
+    the first attempt, and decides nothing.
+    """
     addresses = Addresses(people)
+    if request_id is not None:
+        async with desk.database.transaction() as tx:
+            foreseen = (await stored_people.ties_around(tx, await stored_people.parts_of(tx, request_id))).accounts
+        await addresses.ask(desk.people, foreseen)
     while True:
         try:
             return await decide(addresses)

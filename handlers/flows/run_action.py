@@ -82,7 +82,7 @@ async def run_action(desk: Desk, request_id: UUID) -> None:
     if stored.status is RequestStatus.APPROVED:
         voters, proposer = await _people(desk, stored)  # (2)
         claim = partial(_claim, desk, request_id, stored, voters, proposer)
-        run = await _with_addresses(desk, voters, claim)  # (3) (4)
+        run = await _with_addresses(desk, request_id, voters, claim)  # (3) (4)
         if run is not None:
             await _finish(desk, request_id, run, await desk.runner.run(run))  # (5) (6)
     elif stored.status in (RequestStatus.RUNNING, RequestStatus.UNKNOWN):
@@ -115,10 +115,11 @@ async def _people(desk: Desk, stored: _Stored) -> tuple[dict[PersonKey, Person],
 
 
 async def _with_addresses(
-    desk: Desk, voters: Mapping[PersonKey, Person], decide: Callable[[Addresses], Awaitable[T]]
+    desk: Desk, request_id: UUID, voters: Mapping[PersonKey, Person], decide: Callable[[Addresses], Awaitable[T]]
 ) -> T:
     try:
-        return await with_addresses(desk, voters.values(), decide)
+        # What runs without any vote asks Slack nothing more.
+        return await with_addresses(desk, voters.values(), decide, request_id=request_id if voters else None)
     except IdentityUnavailable as error:
         raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
 
@@ -220,7 +221,7 @@ async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, 
     """
     voters, proposer = await _people(desk, stored)  # (2)
     claim = partial(_claim_again, desk, request_id, voters, proposer, attempts)
-    ruling = await _with_addresses(desk, voters, claim)
+    ruling = await _with_addresses(desk, request_id, voters, claim)
     if ruling is None:
         return
     if ruling.is_allowed:
