@@ -32,6 +32,7 @@ from handlers.desk import Desk
 from handlers.group_lists import LIVE_CALLS_A_MINUTE
 from handlers.identity import Home, Identity
 from handlers.jobs import job_table
+from handlers.press_limit import PRESSES_A_MINUTE
 from handlers.reception import Reception, Whispers
 from handlers.response_urls import ResponseUrls
 from policy.engine import PolicyEngine
@@ -83,6 +84,7 @@ async def build(
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], UUID] = uuid4,
     live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
+    presses_a_minute: int = PRESSES_A_MINUTE,
 ) -> Parts:
     """Put the parts together. Asks Slack who the bot is. Raises SettingsError."""
     client = make_client(settings)
@@ -95,6 +97,7 @@ async def build(
         settings.desk.groups,
         time.monotonic,
         live_group_lists_a_minute=live_group_lists_a_minute,
+        presses_a_minute=presses_a_minute,
     )
     signer = VoteSigner.of_secrets(settings.vote_key, settings.old_vote_keys)
     desk = Desk(

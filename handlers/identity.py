@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.desk import GroupSetting
 from handlers.errors import LIMITED_BY_SLACK, IdentityRefused, IdentityUnavailable
 from handlers.group_lists import LIVE_CALLS_A_MINUTE, GroupLists, Need
+from handlers.press_limit import PRESSES_A_MINUTE, PressLimit
 from policy.one_person import own_address
 from policy.terms import Person, PersonKey
 
@@ -70,11 +71,13 @@ class Identity:
         *,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
         live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
+        presses_a_minute: int = PRESSES_A_MINUTE,
     ) -> None:
         self._client = client
         self.home = home
         self._groups = dict(groups)
         self._group_lists = GroupLists(self._group_list, monotonic, live_calls_a_minute=live_group_lists_a_minute)
+        self._presses = PressLimit(monotonic, a_minute=presses_a_minute)
         self._monotonic = monotonic
         self._deadline = answer_within_seconds
         self._addresses: dict[str, tuple[float, str]] = {}
@@ -94,6 +97,7 @@ class Identity:
                 code="identity-incomplete",
                 reply="Slack did not say which company your account belongs to, so nothing was done. " + TRY_IN_SLACK,
             )
+        self._presses.count(str(user_id))
         try:
             # One limit for all that is asked: two answers that are slow each would be too late together.
             async with asyncio.timeout(self._deadline):

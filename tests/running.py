@@ -144,7 +144,7 @@ async def running_desk(
         settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role, **(environment or {}))
         object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
         # A test asks as often as it likes, and what it changed in Slack is seen at once.
-        asking = {"live_group_lists_a_minute": 100_000, **build_options}
+        asking = {"live_group_lists_a_minute": 100_000, "presses_a_minute": 100_000, **build_options}
         parts = await build(settings, database_url, triager=triager, **asking)
         await import_demo_directory(parts.database)
         async with running(parts) as process:

@@ -14,9 +14,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.local import MANIFEST
 from handlers.desk import GroupSetting
-from handlers.errors import LIMITED_BY_SLACK, NO_ANSWER_FROM_SLACK, IdentityUnavailable
+from handlers.errors import LIMITED_BY_SLACK, NO_ANSWER_FROM_SLACK, IdentityRefused, IdentityUnavailable
 from handlers.group_lists import FRESH_SECONDS, LIVE_CALLS_A_MINUTE, GroupLists, Need
 from handlers.identity import Home, Identity
+from handlers.press_limit import PressLimit
 from local_slack.records import User
 from local_slack.server import LocalSlack
 from policy.terms import PersonKey
@@ -339,6 +340,42 @@ async def test_more_clicks_than_the_minute_has_calls_for_are_answered_all_the_sa
     assert all(outcome is not None and outcome.acked for outcome in outcomes)
     assert await desk.value("select count(*) from votes") == 1
     assert limited(desk.slack) == []
+
+
+async def test_one_accounts_presses_leave_enough_of_slacks_calls_for_everybody_elses(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_desk(database_url, tmp_path, presses_a_minute=3) as desk:
+        await open_form(desk, "olivia", "user.suspend")
+        await desk.slack.person("olivia").submit(values={"email": "erin@acme.example"})
+        await desk.idle()
+        card = desk.card("approvals")["ts"]
+        bob, sana = desk.slack.person("bob"), desk.slack.person("sana")
+        asked_before = calls(desk.slack, ACCOUNTS)
+
+        for _ in range(8):
+            await bob.click("desk-approvals", card, action_id="request.approve")
+
+        assert calls(desk.slack, ACCOUNTS) <= asked_before + 3 + 2  # and two of the card's other people
+        assert "more than 3 presses within a minute" in bob.ephemerals("desk-approvals")[-1]["text"]
+        await sana.click("desk-approvals", card, action_id="request.approve")
+        assert await desk.value("select string_agg(voter, ' ' order by id) from votes") == f"{ACME}/{BOB} {ACME}/{SANA}"
+
+
+def test_an_accounts_share_comes_back_as_its_minute_passes() -> None:
+    clock = Clock()
+    limit = PressLimit(clock, a_minute=2)
+    limit.count(BOB)
+    clock.now += 30
+    limit.count(BOB)
+    with pytest.raises(IdentityRefused, match="more than 2 times"):
+        limit.count(BOB)
+    limit.count(SANA)
+
+    clock.now += 31  # The first of the two is over a minute old, the second is not.
+    limit.count(BOB)
+    with pytest.raises(IdentityRefused):
+        limit.count(BOB)
 
 
 def _is(desk: RunningDesk, sql: str) -> Callable[[], Awaitable[Any]]:
