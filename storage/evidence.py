@@ -7,7 +7,8 @@ The trail is believed here, so its chains are verified first (`storage.verificat
        request there is in the table
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
-    4  every run belongs to a request that was approved, and every request that ran has a run
+    4  accounts are linked in the table as the trail says
+    5  every run belongs to a request that was approved, and every request that ran has a run
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlalchemy import select, text
 
 from policy.terms import Choice, RequestStatus, Verdict
 from policy.votes import VoteSigner, speak_for_all
-from storage import requests
+from storage import people, requests
 from storage.audit import ticket_chain
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, VoteRow
@@ -43,6 +44,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
     """Everything that does not hold, in words. After `verification.verify`, in its transaction."""
     told = await _read_trail(tx)
     findings, counted = await _check_votes(tx, signer, told)
+    findings += await people.links_contradicted(tx)
     runs = {row[0] for row in await tx.execute(select(Execution.request_id))}
     known: set[str] = set()
     rows = select(
@@ -156,7 +158,7 @@ def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
 
 
 def _check_run(row: Any, *, has_run: bool) -> list[str]:
-    """(4)"""
+    """(5)"""
     if has_run and row.status not in _HAS_RUN:
         return [f"was run, and its status is {row.status}"]
     if not has_run and row.status in _HAS_RUN:

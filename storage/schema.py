@@ -335,7 +335,14 @@ class AuditEvent(Table):
     """One step, append-only (triggers refuse UPDATE, DELETE and TRUNCATE)."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("audit_by_time", "at"),)
+    __table_args__ = (
+        Index("audit_by_time", "at"),
+        Index(
+            "audit_of_links",
+            "seq",
+            postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
+        ),
+    )
 
     chain: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
