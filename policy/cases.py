@@ -19,6 +19,7 @@ from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
 from policy.loading import read_case_files
 from policy.replies import NOT_PERMITTED
+from policy.stops import Stop, StopScope
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -88,6 +89,7 @@ class CaseRequest(BaseModel):
     category: str = "credentials"
     severity: Severity = Severity.HIGH
     channel_kind: str = "slack_shared"
+    is_stopped: bool = False
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -105,6 +107,7 @@ class CaseRequest(BaseModel):
             subject_emails=self.subject_emails,
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
+            is_stopped=self.is_stopped,
         )
 
     def request(self, step: Step) -> RequestFacts:
@@ -123,6 +126,19 @@ class CaseRequest(BaseModel):
         )
 
 
+class CaseStop(BaseModel):
+    """The stop that it is tried on."""
+
+    model_config = _STRICT
+
+    scope: StopScope = StopScope.ALL
+    value: str = ""
+
+    def stop(self) -> Stop:
+        """As it is in force."""
+        return Stop(self.scope, self.value)
+
+
 class Case(BaseModel):
     """One story."""
 
@@ -131,9 +147,10 @@ class Case(BaseModel):
     shows: str
     """The policy that must decide, or 'not-permitted'."""
     why: str = Field(min_length=10)
-    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view"]
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift"]
     by: CaseActor
     request: CaseRequest = CaseRequest()
+    stop: CaseStop = CaseStop()
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
@@ -190,6 +207,9 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
     if case.do == "view":
         answer = engine.ask(Question(who, case.do, entities.DESK_REF, {}), [*facts, entities.DESK])
         return answer, invariants.broken_by_actor(actor)
+    if case.do == "lift":
+        answer = engine.ask(Question(who, case.do, entities.STOP, {}), [*facts, entities.stop_entity(case.stop.stop())])
+        return answer, invariants.broken_by_lift(actor, case.stop.stop())
     if case.do in ("propose", "runUnattended"):
         action = case.request.action()
         answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))

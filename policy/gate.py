@@ -18,6 +18,7 @@ from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.loading import RiskSettings
 from policy.one_person import humans
+from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -205,6 +206,12 @@ class Gate:
         question = Question(entities.actor_ref(person), "view", entities.DESK_REF, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.DESK])
         return describe(weigh(answer, invariants.broken_by_actor(person)), self._engine.notes)
+
+    def rule_on_lift(self, stop: Stop, person: Person) -> Ruling:
+        """Say whether `person`, read live and with their other accounts, may lift a stop that is in force."""
+        question = Question(entities.actor_ref(person), "lift", entities.STOP, {})
+        answer = self._engine.ask(question, [entities.actor_entity(person), entities.stop_entity(stop)])
+        return describe(weigh(answer, invariants.broken_by_lift(person, stop)), self._engine.notes)
 
     def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
         """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and

@@ -229,6 +229,8 @@ class ActionFacts:
     """Names of parameters whose value no trusted source confirmed."""
     proposable_by: frozenset[str] = frozenset()
     """The catalogue's say on who may propose: group names and 'agent'."""
+    is_stopped: bool = field(kw_only=True)
+    """A stop that is in force covers it (`policy.stops`). Nobody may leave this out."""
 
 
 @dataclass(frozen=True)

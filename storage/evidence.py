@@ -7,7 +7,8 @@ The trail is believed here, so its chains are verified first (`storage.verificat
        request there is in the table
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
-    4  every run belongs to a request that was approved, and every request that ran has a run
+    4  every stop is on the system's chain as it was set and lifted, and every stop there is in the table
+    5  every run belongs to a request that was approved, and every request that ran has a run
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sqlalchemy import select, text
 from policy.lifecycle import first_status
 from policy.terms import Choice, RequestStatus, Verdict
 from policy.votes import VoteSigner, speak_for_all
-from storage import requests
+from storage import requests, stop_evidence
 from storage.audit import Step, ticket_chain
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, VoteRow
@@ -104,7 +105,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings
+    return findings + await stop_evidence.check(tx)
 
 
 async def _read_trail(tx: Transaction) -> dict[str, _Told]:
@@ -220,7 +221,7 @@ def _check_request(row: Any, one: _Told | None, counted: _Counted) -> list[str]:
 
 
 def _check_run(row: Any, *, has_run: bool) -> list[str]:
-    """(4)"""
+    """(5)"""
     if has_run and row.status not in _HAS_RUN:
         return [f"was run, and its status is {row.status}"]
     if not has_run and row.status in _HAS_RUN:

@@ -397,6 +397,27 @@ class AccountLink(Table):
     linked_at: Mapped[datetime]
 
 
+class StopRow(Table):
+    """A kill switch. Never changed but by its one lift, which fills the last three columns (triggers refuse others)."""
+
+    __tablename__ = "stops"
+    __table_args__ = (Index("stops_in_force", "scope", "value", unique=True, postgresql_where="lifted_at is null"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    scope: Mapped[str]
+    """'all', 'action' or 'person'."""
+    value: Mapped[str]
+    """An action's id, or PersonKey text of an account; '' for all."""
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    """PersonKey text, or the operator's account name on the machine where the command ran."""
+    set_by_label: Mapped[str]
+    set_at: Mapped[datetime]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+    lift_reason: Mapped[str | None]
+
+
 class WatchedGroup(Table):
     """Who was in a policy group when it was last looked at, so that a change is noticed. Nothing is decided by it."""
 

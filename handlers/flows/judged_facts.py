@@ -21,7 +21,7 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
-from storage import audit, directory
+from storage import audit, directory, stops
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
 
@@ -45,6 +45,7 @@ def action_facts(
     subjects: frozenset[PersonKey],
     subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
+    is_stopped: bool,
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
     return ActionFacts(
@@ -64,7 +65,14 @@ def action_facts(
             name for name in params if not provenance.get(name, Provenance.REQUESTER).is_trusted
         ),
         proposable_by=spec.proposable_by,
+        is_stopped=is_stopped,
     )
+
+
+async def is_stopped(tx: Transaction, ticket: Ticket, action_id: str, proposer: PersonKey | None) -> bool:
+    """Whether a stop covers this by what it is, or by who asked for it or proposed it. Locked until `tx` ends."""
+    people = {requester_of(ticket).key, proposer, *await _reporters(tx, ticket)}
+    return await stops.is_stopped(tx, action_id, [key for key in people if key is not None])
 
 
 async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
@@ -72,12 +80,20 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
     subjects, subject_emails = await _subjects(tx, request, spec)
+    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
+    stopped = await is_stopped(tx, ticket, request.action_id, proposer)
     return RequestFacts(
         request_id=str(request.id),
         action=action_facts(
-            ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
+            ticket,
+            spec,
+            request.params,
+            subjects=subjects,
+            subject_emails=subject_emails,
+            provenance=provenance,
+            is_stopped=stopped,
         ),
-        proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
+        proposer=proposer,
         editors=await _reporters(tx, ticket),
         status=RequestStatus(request.status),
         quorum=request.quorum,

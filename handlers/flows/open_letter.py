@@ -11,11 +11,12 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
+from handlers.flows import stop_desk
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
-from handlers.views import notices
+from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
@@ -164,9 +165,12 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
 
 def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind != "group_change":
+    if delivery.kind == "group_change":
+        rendered = notices.group_change(group_change_facts(delivery.args))
+    elif delivery.kind == stop_desk.KIND:
+        rendered = stops.change(stop_desk.stop_change_facts(delivery.args))
+    else:
         raise LookupError(f"delivery {delivery.id} has no ticket")
-    rendered = notices.group_change(group_change_facts(delivery.args))
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,

@@ -2,7 +2,8 @@
 
 The order matters. The parameters are validated by the catalogue (1), the person the action is done to is looked up
 (2), the gate judges (3), who could approve is read live with no transaction open (4), and only then is the request
-written with the digest of exactly what will be shown, in one transaction with its audit events and its job (5).
+judged by what may have changed meanwhile, and written with the digest of exactly what will be shown, in one transaction
+with its audit events and its job (5).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
+from handlers.flows.judge_anew import judge_anew
 from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
@@ -84,6 +86,7 @@ class _Draft:
     proposer: Proposer
     subject_label: str
     subjects: frozenset[PersonKey]
+    facts: ActionFacts
     judgement: Judgement
     ticket_revision: int
     candidates: tuple[Person, ...] = ()
@@ -113,12 +116,12 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
-    proposed = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
+    proposed, judgement = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
     if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
-            code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
-            reply=draft.judgement.reply,
+            code=judgement.policy_ids[0] if judgement.policy_ids else "policy-denied",
+            reply=judgement.reply,
             is_recorded=True,
         )
     return proposed
@@ -133,7 +136,7 @@ async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
         subject_label, subjects = await _subject(tx, spec, params)  # (2)
         facts = _facts(ticket, spec, params, subjects, frozenset({subject_label} - {""}), proposal)
     judgement = desk.gate.judge_proposal(facts, proposer)  # (3)
-    return _Draft(proposal, spec, params, proposer, subject_label, subjects, judgement, ticket.revision)
+    return _Draft(proposal, spec, params, proposer, subject_label, subjects, facts, judgement, ticket.revision)
 
 
 def _validated(desk: Desk, proposal: Proposal) -> tuple[ActionSpec[Any], dict[str, Any]]:
@@ -173,6 +176,7 @@ def _facts(
         subjects=subjects,
         subject_emails=subject_emails,
         provenance=dict(proposal.provenance),
+        is_stopped=False,  # Looked up where it is written (5).
     )
 
 
@@ -189,7 +193,7 @@ def _has_address(person: Person, address: str) -> bool:
     return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
 
 
-async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  # (5)
+async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Proposed, Judgement]:  # (5)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
         if ticket is None:
@@ -199,7 +203,10 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  
         suggestion = await _suggestion(tx, draft)
         earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
         if earlier is not None:
-            return earlier
+            return earlier, draft.judgement
+        draft = replace(
+            draft, judgement=await judge_anew(desk, tx, ticket, draft.facts, draft.proposer, draft.judgement)
+        )
         request = _row(desk, draft, ticket)
         before = await recall_turned_down(desk, tx, request)
         requester = await _show(desk, tx, draft, request, ticket, before, addresses)
@@ -212,7 +219,8 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
-        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        proposed = Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        return proposed, draft.judgement
 
 
 def _is_settled(draft: _Draft) -> bool:
