@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from policy import entities, invariants
 from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
+from policy.limits import Counted
 from policy.loading import read_case_files
 from policy.replies import NOT_PERMITTED
 from policy.stops import Stop, StopScope
@@ -90,6 +91,10 @@ class CaseRequest(BaseModel):
     severity: Severity = Severity.HIGH
     channel_kind: str = "slack_shared"
     is_stopped: bool = False
+    requester_count: int = 0
+    requester_limit: int | None = None
+    target_count: int = 0
+    target_limit: int | None = None
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -108,6 +113,8 @@ class CaseRequest(BaseModel):
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
             is_stopped=self.is_stopped,
+            of_requester=Counted(self.requester_count, self.requester_limit),
+            on_target=Counted(self.target_count, self.target_limit),
         )
 
     def request(self, step: Step) -> RequestFacts:

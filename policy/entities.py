@@ -124,7 +124,11 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "isProposableByAgents": AGENTS in action.proposable_by,
         "hasUnconfirmedParams": bool(action.unconfirmed_params),
         "isStopped": action.is_stopped,
+        "requesterCount": action.of_requester.so_far,
+        "targetCount": action.on_target.so_far,
     }
+    limits = {"requesterLimit": action.of_requester.limit, "targetLimit": action.on_target.limit}
+    attrs |= {name: limit for name, limit in limits.items() if limit is not None}
     if (key := action.requester.key) is not None:
         attrs |= {"requester": _person_ref(key), "requesterUserId": key.user_id}
     return attrs

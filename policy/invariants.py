@@ -69,6 +69,7 @@ ORDER = (
     "core-no-stopped",
     "core-no-other-policy",
     "core-no-other-digest",
+    "core-no-more-than-the-limit",
     "core-no-unconfirmed-parameters",
     "core-no-unattended-risk",
     "core-no-lift-of-ones-own",
@@ -121,6 +122,8 @@ def broken_by_proposal(actor: Proposer, action: ActionFacts, *, is_unattended: b
         broken.add("core-no-unlisted-proposer")
     if action.is_stopped:
         broken.add("core-no-stopped")
+    if action.of_requester.is_full or action.on_target.is_full:
+        broken.add("core-no-more-than-the-limit")
     if action.unconfirmed_params:
         broken.add("core-no-unconfirmed-parameters")
     if is_unattended and action.risk is not Risk.LOW:

@@ -200,6 +200,13 @@ class ActionRequest(Table):
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
         Index("requests_by_target", "target", "action_id", "created_at"),
+        Index("requests_by_asker", "asked_by", "risk", "created_at"),
+        Index(
+            "requests_under_way",
+            "asked_by",
+            "risk",
+            postgresql_where="status in ('pending', 'approved', 'running', 'unknown')",
+        ),
         Index(
             "requests_turned_down",
             "action_id",
@@ -232,6 +239,9 @@ class ActionRequest(Table):
     """The addresses the directory had for the people it is done to; whoever has one of them may not decide it."""
     target: Mapped[str]
     """What it acts on, so that the same can be found on other tickets: 'keyId:…', 'email:…', or 'ticket:ID'."""
+    asked_by: Mapped[str]
+    """Whom it counts for, against the limit for one requester: 'person:USER', or 'source:SOURCE:CHANNEL' where nobody
+    knows which human asked."""
     eligible: Mapped[list[Any]]
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)

@@ -20,6 +20,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
+from handlers.flows.count_requests import asker_of
 from handlers.flows.judge_anew import judge_anew
 from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
@@ -204,9 +205,10 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
         earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
         if earlier is not None:
             return earlier, draft.judgement
-        draft = replace(
-            draft, judgement=await judge_anew(desk, tx, ticket, draft.facts, draft.proposer, draft.judgement)
+        anew = await judge_anew(
+            desk, tx, ticket, draft.facts, draft.proposer, draft.judgement, target=_target(draft, ticket)
         )
+        draft = replace(draft, judgement=anew)
         request = _row(desk, draft, ticket)
         before = await recall_turned_down(desk, tx, request)
         requester = await _show(desk, tx, draft, request, ticket, before, addresses)
@@ -293,6 +295,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         subject_label=draft.subject_label,
         subject_emails=[draft.subject_label] if draft.subject_label else [],
         target=_target(draft, ticket),
+        asked_by=asker_of(ticket),
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,

@@ -109,6 +109,7 @@ def test_every_invariant_about_a_decision_is_in_the_table() -> None:
         "core-no-unapproved-run",
         "core-no-unattended-risk",
         "core-no-lift-of-ones-own",
+        "core-no-more-than-the-limit",
     }
     assert decided - of_another_question <= set(ABOUT)
 

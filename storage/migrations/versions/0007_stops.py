@@ -43,3 +43,19 @@ def upgrade() -> None:
         " new.set_at) is distinct from (old.id, old.scope, old.value, old.reason, old.set_by, old.set_by_label,"
         " old.set_at)) execute function countersign_refuse_change()"
     )
+    op.add_column("action_requests", sa.Column("asked_by", sa.Text(), nullable=True))
+    op.execute(
+        "update action_requests as r set asked_by = case"
+        " when t.requester_kind = 'slack_person' and t.requester is not null"
+        " then 'person:' || split_part(t.requester, '/', 2)"
+        " else 'source:' || t.intake_source || ':' || coalesce(t.slack_channel, '') end"
+        " from tickets as t where t.id = r.ticket_id"
+    )
+    op.alter_column("action_requests", "asked_by", nullable=False)
+    op.create_index("requests_by_asker", "action_requests", ["asked_by", "risk", "created_at"])
+    op.create_index(
+        "requests_under_way",
+        "action_requests",
+        ["asked_by", "risk"],
+        postgresql_where=sa.text("status in ('pending', 'approved', 'running', 'unknown')"),
+    )
