@@ -16,6 +16,7 @@ from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, liter
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
+from policy.lifecycle import TERMINAL
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
 from storage.database import Transaction
@@ -186,6 +187,15 @@ def as_vote(row: VoteRow) -> Vote:
         signature=row.signature,
         key_id=row.key_id,
     )
+
+
+async def is_being_undone(tx: Transaction, request_id: UUID) -> bool:
+    """Whether another request has undone it, or may yet."""
+    ended_in_vain = [status for status in TERMINAL if status is not RequestStatus.EXECUTED]
+    found = select(ActionRequest.id).where(
+        ActionRequest.undoes == request_id, ActionRequest.status.not_in(ended_in_vain)
+    )
+    return (await tx.scalar(found.limit(1))) is not None
 
 
 async def execution(tx: Transaction, request_id: UUID) -> Execution | None:

@@ -200,6 +200,7 @@ class ActionRequest(Table):
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
         Index("requests_by_target", "target", "action_id", "created_at"),
+        Index("requests_by_what_they_undo", "undoes", postgresql_where="undoes is not null"),
         Index("requests_by_asker", "asked_by", "risk", "created_at"),
         Index(
             "requests_under_way",
@@ -221,6 +222,8 @@ class ActionRequest(Table):
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
     ticket_revision: Mapped[int]
     suggestion_id: Mapped[UUID | None]
+    undoes: Mapped[UUID | None]
+    """The request that has run and that this one is to undo; its card says so."""
     action_id: Mapped[str]
     params: Mapped[dict[str, Any]]
     provenance: Mapped[dict[str, Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from handlers.flows.customer_notice import customer_channel
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
+from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
@@ -201,7 +202,9 @@ async def _render(
         case "approval_card" if request is not None:
             # What was hashed is what is shown: the stored substance, never one drawn again.
             substance = request.card if delivery.shown_digest == request.digest and request.card else None
-            return approval_card(await request_card_facts(tx, desk.catalogue, request), substance, _readers(delivery))
+            facts = await request_card_facts(tx, desk.catalogue, request)
+            shown = replace(facts, can_undo=await can_undo(desk, tx, request))
+            return approval_card(shown, substance, _readers(delivery))
         case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])

@@ -26,6 +26,7 @@ from handlers.flows.judged_facts import action_facts, as_judged, digest_of, requ
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
+from handlers.flows.undo_request import check_undo
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
@@ -65,6 +66,8 @@ class Proposal:
     provenance: Mapping[str, Provenance]
     evidence: Mapping[str, str] = field(default_factory=dict)
     suggestion_id: UUID | None = None
+    undoes: UUID | None = None
+    """The request that it is to undo."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,9 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
         earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
         if earlier is not None:
             return earlier, draft.judgement
+        if (undoes := draft.proposal.undoes) is not None:
+            action_id = draft.spec.action_id
+            await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
         anew = await judge_anew(
             desk, tx, ticket, draft.facts, draft.proposer, draft.judgement, target=_target(draft, ticket)
         )
@@ -275,6 +281,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         ticket_id=ticket.id,
         ticket_revision=ticket.revision,
         suggestion_id=draft.proposal.suggestion_id,
+        undoes=draft.proposal.undoes,
         action_id=draft.spec.action_id,
         params=draft.params,
         provenance={
@@ -366,7 +373,10 @@ def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -
     events = []
     if confirmed and draft.proposal.suggestion_id is not None:
         events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
-    events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
+    proposed = ids | {"params": request.params, "digest": request.digest}
+    if request.undoes is not None:
+        proposed |= {"undoes": str(request.undoes)}
+    events.append(NewEvent(Step.ACTION_PROPOSED, actor, proposed))
     if before:
         earlier = [
             {"actionRequestId": str(one.request_id), "status": one.shown.status, "ticket": one.shown.ticket_number}

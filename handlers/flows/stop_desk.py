@@ -30,7 +30,7 @@ from storage.schema import StopRow
 
 KIND = "stop_change"
 NO_SUCH_STOP = (
-    "No stop is in force for exactly this, so nothing was lifted. Write /countersign stops to see those that are."
+    "No stop is in force for exactly this, so nothing was lifted. To see those that are, write /countersign stops."
 )
 _REASON_LENGTH = 500
 

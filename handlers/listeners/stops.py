@@ -16,10 +16,10 @@ from policy.terms import PersonKey
 
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 _NO_SUCH = (
-    "That names nothing that can be stopped. Write all, an action's id such as api_key.revoke, or @ and a person,"
-    " chosen from Slack's list."
+    "That names nothing that can be stopped or resumed. Try again with all, with an action's id such as api_key.revoke,"
+    " or with a person, chosen from the list that Slack opens at the sign for mentions."
 )
-_NO_REASON = "Please say why, in a few words after what it is. Nothing was changed."
+_NO_REASON = "No reason was given, so nothing was changed. Try again, and say why in a few words."
 
 
 def read(rest: str) -> tuple[str, str] | None:

@@ -201,6 +201,10 @@ class RequestCardFacts:
     """For a reply to the requester: where it goes."""
     distinct_groups: tuple[str, ...] = ()
     """The policy groups of which one approval each must come, from different people."""
+    undoes: str | None = None
+    """The id of the request on the same ticket that this one is to undo."""
+    can_undo: bool = False
+    """It has run, can be undone from its card, and nobody has proposed that yet."""
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,10 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         now = replace(request, status=status)
         drawn[f"approval_card {status}"] = approval_card(now, substance)
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    undone = replace(
+        request, status=RequestStatus.EXECUTED, can_undo=True, undoes="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11"
+    )
+    drawn["approval_card with undo"] = approval_card(undone, approval_substance(undone))
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
 

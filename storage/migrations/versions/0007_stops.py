@@ -1,4 +1,4 @@
-"""Kill switches, and what is counted for the limits."""
+"""Kill switches, whom a request counts for against the limits, and which request it undoes."""
 
 from __future__ import annotations
 
@@ -58,4 +58,11 @@ def upgrade() -> None:
         "action_requests",
         ["asked_by", "risk"],
         postgresql_where=sa.text("status in ('pending', 'approved', 'running', 'unknown')"),
+    )
+    op.add_column("action_requests", sa.Column("undoes", sa.Uuid(), nullable=True))
+    op.create_index(
+        "requests_by_what_they_undo",
+        "action_requests",
+        ["undoes"],
+        postgresql_where=sa.text("undoes is not null"),
     )
