@@ -1,7 +1,7 @@
 """Queries about action requests, votes and runs.
 
 Whoever locks more than one thing of a ticket does it in one order, or two of them would wait for each other: a
-delivery, the ticket, its requests, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
+delivery, the ticket, its requests, the lock of the stops, those of what is counted, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
 when it is written (its foreign key), so it is written after both are locked.
 """
 
