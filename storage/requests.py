@@ -1,8 +1,9 @@
 """Queries about action requests, votes and runs.
 
 Whoever locks more than one thing of a ticket does it in one order, or two of them would wait for each other: a
-delivery, the ticket, its requests, the lock of the stops, those of what is counted, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
-when it is written (its foreign key), so it is written after both are locked.
+delivery, the ticket, its requests, the lock of the stops, those of what is counted, its audit chain. A row that refers
+to a ticket or a request takes a weak lock on it when it is written (its foreign key), so it is written after both are
+locked.
 """
 
 from __future__ import annotations
