@@ -126,6 +126,7 @@ def _request(policy_version: str) -> RequestFacts:
         channel_kind="slack_shared",
         requester=Requester(RequesterKind.HTTP, None, "A caller"),
         proposable_by=frozenset({"support", "security"}),
+        is_stopped=False,
     )
     return RequestFacts(
         request_id="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11",

@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from policy import entities, invariants
 from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
+from policy.limits import Counted
 from policy.loading import read_case_files
 from policy.replies import NOT_PERMITTED
+from policy.stops import Stop, StopScope
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -92,6 +94,11 @@ class CaseRequest(BaseModel):
     """The trail tells something else of it, or does not hold."""
     is_rejected_elsewhere: bool = False
     """The same was rejected in another request after this one was made."""
+    is_stopped: bool = False
+    requester_count: int = 0
+    requester_limit: int | None = None
+    target_count: int = 0
+    target_limit: int | None = None
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -109,6 +116,9 @@ class CaseRequest(BaseModel):
             subject_emails=self.subject_emails,
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
+            is_stopped=self.is_stopped,
+            of_requester=Counted(self.requester_count, self.requester_limit),
+            on_target=Counted(self.target_count, self.target_limit),
         )
 
     def request(self, step: Step) -> RequestFacts:
@@ -129,6 +139,19 @@ class CaseRequest(BaseModel):
         )
 
 
+class CaseStop(BaseModel):
+    """The stop that it is tried on."""
+
+    model_config = _STRICT
+
+    scope: StopScope = StopScope.ALL
+    value: str = ""
+
+    def stop(self) -> Stop:
+        """As it is in force."""
+        return Stop(self.scope, self.value)
+
+
 class Case(BaseModel):
     """One story."""
 
@@ -137,9 +160,10 @@ class Case(BaseModel):
     shows: str
     """The policy that must decide, or 'not-permitted'."""
     why: str = Field(min_length=10)
-    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view"]
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift"]
     by: CaseActor
     request: CaseRequest = CaseRequest()
+    stop: CaseStop = CaseStop()
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
@@ -196,6 +220,9 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
     if case.do == "view":
         answer = engine.ask(Question(who, case.do, entities.DESK_REF, {}), [*facts, entities.DESK])
         return answer, invariants.broken_by_actor(actor)
+    if case.do == "lift":
+        answer = engine.ask(Question(who, case.do, entities.STOP, {}), [*facts, entities.stop_entity(case.stop.stop())])
+        return answer, invariants.broken_by_lift(actor, case.stop.stop())
     if case.do in ("propose", "runUnattended"):
         action = case.request.action()
         answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))

@@ -38,6 +38,7 @@ _FOR_THE_CORE_ALONE = frozenset(
         "editorUserIds",
         "subjectUserIds",
         "subjectAddresses",
+        "aboutUserId",
     }
 )
 _TAKEN = frozenset({PERMITTED, *REASONS})

@@ -202,6 +202,7 @@ def _facts(action: ActionShape, requester: Requester) -> ActionFacts:
         requester=requester,
         subjects=subjects,
         proposable_by=action.proposable_by,
+        is_stopped=False,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 
 from policy.engine import Entity, EntityRef
+from policy.stops import Stop
 from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts, folded_address
 
 AGENTS = "agent"
@@ -20,6 +21,7 @@ AGENTS = "agent"
 DESK_REF: EntityRef = {"type": "Desk", "id": "desk"}
 DESK: Entity = {"uid": DESK_REF, "attrs": {}, "parents": []}
 PROPOSAL: EntityRef = {"type": "ActionRequest", "id": "proposal"}
+STOP: EntityRef = {"type": "Stop", "id": "stop"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -89,6 +91,14 @@ def request_ref(request: RequestFacts) -> EntityRef:
     return _ref("ActionRequest", request.request_id)
 
 
+def stop_entity(stop: Stop) -> Entity:
+    """A stop that somebody wants to lift."""
+    attrs: Entity = {"scope": _ref("StopScope", stop.scope.value)}
+    if stop.about is not None:
+        attrs["aboutUserId"] = stop.about.user_id
+    return {"uid": STOP, "attrs": attrs, "parents": []}
+
+
 def decision_context(*, shown_digest: str, policy_version: str, now: datetime) -> Entity:
     """What approve, reject and run are judged on beside the request."""
     return {"nowMicros": micros(now), "shownDigest": shown_digest, "policyVersion": policy_version}
@@ -117,7 +127,12 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "proposableBy": _refs("Group", action.proposable_by - {AGENTS}),
         "isProposableByAgents": AGENTS in action.proposable_by,
         "hasUnconfirmedParams": bool(action.unconfirmed_params),
+        "isStopped": action.is_stopped,
+        "requesterCount": action.of_requester.so_far,
+        "targetCount": action.on_target.so_far,
     }
+    limits = {"requesterLimit": action.of_requester.limit, "targetLimit": action.on_target.limit}
+    attrs |= {name: limit for name, limit in limits.items() if limit is not None}
     if (key := action.requester.key) is not None:
         attrs |= {"requester": _person_ref(key), "requesterUserId": key.user_id}
     return attrs

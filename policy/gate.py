@@ -16,8 +16,10 @@ from policy.compiling import PolicyNote
 from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
+from policy.limits import limit_words
 from policy.loading import RiskSettings
 from policy.one_person import humans
+from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -87,10 +89,8 @@ class Gate:
         for finding in (propose, unattended):
             # A question that went wrong is a denial even if the other one was answered.
             if finding.is_broken or (finding is propose and not propose.is_allowed):
-                reply = describe(finding, self._engine.notes).reply
-                return Judgement(
-                    Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0, reply=reply
-                )
+                words, reply = self._denial_words(finding, action)
+                return Judgement(Verdict.DENY, words, deciding(finding), 0, 0, reply=reply)
         ttl_seconds = self._engine.ttl_seconds(action.risk)
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
@@ -206,6 +206,12 @@ class Gate:
         question = Question(entities.actor_ref(person), "view", entities.DESK_REF, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.DESK])
         return describe(weigh(answer, invariants.broken_by_actor(person)), self._engine.notes)
+
+    def rule_on_lift(self, stop: Stop, person: Person) -> Ruling:
+        """Say whether `person`, read live and with their other accounts, may lift a stop that is in force."""
+        question = Question(entities.actor_ref(person), "lift", entities.STOP, {})
+        answer = self._engine.ask(question, [entities.actor_entity(person), entities.stop_entity(stop)])
+        return describe(weigh(answer, invariants.broken_by_lift(person, stop)), self._engine.notes)
 
     def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
         """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
@@ -346,11 +352,16 @@ class Gate:
         questions = [Question(entities.actor_ref(actor), step.value, target, context) for actor in actors]
         return tuple(zip(self._engine.ask_many(questions, facts), broken, strict=True))
 
-    def _denial_words(self, finding: Finding, action: ActionFacts) -> str:
-        words = describe(finding, self._engine.notes).reason
+    def _denial_words(self, finding: Finding, action: ActionFacts) -> tuple[str, str]:
+        """The reason, and what whoever proposed it is told."""
+        ruling = describe(finding, self._engine.notes)
+        if finding.code == "core-no-more-than-the-limit":
+            words = limit_words(action.risk, action.of_requester, action.on_target)
+            return words, words
+        words = ruling.reason
         if finding.code == "core-no-unconfirmed-parameters":
             words += f" Not confirmed: {', '.join(sorted(action.unconfirmed_params))}."
-        return words
+        return words, ruling.reply
 
 
 def _approval_words(action: ActionFacts, quorum: int) -> str:

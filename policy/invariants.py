@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -66,11 +67,14 @@ ORDER = (
     "core-no-settled-request",
     "core-no-unapproved-run",
     "core-no-expired-request",
+    "core-no-stopped",
     "core-no-other-policy",
     "core-no-other-digest",
     "core-no-rejected-twin",
+    "core-no-more-than-the-limit",
     "core-no-unconfirmed-parameters",
     "core-no-unattended-risk",
+    "core-no-lift-of-ones-own",
 )
 """All of them. Where several are broken the first one is the answer: who somebody is comes before what they tried,
 so that an outsider learns nothing about the request."""
@@ -96,6 +100,7 @@ _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
     ("core-no-settled-request", lambda request, _, step: step is not Step.RUN and not _is_waiting(request)),
     ("core-no-unapproved-run", lambda request, _, step: step is Step.RUN and not _is_approved(request)),
     ("core-no-expired-request", lambda request, sight, _: sight.now >= request.expires_at),
+    ("core-no-stopped", lambda request, _, step: step is not Step.REJECT and request.action.is_stopped),
     ("core-no-other-policy", lambda request, sight, _: not _same(sight.policy_version, request.policy_version)),
     (
         "core-no-other-digest",
@@ -119,11 +124,23 @@ def broken_by_proposal(actor: Proposer, action: ActionFacts, *, is_unattended: b
     broken = set(broken_by_actor(actor))
     if not listed & action.proposable_by:
         broken.add("core-no-unlisted-proposer")
+    if action.is_stopped:
+        broken.add("core-no-stopped")
+    if action.of_requester.is_full or action.on_target.is_full:
+        broken.add("core-no-more-than-the-limit")
     if action.unconfirmed_params:
         broken.add("core-no-unconfirmed-parameters")
     if is_unattended and action.risk is not Risk.LOW:
         broken.add("core-no-unattended-risk")
     return frozenset(broken)
+
+
+def broken_by_lift(actor: Proposer, stop: Stop) -> frozenset[str]:
+    """What keeps `actor` from lifting `stop`."""
+    if isinstance(actor, Agent):
+        return frozenset()
+    is_theirs = any(account.is_maybe(stop.about) for account in (actor.key, *actor.linked))
+    return broken_by_actor(actor) | ({"core-no-lift-of-ones-own"} if is_theirs else frozenset())
 
 
 def broken_by_state(request: RequestFacts, sight: Sight, step: Step) -> frozenset[str]:

@@ -59,6 +59,14 @@ class RiskSettings(BaseModel):
     escalate_to: GroupName | None = None
     cooling_seconds: int = Field(default=0, ge=0, le=365 * 86400, strict=True)
     """For how long the card of a request says that the same was rejected, withdrawn or left to expire before."""
+    requester_limit: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    """How many requests of this risk may be under way or done within `limit_seconds` for one requester; left out: any
+    number."""
+    target_limit: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    """The same for one target."""
+    limit_seconds: int = Field(default=86400, ge=60, le=90 * 86400, strict=True)
+    undo_seconds: int | None = Field(default=None, ge=60, le=365 * 86400, strict=True)
+    """For how long after it ran a request can be undone from its card; left out: not from there."""
 
     @model_validator(mode="after")
     def _times_come_in_their_order(self) -> RiskSettings:

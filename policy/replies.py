@@ -107,6 +107,18 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
             "The time to decide this request is over.",
             "If it is still needed, propose it again.",
         ),
+        "core-no-stopped": Reply(
+            "Somebody has stopped this for now, so nothing was done.",
+            "It can still be rejected or withdrawn; try again once the stop is lifted.",
+        ),
+        "core-no-more-than-the-limit": Reply(
+            "As many requests of this kind as the desk's rules allow are under way or done, so nothing was proposed.",
+            "Propose it again later.",
+        ),
+        "core-no-lift-of-ones-own": Reply(
+            "This stop is about you, or about an account that counts as yours, so somebody else has to lift it.",
+            "If that account is not yours, tell whoever runs this desk.",
+        ),
         "core-no-other-policy": Reply(
             "The desk's rules changed after this request was made, so it can no longer be decided.",
             "Propose it again.",

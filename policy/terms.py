@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from policy.limits import NOTHING_COUNTED, Counted
+
 CanonicalParams = Mapping[str, JsonValue]
 """Action parameters after validation by the catalogue, ready for canonical JSON."""
 
@@ -229,6 +231,12 @@ class ActionFacts:
     """Names of parameters whose value no trusted source confirmed."""
     proposable_by: frozenset[str] = frozenset()
     """The catalogue's say on who may propose: group names and 'agent'."""
+    of_requester: Counted = NOTHING_COUNTED
+    """While it is being put forward: what counts against its requester's limit, and"""
+    on_target: Counted = NOTHING_COUNTED
+    """against its target's. Of a stored request, which was counted then, nothing."""
+    is_stopped: bool = field(kw_only=True)
+    """A stop that is in force covers it (`policy.stops`). Nobody may leave this out."""
 
 
 @dataclass(frozen=True)

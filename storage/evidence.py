@@ -7,7 +7,7 @@ The trail is believed here, so its chains are verified first (`storage.verificat
        request there is in the table
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
-    4  accounts are linked in the table as the trail says
+    4  accounts are linked, and stops are set and lifted, in the tables as on the trail
     5  every run belongs to a request that was approved, and every request that ran has a run
 """
 
@@ -22,7 +22,7 @@ from sqlalchemy import select, text
 
 from policy.terms import Choice, RequestStatus, Verdict
 from policy.votes import VoteSigner, speak_for_all
-from storage import people, requests
+from storage import people, requests, stop_evidence
 from storage.audit import ticket_chain
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, VoteRow
@@ -66,7 +66,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings
+    return findings + await stop_evidence.check(tx)
 
 
 async def _read_trail(tx: Transaction) -> dict[str, Told]:

@@ -1,8 +1,9 @@
 """Queries about action requests, votes and runs.
 
 Whoever locks more than one thing of a ticket does it in one order, or two of them would wait for each other: a
-delivery, the ticket, its requests, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
-when it is written (its foreign key), so it is written after both are locked.
+delivery, the ticket, its requests, the lock of the stops, those of what is counted, its audit chain. A row that refers
+to a ticket or a request takes a weak lock on it when it is written (its foreign key), so it is written after both are
+locked.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, liter
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
+from policy.lifecycle import TERMINAL
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
 from storage.database import Transaction
@@ -199,6 +201,15 @@ def as_vote(row: VoteRow) -> Vote:
         signature=row.signature,
         key_id=row.key_id,
     )
+
+
+async def is_being_undone(tx: Transaction, request_id: UUID) -> bool:
+    """Whether another request has undone it, or may yet."""
+    ended_in_vain = [status for status in TERMINAL if status is not RequestStatus.EXECUTED]
+    found = select(ActionRequest.id).where(
+        ActionRequest.undoes == request_id, ActionRequest.status.not_in(ended_in_vain)
+    )
+    return (await tx.scalar(found.limit(1))) is not None
 
 
 async def execution(tx: Transaction, request_id: UUID) -> Execution | None:

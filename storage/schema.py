@@ -200,6 +200,14 @@ class ActionRequest(Table):
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
         Index("requests_by_target", "target", "action_id", "created_at"),
+        Index("requests_by_what_they_undo", "undoes", postgresql_where="undoes is not null"),
+        Index("requests_by_asker", "asked_by", "risk", "created_at"),
+        Index(
+            "requests_under_way",
+            "asked_by",
+            "risk",
+            postgresql_where="status in ('pending', 'approved', 'running', 'unknown')",
+        ),
         Index(
             "requests_turned_down",
             "action_id",
@@ -214,6 +222,8 @@ class ActionRequest(Table):
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
     ticket_revision: Mapped[int]
     suggestion_id: Mapped[UUID | None]
+    undoes: Mapped[UUID | None]
+    """The request that has run and that this one is to undo; its card says so."""
     action_id: Mapped[str]
     params: Mapped[dict[str, Any]]
     provenance: Mapped[dict[str, Any]]
@@ -232,6 +242,9 @@ class ActionRequest(Table):
     """The addresses the directory had for the people it is done to; whoever has one of them may not decide it."""
     target: Mapped[str]
     """What it acts on, so that the same can be found on other tickets: 'keyId:…', 'email:…', or 'ticket:ID'."""
+    asked_by: Mapped[str]
+    """Whom it counts for, against the limit for one requester: 'person:USER', or 'source:SOURCE:CHANNEL' where nobody
+    knows which human asked."""
     eligible: Mapped[list[Any]]
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
@@ -402,6 +415,27 @@ class AccountLink(Table):
     linked_by: Mapped[str]
     """The operator's account name on the machine where the command ran."""
     linked_at: Mapped[datetime]
+
+
+class StopRow(Table):
+    """A kill switch. Never changed but by its one lift, which fills the last three columns (triggers refuse others)."""
+
+    __tablename__ = "stops"
+    __table_args__ = (Index("stops_in_force", "scope", "value", unique=True, postgresql_where="lifted_at is null"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    scope: Mapped[str]
+    """'all', 'action' or 'person'."""
+    value: Mapped[str]
+    """An action's id, or PersonKey text of an account; '' for all."""
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    """PersonKey text, or the operator's account name on the machine where the command ran."""
+    set_by_label: Mapped[str]
+    set_at: Mapped[datetime]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+    lift_reason: Mapped[str | None]
 
 
 class WatchedGroup(Table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
-from storage import directory, requests, told
+from storage import audit, directory, requests, stops, told
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
 from storage.told import TrailBroken
@@ -50,6 +51,7 @@ def action_facts(
     subjects: frozenset[PersonKey],
     subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
+    is_stopped: bool,
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
     return ActionFacts(
@@ -69,7 +71,16 @@ def action_facts(
             name for name in params if not provenance.get(name, Provenance.REQUESTER).is_trusted
         ),
         proposable_by=spec.proposable_by,
+        is_stopped=is_stopped,
     )
+
+
+async def is_stopped(
+    tx: Transaction, ticket: Ticket, action_id: str, proposer: PersonKey | None, reporters: Collection[PersonKey]
+) -> bool:
+    """Whether a stop covers this by what it is, or by who asked for it or proposed it. Locked until `tx` ends."""
+    people = {requester_of(ticket).key, proposer, *reporters}
+    return await stops.is_stopped(tx, action_id, [key for key in people if key is not None])
 
 
 async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
@@ -82,10 +93,12 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
         story = await told.of_ticket(tx, ticket.id)
     except TrailBroken as error:
         log.error("nothing is decided on ticket %s: %s", ticket.id, error)
-        return await new_request_facts(tx, request, ticket, catalogue, reporter="", matches_trail=False)
+        return await new_request_facts(tx, request, ticket, catalogue, frozenset(), matches_trail=False)
     one = story.requests.get(request.id)
     matches = one is not None and not one.illegal and (one.status, one.digest) == (request.status, request.digest)
-    facts = await new_request_facts(tx, request, ticket, catalogue, reporter=story.opened_by, matches_trail=matches)
+    facts = await new_request_facts(
+        tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches
+    )
     rejected = await requests.is_rejected_since(tx, request)
     return replace(facts, was_rejected_meanwhile=rejected, kept_under="" if one is None else one.kept_under)
 
@@ -95,21 +108,29 @@ async def new_request_facts(
     request: ActionRequest,
     ticket: Ticket,
     catalogue: Catalogue,
+    reporters: frozenset[PersonKey],
     *,
-    reporter: str,
     matches_trail: bool = True,
 ) -> RequestFacts:
-    """A request as its row has it; `reporter`: the actor of the first step of its ticket's trail."""
+    """A request as its row has it."""
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
     subjects, subject_emails = await _subjects(tx, request, spec)
+    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
+    stopped = await is_stopped(tx, ticket, request.action_id, proposer, reporters)
     return RequestFacts(
         request_id=str(request.id),
         action=action_facts(
-            ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
+            ticket,
+            spec,
+            request.params,
+            subjects=subjects,
+            subject_emails=subject_emails,
+            provenance=provenance,
+            is_stopped=stopped,
         ),
-        proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-        editors=_reporters(ticket, reporter),
+        proposer=proposer,
+        editors=reporters,
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
@@ -138,6 +159,12 @@ async def _subjects(
         emails |= set() if found is None else {found.email}
         keys |= set() if found is None or found.slack_key is None else {found.slack_key}
     return frozenset(map(PersonKey.parse, keys)), frozenset(emails)
+
+
+async def reporters_of(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
+    """Whoever made the ticket of somebody else's message, unverified: for what is judged again before it counts."""
+    first = await audit.trail(tx, ticket.id, limit=1)
+    return _reporters(ticket, first[0].actor if first else "")
 
 
 def _reporters(ticket: Ticket, opened_by: str) -> frozenset[PersonKey]:

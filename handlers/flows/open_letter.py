@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
+from handlers.flows import stop_desk
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
-from handlers.views import notices
+from handlers.flows.undo_request import can_undo
+from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
@@ -164,9 +166,12 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
 
 def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind != "group_change":
+    if delivery.kind == "group_change":
+        rendered = notices.group_change(group_change_facts(delivery.args))
+    elif delivery.kind == stop_desk.KIND:
+        rendered = stops.change(stop_desk.stop_change_facts(delivery.args))
+    else:
         raise LookupError(f"delivery {delivery.id} has no ticket")
-    rendered = notices.group_change(group_change_facts(delivery.args))
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,
@@ -197,7 +202,9 @@ async def _render(
         case "approval_card" if request is not None:
             # What was hashed is what is shown: the stored substance, never one drawn again.
             substance = request.card if delivery.shown_digest == request.digest and request.card else None
-            return approval_card(await request_card_facts(tx, desk.catalogue, request), substance, _readers(delivery))
+            facts = await request_card_facts(tx, desk.catalogue, request)
+            shown = replace(facts, can_undo=await can_undo(desk, tx, request))
+            return approval_card(shown, substance, _readers(delivery))
         case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])

@@ -2,7 +2,8 @@
 
 The order matters. The parameters are validated by the catalogue (1), the person the action is done to is looked up
 (2), the gate judges (3), who could approve is read live with no transaction open (4), and only then is the request
-written with the digest of exactly what will be shown, in one transaction with its audit events and its job (5).
+judged by what may have changed meanwhile, and written with the digest of exactly what will be shown, in one transaction
+with its audit events and its job (5).
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
-from handlers.flows.judged_facts import action_facts, as_judged, digest_of, new_request_facts
+from handlers.flows.count_requests import asker_of
+from handlers.flows.judge_anew import judge_anew
+from handlers.flows.judged_facts import action_facts, as_judged, digest_of, new_request_facts, reporters_of
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
+from handlers.flows.undo_request import check_undo
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
@@ -62,6 +66,8 @@ class Proposal:
     provenance: Mapping[str, Provenance]
     evidence: Mapping[str, str] = field(default_factory=dict)
     suggestion_id: UUID | None = None
+    undoes: UUID | None = None
+    """The request that it is to undo."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class _Draft:
     proposer: Proposer
     subject_label: str
     subjects: frozenset[PersonKey]
+    facts: ActionFacts
     judgement: Judgement
     ticket_revision: int
     candidates: tuple[Person, ...] = ()
@@ -113,12 +120,12 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
-    proposed = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
+    proposed, judgement = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
     if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
-            code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
-            reply=draft.judgement.reply,
+            code=judgement.policy_ids[0] if judgement.policy_ids else "policy-denied",
+            reply=judgement.reply,
             is_recorded=True,
         )
     return proposed
@@ -133,7 +140,7 @@ async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
         subject_label, subjects = await _subject(tx, spec, params)  # (2)
         facts = _facts(ticket, spec, params, subjects, frozenset({subject_label} - {""}), proposal)
     judgement = desk.gate.judge_proposal(facts, proposer)  # (3)
-    return _Draft(proposal, spec, params, proposer, subject_label, subjects, judgement, ticket.revision)
+    return _Draft(proposal, spec, params, proposer, subject_label, subjects, facts, judgement, ticket.revision)
 
 
 def _validated(desk: Desk, proposal: Proposal) -> tuple[ActionSpec[Any], dict[str, Any]]:
@@ -173,6 +180,7 @@ def _facts(
         subjects=subjects,
         subject_emails=subject_emails,
         provenance=dict(proposal.provenance),
+        is_stopped=False,  # Looked up where it is written (5).
     )
 
 
@@ -189,7 +197,7 @@ def _has_address(person: Person, address: str) -> bool:
     return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
 
 
-async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  # (5)
+async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Proposed, Judgement]:  # (5)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
         if ticket is None:
@@ -199,7 +207,14 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  
         suggestion = await _suggestion(tx, draft)
         earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
         if earlier is not None:
-            return earlier
+            return earlier, draft.judgement
+        if (undoes := draft.proposal.undoes) is not None:
+            action_id = draft.spec.action_id
+            await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
+        anew = await judge_anew(
+            desk, tx, ticket, draft.facts, draft.proposer, draft.judgement, target=_target(draft, ticket)
+        )
+        draft = replace(draft, judgement=anew)
         request = _row(desk, draft, ticket)
         before = await recall_turned_down(desk, tx, request)
         requester = await _show(desk, tx, draft, request, ticket, before, addresses)
@@ -212,7 +227,8 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
-        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        proposed = Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        return proposed, draft.judgement
 
 
 def _is_settled(draft: _Draft) -> bool:
@@ -265,6 +281,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         ticket_id=ticket.id,
         ticket_revision=ticket.revision,
         suggestion_id=draft.proposal.suggestion_id,
+        undoes=draft.proposal.undoes,
         action_id=draft.spec.action_id,
         params=draft.params,
         provenance={
@@ -285,6 +302,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         subject_label=draft.subject_label,
         subject_emails=[draft.subject_label] if draft.subject_label else [],
         target=_target(draft, ticket),
+        asked_by=asker_of(ticket),
         eligible=[],
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,
@@ -326,9 +344,8 @@ async def _show(
 ) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
-        # Unverified, as nothing here is trusted: at the vote and the run it is all read again.
-        first = await audit.trail(tx, ticket.id, limit=1)
-        facts = await new_request_facts(tx, request, ticket, desk.catalogue, reporter=first[0].actor if first else "")
+        # Shown and never trusted: at the vote and the run it is all read again, from the verified trail.
+        facts = await new_request_facts(tx, request, ticket, desk.catalogue, await reporters_of(tx, ticket))
         ties = await ties_about(tx, addresses, facts, [person.key for person in draft.candidates])
         could = desk.gate.eligible(facts, all_linked(draft.candidates, ties), now=request.created_at)
         # The groups are for looking back (`policy replay`); who could approve is shown and never trusted.
@@ -357,7 +374,10 @@ def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -
     events = []
     if confirmed and draft.proposal.suggestion_id is not None:
         events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
-    events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
+    proposed = ids | {"params": request.params, "digest": request.digest}
+    if request.undoes is not None:
+        proposed |= {"undoes": str(request.undoes)}
+    events.append(NewEvent(Step.ACTION_PROPOSED, actor, proposed))
     if before:
         earlier = [
             {"actionRequestId": str(one.request_id), "status": one.shown.status, "ticket": one.shown.ticket_number}

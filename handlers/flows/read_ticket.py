@@ -156,6 +156,7 @@ def request_card(
         concerns_requester=concerns_requester(request),
         destination=destination_facts(ticket) if request.action_id == REPLY else None,
         distinct_groups=tuple(request.distinct_groups),
+        undoes=None if request.undoes is None else str(request.undoes),
     )
 
 

@@ -66,6 +66,7 @@ def _request(
         subjects=frozenset(map(PersonKey.parse, request.subjects)),
         subject_emails=frozenset(request.subject_emails),
         provenance=provenance,
+        is_stopped=False,  # What a policy makes of a request is not what somebody stopped for a while.
     )
     is_reported = "/" in one.opened_by and one.opened_by != ticket.requester
     return PastRequest(

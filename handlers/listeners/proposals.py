@@ -69,10 +69,10 @@ async def submit_choice(call: Call) -> Block | None:
 async def submit_form(call: Call) -> Block | None:
     """The form was filled in: a proposal in the operator's own words."""
     person = await call.person()
-    ticket_id, action_id = _form_metadata(call.metadata)
+    ticket_id, action_id, undoes = _form_metadata(call.metadata)
     desk, values = call.reception.desk, call.input_values()
     await require_access(desk, person, "propose an action", ticket_id)
-    proposal = Proposal(ticket_id, action_id, values, dict.fromkeys(values, Provenance.OPERATOR))
+    proposal = Proposal(ticket_id, action_id, values, dict.fromkeys(values, Provenance.OPERATOR), undoes=undoes)
     return await _propose(call, proposal, person)
 
 
@@ -132,10 +132,16 @@ def _spec(catalogue: Catalogue, action_id: str) -> ActionSpec[Any]:
     raise NotFound("action")
 
 
-def _form_metadata(text: str) -> tuple[UUID, str]:
+def action_choice(catalogue: Catalogue, action_id: str) -> ActionChoice:
+    """An action as its form names it. Raises NotFound."""
+    return _choice(_spec(catalogue, action_id))
+
+
+def _form_metadata(text: str) -> tuple[UUID, str, UUID | None]:
+    """The ticket, the action, and the request that it undoes, if it is to undo one."""
     try:
         found = json.loads(text)
-        return UUID(found["ticket"]), str(found["action"])
+        return UUID(found["ticket"]), str(found["action"]), UUID(found["undoes"]) if "undoes" in found else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotFound("ticket or request") from error
 

@@ -143,6 +143,8 @@ def _what_it_does(request: RequestCardFacts) -> list[Block]:
         labelled("What it does", say(_whole(request.action_effect))),
         labelled("How it is undone", say(_whole(request.undo))),
     ]
+    if request.undoes is not None:
+        lines.append(labelled("Undoes", say("what was run on this ticket as request "), say(request.undoes, code=True)))
     if request.subject_label:
         lines.append(labelled("Done to", say(_exact_label(request.subject_label))))
     return lines
@@ -252,6 +254,8 @@ def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
 
 def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
     look = button("Open ticket", "ticket.open", request.ticket_id)
+    if request.can_undo:
+        return actions(button("Undo…", "request.undo", request.request_id), look)
     if request.status is not RequestStatus.PENDING or not request.digest:
         return actions(look)
     reject = button("Reject", "request.reject", request.request_id, style="danger")

@@ -13,6 +13,7 @@ from typing import NewType
 from pydantic import JsonValue
 
 from policy.lifecycle import PROPOSABLE_AGAIN
+from policy.stops import StopScope
 from policy.terms import Audience, Choice, RequestStatus, Risk, Severity, TicketStatus, Verdict
 
 Untrusted = NewType("Untrusted", str)
@@ -200,6 +201,10 @@ class RequestCardFacts:
     """For a reply to the requester: where it goes."""
     distinct_groups: tuple[str, ...] = ()
     """The policy groups of which one approval each must come, from different people."""
+    undoes: str | None = None
+    """The id of the request on the same ticket that this one is to undo."""
+    can_undo: bool = False
+    """It has run, can be undone from its card, and nobody has proposed that yet."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,28 @@ class GroupChangeFacts:
     removed: tuple[tuple[str, Untrusted], ...]
     powerless: tuple[tuple[str, Untrusted], ...]
     """New in Slack's user group, and not in the settings."""
+
+
+@dataclass(frozen=True)
+class StopFacts:
+    """A kill switch, with who set it."""
+
+    scope: StopScope
+    value: str
+    about_user_id: str | None
+    """Of the person whose requests it stops."""
+    reason: str
+    by_user_id: str | None
+    by_label: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class StopChangeFacts:
+    """A kill switch that was set or lifted; who, when and why are those of the change."""
+
+    stop: StopFacts
+    is_set: bool
 
 
 @dataclass(frozen=True)

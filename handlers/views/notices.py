@@ -203,6 +203,12 @@ def help_text() -> Notice:
         ("ticket N", "one ticket's page"),
         ("audit N", "one ticket's audit trail"),
         ("new TEXT", "make a ticket of TEXT"),
+        (
+            "stop WHAT REASON",
+            "let nothing of it be approved or run: all, an action such as api_key.revoke, or a @person",
+        ),
+        ("resume WHAT REASON", "lift that stop"),
+        ("stops", "the stops in force"),
         ("help", "this text"),
     )
     lines = [line(say(f"/countersign {usage}", code=True), say(f"  {words}")) for usage, words in commands]
@@ -210,7 +216,8 @@ def help_text() -> Notice:
         rich(line(say("What you can ask for", bold=True)), bullets(lines)),
         context(plain("“Make a ticket” in a message's menu does the same for a message that is already there")),
     )
-    return Notice("/countersign tickets, ticket N, audit N, new TEXT, help", blocks, "What you can ask for")
+    text = f"/countersign {', '.join(usage for usage, _ in commands)}"
+    return Notice(text, blocks, "What you can ask for")
 
 
 def _told(title: str, text: str, lead: str = "") -> Notice:

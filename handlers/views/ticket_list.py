@@ -18,8 +18,9 @@ from handlers.views.blocks import (
     say,
     section,
 )
-from handlers.views.facts import TicketRowFacts
+from handlers.views.facts import StopFacts, TicketRowFacts
 from handlers.views.plain import one_line
+from handlers.views.stops import banner
 from handlers.views.wording import (
     TICKET_STATUS_WORDS,
     category_words,
@@ -36,11 +37,18 @@ _SUBJECT_LENGTH = 140
 
 
 def ticket_list(
-    rows: Sequence[TicketRowFacts], *, showing: TicketStatus = TicketStatus.OPEN, offset: int = 0
+    rows: Sequence[TicketRowFacts],
+    *,
+    showing: TicketStatus = TicketStatus.OPEN,
+    offset: int = 0,
+    stops: Sequence[StopFacts] = (),
 ) -> list[Block]:
-    """One page of tickets, as they stand from `offset` on; of more than `PAGE_SIZE` rows the rest is not shown."""
+    """One page of tickets, as they stand from `offset` on; of more than `PAGE_SIZE` rows the rest is not shown.
+
+    `stops`: those in force, which stand above everything.
+    """
     page = rows[:PAGE_SIZE]
-    blocks = [header(f"{TICKET_STATUS_WORDS[showing]} tickets"), _choices(showing, offset)]
+    blocks = [*banner(stops), header(f"{TICKET_STATUS_WORDS[showing]} tickets"), _choices(showing, offset)]
     if not page:
         blocks += [divider(), rich(line(say(_nothing(showing, offset))))]
     for row in page:

@@ -71,6 +71,7 @@ def action(**changes: Any) -> ActionFacts:
         requester=Requester(RequesterKind.SLACK_PERSON, MALLORY, "mallory"),
         subjects=frozenset({BOB}),
         proposable_by=frozenset({"agent", "support", "security"}),
+        is_stopped=False,
     )
     return replace(default, **changes)
 

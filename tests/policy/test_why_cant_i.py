@@ -41,6 +41,7 @@ ABOUT: dict[str, RequestFacts] = {
     "core-no-rejected-twin": request(was_rejected_meanwhile=True),
     "core-no-settled-request": request(status=RequestStatus.REJECTED),
     "core-no-expired-request": request(expires_at=NOW - timedelta(hours=1)),
+    "core-no-stopped": request(action(is_stopped=True)),
     "core-no-other-policy": request(policy_version="another"),
     "core-no-other-digest": request(digest="another"),
     "core-no-unconfirmed-parameters": request(action(unconfirmed_params=frozenset({"keyId"}))),
@@ -109,6 +110,8 @@ def test_every_invariant_about_a_decision_is_in_the_table() -> None:
         "core-no-unlisted-proposer",
         "core-no-unapproved-run",
         "core-no-unattended-risk",
+        "core-no-lift-of-ones-own",
+        "core-no-more-than-the-limit",
     }
     assert decided - of_another_question <= set(ABOUT)
 

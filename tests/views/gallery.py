@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from handlers.views import notices
+from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, approval_substance
 from handlers.views.audit_modal import audit_modal
 from handlers.views.blocks import Block
@@ -16,6 +17,8 @@ from handlers.views.facts import (
     GroupChangeFacts,
     ReadersFacts,
     RequestCardFacts,
+    StopChangeFacts,
+    StopFacts,
     TicketFacts,
     TurnedDownFacts,
     UndeliveredFacts,
@@ -34,6 +37,7 @@ from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import ticket_list
 from handlers.views.ticket_page import ticket_page
 from handlers.views.triage_card import triage_card
+from policy.stops import StopScope
 from policy.terms import Choice, RequestStatus
 from tests.views import builders as b
 
@@ -64,6 +68,11 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
                 (("U0VICTOR001", Untrusted(words)),),
             )
         ),
+        **{f"stop {one.scope}": stops.change(StopChangeFacts(one, is_set=True)) for one in stops_of(words)},
+        "stop lifted": stops.change(StopChangeFacts(stops_of(words)[0], is_set=False)),
+        "stops": stops.listed(stops_of(words) * 5),
+        "stop set": stops.is_set(stops_of(words)[2], is_new=False, under_way=2),
+        "lifted": stops.is_lifted(stops_of(words)[1]),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
@@ -73,8 +82,19 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         now = replace(request, status=status)
         drawn[f"approval_card {status}"] = approval_card(now, substance)
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    undone = replace(
+        request, status=RequestStatus.EXECUTED, can_undo=True, undoes="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11"
+    )
+    drawn["approval_card with undo"] = approval_card(undone, approval_substance(undone))
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
+
+
+def stops_of(words: str) -> tuple[StopFacts, ...]:
+    """A stop of each kind, by somebody who wrote `words` wherever they could."""
+    about = {StopScope.PERSON: "U0SANA00001"}
+    at = datetime(2026, 3, 25, tzinfo=UTC)
+    return tuple(StopFacts(one, words, about.get(one), words, "U0OLIVIA001", words, at) for one in StopScope)
 
 
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
@@ -85,7 +105,7 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
     choice = ActionChoice(suggestion.action_id, suggestion.title, suggestion.risk, "Stops the key.")
     fields = [FormField(name, name, "long_text") for name in names]
     return {
-        "list": home(ticket_list([ticket.row] * 30, offset=20), "open"),
+        "list": home(ticket_list([ticket.row] * 30, offset=20, stops=stops_of(ticket.row.subject) * 5), "open"),
         "page": home(ticket_page(ticket)),
         "page in a modal": modal("Ticket", ticket_page(ticket), ticket.row.ticket_id),
         "customer": modal("Customer", customer_view(ticket)),
