@@ -3,8 +3,9 @@
 The trail is believed here, so its chains are verified first (`storage.verification`), in the same transaction. Then:
 
     1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
-    2  every request is on its ticket's trail with the same digest, verdict, quorum and groups that must approve; every
-       request there is in the table
+    2  every request is on its ticket's trail with the same digest, verdict, quorum, groups that must approve, earlier
+       request that it replaces, revision and editors; every request there is in the table; and whichever replaces
+       another is the one that the other was replaced by
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
     4  every run belongs to a request that was approved, and every request that ran has a run
@@ -37,6 +38,7 @@ _AFTER: Mapping[str, RequestStatus] = MappingProxyType(
         Step.REQUEST_WITHDRAWN: RequestStatus.WITHDRAWN,
         Step.REQUEST_EXPIRED: RequestStatus.EXPIRED,
         Step.REQUEST_VOIDED: RequestStatus.VOID,
+        Step.REQUEST_REPLACED: RequestStatus.VOID,
         Step.RUN_REFUSED: RequestStatus.DENIED,
         Step.ACTION_STARTED: RequestStatus.RUNNING,
     }
@@ -64,6 +66,10 @@ class _Told:
     verdict: str = ""
     quorum: int = 0
     distinct_groups: tuple[str, ...] = ()
+    replaces: str = ""
+    replaced_by: str = ""
+    revision: int = 1
+    editors: tuple[str, ...] = ()
     status: RequestStatus | None = None
     votes: set[tuple[str, str, str]] = field(default_factory=set)
     """voter, choice, digest"""
@@ -93,6 +99,9 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         ActionRequest.quorum,
         ActionRequest.distinct_groups,
         ActionRequest.status,
+        ActionRequest.replaces,
+        ActionRequest.revision,
+        ActionRequest.editors,
     ).order_by(ActionRequest.created_at, ActionRequest.id)
     async for row in await tx.stream(rows):
         whys = _check_request(row, told.get(str(row.id)), counted.get(str(row.id), _Counted()))
@@ -104,7 +113,17 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings
+    return findings + _check_replaced(told)
+
+
+def _check_replaced(told: Mapping[str, _Told]) -> list[str]:
+    """(2) Each end of an edit knows of the other."""
+    forward = {(request_id, one.replaced_by) for request_id, one in told.items() if one.replaced_by}
+    back = {(one.replaces, request_id) for request_id, one in told.items() if one.replaces}
+    return [
+        f"request {earlier} and request {later}: the trail of only one of them says that the later replaces the earlier"
+        for earlier, later in sorted(forward ^ back)
+    ]
 
 
 async def _read_trail(tx: Transaction) -> dict[str, _Told]:
@@ -125,6 +144,8 @@ def _tell(one: _Told, name: str, actor: str, payload: Mapping[str, Any]) -> None
     match name:
         case Step.ACTION_PROPOSED:
             one.digest = payload["digest"]
+            one.replaces, one.revision = payload.get("replaces", ""), payload.get("revision", 1)
+            one.editors = tuple(payload.get("editors", ()))
         case Step.POLICY_DECIDED:
             one.verdict, one.quorum = payload["verdict"], payload["quorum"]
             one.distinct_groups = tuple(payload.get("distinctGroups", ()))
@@ -132,6 +153,8 @@ def _tell(one: _Told, name: str, actor: str, payload: Mapping[str, Any]) -> None
         case Step.VOTE_CAST:
             one.votes.add((actor, payload["choice"], payload["digest"]))
             one.groups_of[actor] = payload.get("voter", {}).get("groups", ())
+        case Step.REQUEST_REPLACED:
+            one.status, one.replaced_by = RequestStatus.VOID, payload["replacedBy"]
         case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
             one.status = _OUTCOMES[payload["outcome"]]
         case Step.RUN_REFUSED if one.status is RequestStatus.RUNNING:
@@ -198,6 +221,9 @@ def _check_request(row: Any, one: _Told | None, counted: _Counted) -> list[str]:
         ("verdict", row.verdict, one.verdict),
         ("quorum", row.quorum, one.quorum),
         ("groups that must approve", sorted(row.distinct_groups), sorted(one.distinct_groups)),
+        ("earlier request that it replaces", str(row.replaces or ""), one.replaces),
+        ("revision", row.revision, one.revision),
+        ("editors", sorted(row.editors), sorted(one.editors)),
     ):
         if stored != said:
             whys.append(f"has the {what} {stored}, and the trail says {said}")

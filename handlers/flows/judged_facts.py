@@ -78,7 +78,7 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
             ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
         ),
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-        editors=await _reporters(tx, ticket),
+        editors=await _reporters(tx, ticket) | frozenset(map(PersonKey.parse, request.editors)),
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
@@ -145,6 +145,9 @@ def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) 
         subjects=[PersonKey.parse(key) for key in request.subjects],
         subject_emails=request.subject_emails,
         distinct_groups=request.distinct_groups,
+        replaces=None if request.replaces is None else str(request.replaces),
+        revision=request.revision,
+        editors=[PersonKey.parse(key) for key in request.editors],
     )
 
 

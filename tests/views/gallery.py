@@ -6,20 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 from handlers.views import notices
-from handlers.views.approval_card import approval_card, approval_substance
+from handlers.views.approval_card import approval_card, approval_substance, card_to_read
 from handlers.views.audit_modal import audit_modal
+from handlers.views.batch_modal import batch_modal, batch_result_modal
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view
 from handlers.views.facts import (
     AuditFacts,
+    BatchFacts,
+    BatchResultFacts,
     DestinationFacts,
     GroupChangeFacts,
     ReadersFacts,
     RequestCardFacts,
+    ReviewedFacts,
     TicketFacts,
     TurnedDownFacts,
     UndeliveredFacts,
     Untrusted,
+    WaitingAlikeFacts,
 )
 from handlers.views.propose_modals import (
     ActionChoice,
@@ -27,6 +32,7 @@ from handlers.views.propose_modals import (
     action_form_modal,
     choose_action_modal,
     confirm_modal,
+    edit_modal,
     reject_modal,
 )
 from handlers.views.rendered import Rendered
@@ -73,8 +79,19 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         now = replace(request, status=status)
         drawn[f"approval_card {status}"] = approval_card(now, substance)
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    third = replace(request, revision=3, editors=("U0OLIVIA001", words), replaced_by="r-4", status=RequestStatus.VOID)
+    drawn["approval_card replaced"] = approval_card(third, approval_substance(third))
+    several = replace(request, status=RequestStatus.PENDING, waiting_alike=7)
+    drawn["approval_card of several"] = approval_card(several, substance)
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
+
+
+def batch_of(request: RequestCardFacts) -> BatchFacts:
+    """One request twice, shown whole and not."""
+    cards = [tuple(card_to_read(approval_card(request, whole))) for whole in (approval_substance(request), None)]
+    shown = [ReviewedFacts(f"r-{place}", 12, "d1" * 32, place == 0, tuple(card)) for place, card in enumerate(cards)]
+    return BatchFacts(request.action_title, tuple(one for one in shown if len(one.card) < 45), 2, 1)
 
 
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
@@ -86,6 +103,7 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
     fields = [FormField(name, name, "long_text") for name in names]
     return {
         "list": home(ticket_list([ticket.row] * 30, offset=20), "open"),
+        "list with reviews": home(ticket_list([ticket.row] * 30, alike=[WaitingAlikeFacts("Revoke", 3, "r-1")] * 20)),
         "page": home(ticket_page(ticket)),
         "page in a modal": modal("Ticket", ticket_page(ticket), ticket.row.ticket_id),
         "customer": modal("Customer", customer_view(ticket)),
@@ -95,6 +113,10 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
         "choose from nothing": choose_action_modal([]),
         "form": action_form_modal(choice, fields, ticket.row, "t-1"),
         "reject": reject_modal(ticket.requests[-1]),
+        "review": batch_modal(batch_of(ticket.requests[-1])),
+        "review nothing": batch_modal(BatchFacts("Revoke an API key", (), 0, 3)),
+        "reviewed": batch_result_modal((BatchResultFacts("Revoke an API key, ticket #12", "Recorded.", True),)),
+        "edit": edit_modal(ticket.requests[-1], ticket.row, fields),
     }
 
 
