@@ -70,14 +70,14 @@ select md5('t' || n)::uuid, 'x', 'open', 'high', 'credentials', 'slack_shared', 
 _REQUESTS = """
 insert into action_requests (id, asked_by, ticket_id, ticket_revision, action_id, params, provenance, risk, verdict,
   verdict_reason, policy_ids, policy_version, proposer, proposer_label, subjects, subject_label, subject_emails,
-  target, eligible, status, quorum, distinct_groups, card, digest, created_at, expires_at, outcome)
+  target, eligible, status, quorum, distinct_groups, revision, editors, card, digest, created_at, expires_at, outcome)
 select md5('r' || n)::uuid, 'person:U0ASKER' || mod(n, 1000), md5('t' || n)::uuid, 0, 'user.suspend',
   '{"email": "x@acme.example"}',
   '{"email": {"provenance": "operator", "evidence": ""}}', 'critical', 'needs_approval', '', '[]', 'before',
   'T0ACME00001/U0OLIVIA001', 'x', json_build_array('T0ACME00001/U0SUBJECT' || mod(n, 1000)), 'x', '["x@acme.example"]',
   'email:x@acme.example', (select json_agg(json_build_object('key', 'T0ACME00001/U0SEC' || p, 'name', 'x', 'groups',
     json_build_array('security'))) from generate_series(1, %(people)s) p),
-  'executed', 2, '[]', '[]', md5('d' || n), now() - interval '90 days' + n * interval '1 minute',
+  'executed', 2, '[]', 1, '[]', '[]', md5('d' || n), now() - interval '90 days' + n * interval '1 minute',
   now() - interval '90 days' + n * interval '1 minute' + interval '4 hours', '' from generate_series(1, %(count)s) n
 """
 _VOTES = """

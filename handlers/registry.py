@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, commands, groups, pages, proposals, undoing, withdrawals
+from handlers.listeners import approvals, batches, commands, edits, groups, pages, proposals, undoing, withdrawals
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -20,6 +20,9 @@ BUTTONS: Mapping[str, Listener] = {
     "request.reject": approvals.ask_reason,
     "request.withdraw": withdrawals.withdraw,
     "request.undo": undoing.undo,
+    "request.edit": edits.edit,
+    "request.see": edits.see,
+    "requests.review": batches.review,
     "suggestion.confirm": proposals.confirm,
     "action.choose": proposals.choose,
     "ticket.open": pages.open_ticket,
@@ -33,6 +36,8 @@ BUTTONS: Mapping[str, Listener] = {
 
 VIEWS: Mapping[str, Listener] = {
     "reject_request": approvals.reject,
+    "review_requests": batches.submit,
+    "edit_request": edits.submit_edit,
     "confirm_suggestion": proposals.submit_confirmed,
     "choose_action": proposals.submit_choice,
     "propose_action": proposals.submit_form,

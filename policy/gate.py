@@ -231,6 +231,23 @@ class Gate:
             return describe(Finding.refused(["core-no-settled-request"]), self._engine.notes)
         return describe(Finding.allowed(()), self._engine.notes)
 
+    def rule_on_edit(self, request: RequestFacts, editor: Person, *, digest_now: str, now: datetime) -> Ruling:
+        """Say whether `editor`, read live, may put another request in the place of one that waits.
+
+        Whoever could put it forward at this moment may, while it could still be decided. The new one is judged for
+        itself, as every proposal is; and nobody who had a part in the old one decides it.
+        """
+        by_actor = invariants.broken_by_actor(editor)
+        try:
+            sight = Sight(digest_now, self._policy_over(request), now)
+            broken = by_actor or invariants.broken_by_state(request, sight, Step.APPROVE)
+        except TypeError as error:
+            return refusal("gate-error", {"errors": [str(error)]})
+        if broken:
+            return describe(Finding.refused(broken), self._engine.notes)
+        propose, _ = self._weigh_proposal(request.action, editor)
+        return describe(propose, self._engine.notes)
+
     def eligible(self, request: RequestFacts, people: Iterable[Person], *, now: datetime) -> tuple[Person, ...]:
         """Those of `people` who could approve the request as it stands, in their order, each once.
 

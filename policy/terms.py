@@ -89,7 +89,7 @@ class RequestStatus(StrEnum):
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
     VOID = "void"
-    """What was shown is no longer what would run: the ticket was edited, or the policy changed."""
+    """What was shown is no longer what would run: the ticket or the request was edited, or the policy changed."""
 
 
 class Provenance(StrEnum):

@@ -57,6 +57,8 @@ class Step(StrEnum):
     REQUEST_REJECTED = "request_rejected"
     REQUEST_WITHDRAWN = "request_withdrawn"
     WITHDRAWAL_REFUSED = "withdrawal_refused"
+    REQUEST_REPLACED = "request_replaced"
+    EDIT_REFUSED = "edit_refused"
     REQUEST_REMINDED = "request_reminded"
     REQUEST_ESCALATED = "request_escalated"
     REQUEST_EXPIRED = "request_expired"

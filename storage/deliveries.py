@@ -57,18 +57,25 @@ async def post(tx: Transaction, new: NewDelivery, *, delivery_id: UUID, at: date
 
 # One round trip instead of a query and a `job_queue.defer` for each card, whose conflict clause this repeats. Always in
 # one order, so that two refreshes of a ticket wait for each other instead of dead-locking.
-_REFRESH = text(
+_SYNC_EACH = (
     "insert into procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)"
     " select :queue, 'sync_delivery', 0, name, name, jsonb_build_object('delivery_id', id)"
     " from (select id::text as id, 'delivery:' || id as name from deliveries"
-    " where ticket_id = :ticket_id and kind = any(:kinds) order by id) as card"
+    " where {which} order by id) as card"
     " on conflict (queueing_lock) where status = 'todo' do update set queueing_lock = excluded.queueing_lock"
 )
+_REFRESH = text(_SYNC_EACH.format(which="ticket_id = :ticket_id and kind = any(:kinds)"))
+_REFRESH_OF = text(_SYNC_EACH.format(which="request_id = any(:request_ids) and kind = 'approval_card'"))
 
 
 async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
     """Bring every card of a ticket up to date once the transaction commits."""
     await tx.execute(_REFRESH, {"queue": job_queue.DELIVERIES, "ticket_id": ticket_id, "kinds": list(CARDS)})
+
+
+async def refresh_of(tx: Transaction, request_ids: Sequence[UUID]) -> None:
+    """Bring the approval cards of these requests up to date; in a transaction that refreshes nothing else."""
+    await tx.execute(_REFRESH_OF, {"queue": job_queue.DELIVERIES, "request_ids": list(request_ids)})
 
 
 async def _defer_sync(tx: Transaction, delivery_id: UUID) -> None:

@@ -3,8 +3,9 @@
 The trail is believed here, so its chains are verified first (`storage.verification`), in the same transaction. Then:
 
     1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
-    2  every request is on its ticket's trail with the same digest, verdict, quorum and groups that must approve; every
-       request there is in the table
+    2  every request is on its ticket's trail with the same digest, verdict, quorum, groups that must approve, earlier
+       request that it replaces, revision and editors; every request there is in the table; and whichever replaces
+       another is the one that the other was replaced by
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
     4  accounts are linked, and stops are set and lifted, in the tables as on the trail
@@ -55,6 +56,9 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         ActionRequest.quorum,
         ActionRequest.distinct_groups,
         ActionRequest.status,
+        ActionRequest.replaces,
+        ActionRequest.revision,
+        ActionRequest.editors,
     ).order_by(ActionRequest.created_at, ActionRequest.id)
     async for row in await tx.stream(rows):
         whys = _check_request(row, told.get(str(row.id)), counted.get(str(row.id), _Counted()))
@@ -66,7 +70,17 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings + await stop_evidence.check(tx)
+    return findings + _check_replaced(told) + await stop_evidence.check(tx)
+
+
+def _check_replaced(told: Mapping[str, Told]) -> list[str]:
+    """(2) Each end of an edit knows of the other."""
+    forward = {(request_id, one.replaced_by) for request_id, one in told.items() if one.replaced_by}
+    back = {(one.replaces, request_id) for request_id, one in told.items() if one.replaces}
+    return [
+        f"request {earlier} and request {later}: the trail of only one of them says that the later replaces the earlier"
+        for earlier, later in sorted(forward ^ back)
+    ]
 
 
 async def _read_trail(tx: Transaction) -> dict[str, Told]:
@@ -136,6 +150,9 @@ def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
         ("verdict", row.verdict, one.verdict),
         ("quorum", row.quorum, one.quorum),
         ("groups that must approve", sorted(row.distinct_groups), sorted(one.distinct_groups)),
+        ("earlier request that it replaces", str(row.replaces or ""), one.replaces),
+        ("revision", row.revision, one.revision),
+        ("editors", sorted(row.editors), sorted(one.editors)),
     ):
         if stored != said:
             whys.append(f"has the {what} {stored}, and the trail says {said}")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, literal, or_, select, update
+from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
@@ -21,12 +21,57 @@ from policy.lifecycle import TERMINAL
 from policy.terms import Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
 from storage.database import Transaction
-from storage.schema import ActionRequest, Execution, Ticket, VoteRow
+from storage.schema import ActionRequest, Delivery, Execution, Ticket, VoteRow
 
 
 async def get(tx: Transaction, request_id: UUID) -> ActionRequest | None:
     """One request."""
     return await tx.get(ActionRequest, request_id)
+
+
+async def replacement(tx: Transaction, request: ActionRequest) -> ActionRequest | None:
+    """The request that took the place of one that was edited; what did not end as void has none."""
+    if request.status != RequestStatus.VOID:
+        return None
+    return await tx.scalar(select(ActionRequest).where(ActionRequest.replaces == request.id))
+
+
+async def waiting_alike(tx: Transaction, action_id: str) -> Sequence[ActionRequest]:
+    """The requests of one action that wait for votes and whose card stands in Slack, the longest waiting first."""
+    rows = await tx.scalars(
+        select(ActionRequest)
+        .where(
+            ActionRequest.action_id == action_id,
+            ActionRequest.status == RequestStatus.PENDING,
+            exists().where(
+                Delivery.request_id == ActionRequest.id,
+                Delivery.kind == "approval_card",
+                Delivery.state == "posted",
+            ),
+        )
+        .order_by(ActionRequest.created_at, ActionRequest.id)
+    )
+    return rows.all()
+
+
+async def count_alike(tx: Transaction, action_id: str) -> int:
+    """How many requests of one action wait for votes."""
+    alike = select(func.count()).where(
+        ActionRequest.action_id == action_id, ActionRequest.status == RequestStatus.PENDING
+    )
+    return await tx.scalar(alike) or 0
+
+
+async def waiting_by_action(tx: Transaction) -> Sequence[tuple[str, int, UUID]]:
+    """Each action of which two requests or more wait for votes: how many, and one of them."""
+    rows = await tx.execute(
+        select(ActionRequest.action_id, func.count(), func.min(cast(ActionRequest.id, Text)))
+        .where(ActionRequest.status == RequestStatus.PENDING)
+        .group_by(ActionRequest.action_id)
+        .having(func.count() > 1)
+        .order_by(ActionRequest.action_id)
+    )
+    return [(row[0], row[1], UUID(row[2])) for row in rows]
 
 
 async def named(tx: Transaction, name: str) -> Sequence[ActionRequest]:

@@ -215,6 +215,9 @@ class ActionRequest(Table):
             postgresql_where="status in ('rejected', 'withdrawn', 'expired')",
         ),
         Index("requests_to_wake", "wake_at", postgresql_where="wake_at is not null"),
+        Index("requests_waiting", "action_id", postgresql_where="status = 'pending'"),
+        # Two edits of one request at once: one of them comes too late.
+        Index("requests_replaced_once", "replaces", unique=True, postgresql_where="replaces is not null"),
         CheckConstraint("quorum >= 0", name="quorum_is_not_negative"),
     )
 
@@ -251,6 +254,11 @@ class ActionRequest(Table):
     quorum: Mapped[int]
     distinct_groups: Mapped[list[Any]] = mapped_column(default=list)
     """The policy groups of which one approval each must come, from different people; part of the digest."""
+    replaces: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
+    """The request that this one is an edit of; that one is void. Part of the digest, like the next two."""
+    revision: Mapped[int] = mapped_column(default=1)
+    editors: Mapped[list[Any]] = mapped_column(default=list)
+    """Who proposed or edited what this one replaces; none of them may decide it."""
     card: Mapped[list[Any]]
     """The blocks of the card's substance as shown; part of the digest."""
     digest: Mapped[str]

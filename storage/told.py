@@ -30,6 +30,7 @@ _MOVES: Mapping[str, RequestEvent] = MappingProxyType(
         Step.REQUEST_WITHDRAWN: RequestEvent.WITHDRAWN,
         Step.REQUEST_EXPIRED: RequestEvent.LAPSED,
         Step.REQUEST_VOIDED: RequestEvent.OUTDATED,
+        Step.REQUEST_REPLACED: RequestEvent.REPLACED,
         Step.RUN_REFUSED: RequestEvent.REFUSED,
         Step.ACTION_STARTED: RequestEvent.STARTED,
     }
@@ -63,6 +64,11 @@ class Told:
     verdict: str = ""
     quorum: int = 0
     distinct_groups: tuple[str, ...] = ()
+    replaces: str = ""
+    """The request that this one is an edit of, by its id; and which took the place of this one."""
+    replaced_by: str = ""
+    revision: int = 1
+    editors: tuple[str, ...] = ()
     status: RequestStatus | None = None
     """Where the steps led; None before the policy's word on it."""
     kept_under: str = ""
@@ -93,6 +99,8 @@ def tell(told: dict[str, Told], chain: str, name: str, actor: str, payload: Mapp
     match name:
         case Step.ACTION_PROPOSED:
             one.digest = payload["digest"]
+            one.replaces, one.revision = payload.get("replaces", ""), payload.get("revision", 1)
+            one.editors = tuple(payload.get("editors", ()))
         case Step.POLICY_DECIDED:
             one.verdict, one.quorum = payload["verdict"], payload["quorum"]
             one.distinct_groups = tuple(payload.get("distinctGroups", ()))
@@ -102,6 +110,9 @@ def tell(told: dict[str, Told], chain: str, name: str, actor: str, payload: Mapp
         case Step.VOTE_CAST:
             one.votes.add((actor, payload["choice"], payload["digest"]))
             one.groups_of[actor] = payload.get("voter", {}).get("groups", ())
+        case Step.REQUEST_REPLACED:
+            one.replaced_by = payload["replacedBy"]
+            _move(one, name, RequestEvent.REPLACED)
         case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
             _move(one, name, _OUTCOMES[payload["outcome"]])
         case Step.RUN_REFUSED if one.status is RequestStatus.RUNNING:

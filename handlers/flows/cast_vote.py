@@ -52,6 +52,8 @@ class Ballot:
     """Where the pressed card stands; None for a reason sent from a modal, which stands nowhere."""
     message_ts: str | None = None
     reason: str = ""
+    shown: str | None = None
+    """The digest of what the voter was shown elsewhere than on the card: a vote for something else does not count."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ async def _refusal(
     voters = [voter.key, *(PersonKey.parse(row.voter) for row in earlier)]
     ties = await ties_about(tx, addresses, facts, voters)
     person, shown = linked(voter, ties), shown_digest(delivery, request, ticket, ballot.choice)
+    if ballot.shown is not None and ballot.shown != request.digest:
+        shown = ""
     ruling = desk.gate.rule_on_vote(facts, person, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
     return (_repeated(earlier, ballot, person) if ruling.is_allowed else ruling), facts, ties
 

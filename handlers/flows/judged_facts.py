@@ -130,7 +130,7 @@ async def new_request_facts(
             is_stopped=stopped,
         ),
         proposer=proposer,
-        editors=reporters,
+        editors=reporters | frozenset(map(PersonKey.parse, request.editors)),
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
@@ -200,6 +200,9 @@ def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) 
         subjects=[PersonKey.parse(key) for key in request.subjects],
         subject_emails=request.subject_emails,
         distinct_groups=request.distinct_groups,
+        replaces=None if request.replaces is None else str(request.replaces),
+        revision=request.revision,
+        editors=[PersonKey.parse(key) for key in request.editors],
     )
 
 

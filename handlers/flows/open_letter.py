@@ -200,11 +200,7 @@ async def _render(
         case "triage_card":
             return triage_card(await ticket_facts(tx, desk.catalogue, ticket.id))
         case "approval_card" if request is not None:
-            # What was hashed is what is shown: the stored substance, never one drawn again.
-            substance = request.card if delivery.shown_digest == request.digest and request.card else None
-            facts = await request_card_facts(tx, desk.catalogue, request)
-            shown = replace(facts, can_undo=await can_undo(desk, tx, request))
-            return approval_card(shown, substance, _readers(delivery))
+            return await card_as_posted(desk, tx, delivery, request)
         case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])
@@ -219,6 +215,15 @@ async def _render(
         case "customer_reply":
             return notices.customer_reply(args["text"])
     raise LookupError(f"no view for delivery {delivery.id} of kind {delivery.kind}")
+
+
+async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, request: ActionRequest) -> Rendered:
+    """A request's approval card as it stands now."""
+    # What was hashed is what is shown: the stored substance, never one drawn again.
+    substance = request.card if delivery.shown_digest == request.digest and request.card else None
+    facts = await request_card_facts(tx, desk.catalogue, request)
+    shown = replace(facts, can_undo=await can_undo(desk, tx, request))
+    return approval_card(shown, substance, _readers(delivery))
 
 
 def _readers(card: Delivery) -> ReadersFacts | None:

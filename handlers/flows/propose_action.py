@@ -26,6 +26,7 @@ from handlers.flows.judged_facts import action_facts, as_judged, digest_of, new_
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
+from handlers.flows.replace_request import lineage, replace_request
 from handlers.flows.undo_request import check_undo
 from handlers.plain_input import storable
 from handlers.views.approval_card import approval_substance
@@ -68,6 +69,8 @@ class Proposal:
     suggestion_id: UUID | None = None
     undoes: UUID | None = None
     """The request that it is to undo."""
+    replaces: UUID | None = None
+    """The waiting request that this is an edit of."""
 
 
 @dataclass(frozen=True)
@@ -204,8 +207,14 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
             raise NotFound("ticket")
         if ticket.revision != draft.ticket_revision:
             raise TryLater("the ticket was edited while the proposal was judged", seconds=0.5)
+        if draft.proposal.replaces is not None:
+            await requests.locked(tx, draft.proposal.replaces)  # Before the stops, as wherever somebody decides.
         suggestion = await _suggestion(tx, draft)
-        earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
+        earlier = (
+            None
+            if suggestion is None or draft.proposal.replaces
+            else await _earlier(desk, tx, draft, ticket, suggestion)
+        )
         if earlier is not None:
             return earlier, draft.judgement
         if (undoes := draft.proposal.undoes) is not None:
@@ -216,6 +225,7 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
         )
         draft = replace(draft, judgement=anew)
         request = _row(desk, draft, ticket)
+        replaced = await _replaced(desk, tx, draft, request)
         before = await recall_turned_down(desk, tx, request)
         requester = await _show(desk, tx, draft, request, ticket, before, addresses)
         tx.add(request)
@@ -223,12 +233,21 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
         if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
-        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request, before), at=request.created_at)
+        events = [*replaced, *_events(draft, request, before)]
+        await audit.append(tx, audit.ticket_chain(ticket.id), events, at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
         proposed = Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
         return proposed, draft.judgement
+
+
+async def _replaced(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest) -> Sequence[NewEvent]:
+    """End the request that this one is an edit of, if the policy does not deny this one. Raises Refused or NotFound."""
+    replaces, editor = draft.proposal.replaces, draft.proposer
+    if replaces is None or not isinstance(editor, Person) or draft.judgement.verdict is Verdict.DENY:
+        return ()
+    return [await replace_request(desk, tx, replaces, request, editor)]
 
 
 def _is_settled(draft: _Draft) -> bool:
@@ -307,6 +326,8 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         status=first_status(judgement.verdict),
         quorum=judgement.quorum,
         distinct_groups=sorted(judgement.distinct_groups),
+        revision=1,
+        editors=[],
         card=[],
         digest="",
         created_at=now,
@@ -374,7 +395,7 @@ def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -
     events = []
     if confirmed and draft.proposal.suggestion_id is not None:
         events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
-    proposed = ids | {"params": request.params, "digest": request.digest}
+    proposed = ids | {"params": request.params, "digest": request.digest} | lineage(request)
     if request.undoes is not None:
         proposed |= {"undoes": str(request.undoes)}
     events.append(NewEvent(Step.ACTION_PROPOSED, actor, proposed))

@@ -74,7 +74,7 @@ def _request(
             request_id=str(request.id),
             action=facts,
             proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-            editors=frozenset({PersonKey.parse(one.opened_by)}) if is_reported else frozenset(),
+            editors=frozenset(map(PersonKey.parse, [*request.editors, *([one.opened_by] if is_reported else [])])),
             status=RequestStatus(request.status),
             quorum=request.quorum,
             digest=request.digest,

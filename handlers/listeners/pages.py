@@ -15,6 +15,7 @@ from handlers.errors import Refused
 from handlers.flows.check_access import require_access
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
+from handlers.flows.review_batch import waiting_alike
 from handlers.flows.stop_desk import stops_in_force
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
@@ -153,7 +154,9 @@ async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:
 
 async def _list_blocks(desk: Desk, showing: TicketStatus, offset: int) -> Sequence[Block]:
     rows = await ticket_rows(desk, status=showing, offset=offset, limit=PAGE_SIZE + 1)
-    return ticket_list(rows, showing=showing, offset=offset, stops=await stops_in_force(desk))
+    is_first = showing is TicketStatus.OPEN and offset == 0
+    alike = await waiting_alike(desk) if is_first else ()
+    return ticket_list(rows, showing=showing, offset=offset, stops=await stops_in_force(desk), alike=alike)
 
 
 def _list_metadata(showing: TicketStatus, offset: int) -> str:

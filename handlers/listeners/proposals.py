@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
 from actions.catalogue import ActionSpec, Catalogue
 from handlers.errors import BadInput, NotFound
 from handlers.flows.check_access import require_access
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.propose_action import Proposal, Proposed, propose_action
 from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id
@@ -77,9 +78,13 @@ async def submit_form(call: Call) -> Block | None:
 
 
 async def _propose(call: Call, proposal: Proposal, person: Person) -> Block | None:
-    desk = call.reception.desk
+    return await answer_proposal(call, propose_action(call.reception.desk, proposal, person))
+
+
+async def answer_proposal(call: Call, proposing: Awaitable[Proposed]) -> Block | None:
+    """What the form shows next: what came of it, or what is wrong beside the field."""
     try:
-        proposed = await propose_action(desk, proposal, person)
+        proposed = await proposing
     except BadInput as error:
         known = {name: message for name, message in error.fields.items() if name in _block_ids(call)}
         if not known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import Any, NewType
 
 from pydantic import JsonValue
 
@@ -205,6 +205,59 @@ class RequestCardFacts:
     """The id of the request on the same ticket that this one is to undo."""
     can_undo: bool = False
     """It has run, can be undone from its card, and nobody has proposed that yet."""
+    revision: int = 1
+    """2 for the first edit of a request, and so on."""
+    editors: tuple[str, ...] = ()
+    """Slack user ids of those who proposed or edited what this one replaces."""
+    replaced_by: str | None = None
+    """The request that took the place of this one."""
+    waiting_alike: int = 0
+    """How many requests of the same action wait, this one included."""
+
+
+@dataclass(frozen=True)
+class WaitingAlikeFacts:
+    """An action of which several requests wait."""
+
+    action_title: str
+    waiting: int
+    request_id: str
+    """One of them, to find the others by."""
+
+
+@dataclass(frozen=True)
+class ReviewedFacts:
+    """One request as it is put to somebody together with others."""
+
+    request_id: str
+    ticket_number: int
+    digest: str
+    """Of what is shown."""
+    is_complete: bool
+    """Its card shows everything; if not, it can only be rejected."""
+    card: tuple[Mapping[str, Any], ...]
+    """The card's blocks without its buttons."""
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """Requests of one action that are reviewed together."""
+
+    action_title: str
+    requests: tuple[ReviewedFacts, ...]
+    others: int
+    """How many more wait that there was no room for."""
+    not_theirs: int
+    """How many were left out because this person cannot decide them."""
+
+
+@dataclass(frozen=True)
+class BatchResultFacts:
+    """What came of one decision of several."""
+
+    label: str
+    words: str
+    is_counted: bool
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,27 @@ def action_form_modal(
     return modal("Propose an action", blocks, private_metadata, "Propose", callback_id="propose_action", close="Cancel")
 
 
+def edit_modal(request: RequestCardFacts, ticket: TicketRowFacts, spec_fields: Sequence[FormField]) -> Block:
+    """A waiting request's values, to be changed; `private_metadata` is the request's id."""
+    params = {param.name: param for param in request.params}
+    note = (
+        "What you send takes the place of this request: it is judged and shown anew, and the votes so far count for"
+        " nothing. You become the proposer, and so you cannot approve it."
+    )
+    blocks = [
+        header(one_line(request.action_title, 150)),
+        rich(
+            line(say(risk_words(request.risk), bold=True), say(f"  ·  {one_line(request.action_effect, 600)}")),
+            labelled("Ticket", say(f"#{ticket.number}  {one_line(ticket.subject, LABEL_LENGTH)}")),
+        ),
+        context(plain(note)),
+    ]
+    for field in spec_fields:
+        blocks += _field_with_source(field, params.get(field.name))
+    title = f"Edit revision {request.revision}"
+    return modal(title, blocks, request.request_id, "Propose", callback_id="edit_request", close="Cancel")
+
+
 def reject_modal(request: RequestCardFacts) -> Block:
     """Asks for the reason; `private_metadata` is the request's id."""
     reason = FormField(

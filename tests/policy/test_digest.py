@@ -40,6 +40,9 @@ SHOWN: dict[str, Any] = {
     "subjects": (PersonKey("T", "U3"),),
     "subject_emails": ("bob@home.example",),
     "distinct_groups": (),
+    "replaces": None,
+    "revision": 1,
+    "editors": (),
 }
 OTHERWISE: dict[str, Any] = {
     "request_id": "r2",
@@ -58,6 +61,9 @@ OTHERWISE: dict[str, Any] = {
     "subjects": (),
     "subject_emails": (),
     "distinct_groups": ("security", "support"),
+    "replaces": "r0",
+    "revision": 2,
+    "editors": (PersonKey("T", "U5"),),
 }
 
 

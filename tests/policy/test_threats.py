@@ -198,6 +198,9 @@ SHOWN: dict[str, Any] = {
     "subjects": (),
     "subject_emails": (),
     "distinct_groups": (),
+    "replaces": None,
+    "revision": 1,
+    "editors": (),
 }
 
 

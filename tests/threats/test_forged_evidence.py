@@ -104,6 +104,14 @@ TAMPERINGS: dict[str, tuple[Sequence[str], str]] = {
         ("update action_requests set distinct_groups = '[\"support\"]' where id = :decided",),
         "has the groups that must approve ['support'], and the trail says []",
     ),
+    "an editor put in": (
+        ("update action_requests set editors = '[\"T0ACME00001/U0SANA00001\"]' where id = :decided",),
+        "has the editors ['T0ACME00001/U0SANA00001'], and the trail says []",
+    ),
+    "a request put in another's place": (
+        ("update action_requests set replaces = :waiting, revision = 2 where id = :decided",),
+        "has the revision 2, and the trail says 1",
+    ),
     "a digest replaced": (
         ("update action_requests set digest = repeat('0', 64) where id = :decided",),
         "has the digest 0000",

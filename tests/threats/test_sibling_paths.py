@@ -202,29 +202,32 @@ async def test_threat_07_only_the_approval_card_carries_the_deciding_buttons(des
     assert {name for name, _ in carrying} == {"desk-approvals"}
 
 
-async def test_threat_07_the_table_of_listeners_holds_two_ways_to_decide_and_no_third() -> None:
-    """`cast_vote` is reached from two listeners; a third one would have to be added here, in sight."""
-    from handlers.listeners import approvals
+async def test_threat_07_the_table_of_listeners_holds_three_ways_to_decide_and_no_fourth() -> None:
+    """`cast_vote` is reached from three listeners; a fourth one would have to be added here, in sight."""
+    from handlers.listeners import approvals, batches
 
     tables: list[dict[str, Any]] = [dict(BUTTONS), dict(VIEWS), dict(SHORTCUTS), dict(COMMANDS)]
     reaching = {
         slack_id
         for table in tables
         for slack_id, listener in table.items()
-        if listener.__module__ == approvals.__name__
+        if listener.__module__ in (approvals.__name__, batches.__name__)
     }
 
-    assert reaching == {"request.approve", "request.reject", "reject_request"}
+    assert reaching == {"request.approve", "request.reject", "reject_request", "requests.review", "review_requests"}
     import ast
     from pathlib import Path
 
-    users = [
-        path.name
-        for path in Path("handlers").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cast_vote"
-    ]
-    assert set(users) == {"approvals.py"}
+    def users(flow: str) -> set[str]:
+        return {
+            path.name
+            for path in Path("handlers").rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == flow
+        }
+
+    assert users("cast_vote") == {"approvals.py", "decide_batch.py"}
+    assert users("decide_batch") == {"batches.py"}
 
 
 async def test_threat_07_an_e_mail_decides_nothing_whoever_it_says_it_is_from(desk: RunningDesk, waiting: Case) -> None:

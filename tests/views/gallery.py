@@ -7,22 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.views import notices, stops
-from handlers.views.approval_card import approval_card, approval_substance
+from handlers.views.approval_card import approval_card, approval_substance, card_to_read
 from handlers.views.audit_modal import audit_modal
+from handlers.views.batch_modal import batch_modal, batch_result_modal
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view
 from handlers.views.facts import (
     AuditFacts,
+    BatchFacts,
+    BatchResultFacts,
     DestinationFacts,
     GroupChangeFacts,
     ReadersFacts,
     RequestCardFacts,
+    ReviewedFacts,
     StopChangeFacts,
     StopFacts,
     TicketFacts,
     TurnedDownFacts,
     UndeliveredFacts,
     Untrusted,
+    WaitingAlikeFacts,
 )
 from handlers.views.propose_modals import (
     ActionChoice,
@@ -30,6 +35,7 @@ from handlers.views.propose_modals import (
     action_form_modal,
     choose_action_modal,
     confirm_modal,
+    edit_modal,
     reject_modal,
 )
 from handlers.views.rendered import Rendered
@@ -86,6 +92,10 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         request, status=RequestStatus.EXECUTED, can_undo=True, undoes="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11"
     )
     drawn["approval_card with undo"] = approval_card(undone, approval_substance(undone))
+    third = replace(request, revision=3, editors=("U0OLIVIA001", words), replaced_by="r-4", status=RequestStatus.VOID)
+    drawn["approval_card replaced"] = approval_card(third, approval_substance(third))
+    several = replace(request, status=RequestStatus.PENDING, waiting_alike=7)
+    drawn["approval_card of several"] = approval_card(several, substance)
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
 
@@ -97,6 +107,13 @@ def stops_of(words: str) -> tuple[StopFacts, ...]:
     return tuple(StopFacts(one, words, about.get(one), words, "U0OLIVIA001", words, at) for one in StopScope)
 
 
+def batch_of(request: RequestCardFacts) -> BatchFacts:
+    """One request twice, shown whole and not."""
+    cards = [tuple(card_to_read(approval_card(request, whole))) for whole in (approval_substance(request), None)]
+    shown = [ReviewedFacts(f"r-{place}", 12, "d1" * 32, place == 0, tuple(card)) for place, card in enumerate(cards)]
+    return BatchFacts(request.action_title, tuple(one for one in shown if len(one.card) < 45), 2, 1)
+
+
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
     """Every Home tab and modal."""
     assert ticket.triage is not None
@@ -106,6 +123,7 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
     fields = [FormField(name, name, "long_text") for name in names]
     return {
         "list": home(ticket_list([ticket.row] * 30, offset=20, stops=stops_of(ticket.row.subject) * 5), "open"),
+        "list with reviews": home(ticket_list([ticket.row] * 30, alike=[WaitingAlikeFacts("Revoke", 3, "r-1")] * 20)),
         "page": home(ticket_page(ticket)),
         "page in a modal": modal("Ticket", ticket_page(ticket), ticket.row.ticket_id),
         "customer": modal("Customer", customer_view(ticket)),
@@ -115,6 +133,10 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
         "choose from nothing": choose_action_modal([]),
         "form": action_form_modal(choice, fields, ticket.row, "t-1"),
         "reject": reject_modal(ticket.requests[-1]),
+        "review": batch_modal(batch_of(ticket.requests[-1])),
+        "review nothing": batch_modal(BatchFacts("Revoke an API key", (), 0, 3)),
+        "reviewed": batch_result_modal((BatchResultFacts("Revoke an API key, ticket #12", "Recorded.", True),)),
+        "edit": edit_modal(ticket.requests[-1], ticket.row, fields),
     }
 
 
