@@ -8,15 +8,16 @@ when it is written (its foreign key), so it is written after both are locked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
-from policy.terms import Choice, PersonKey, RequestStatus, Vote
+from policy.terms import Assertion, Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, Ticket, VoteRow
@@ -185,7 +186,28 @@ def as_vote(row: VoteRow) -> Vote:
         reason=row.reason,
         signature=row.signature,
         key_id=row.key_id,
+        assertion=None if row.assertion is None else _as_assertion(row.assertion),
     )
+
+
+def stored_assertion(assertion: Assertion) -> dict[str, str]:
+    """An assertion as its column holds it."""
+    return {
+        "link": assertion.link,
+        "credentialId": assertion.credential_id.hex(),
+        "clientData": assertion.client_data.hex(),
+        "authenticatorData": assertion.authenticator_data.hex(),
+        "signature": assertion.signature.hex(),
+    }
+
+
+def _as_assertion(stored: Mapping[str, Any]) -> Assertion:
+    """Raises ValueError for what this desk did not write."""
+    try:
+        parts = (stored["credentialId"], stored["clientData"], stored["authenticatorData"], stored["signature"])
+        return Assertion(str(stored["link"]), *map(bytes.fromhex, parts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an assertion: {error!r}") from error
 
 
 async def execution(tx: Transaction, request_id: UUID) -> Execution | None:
