@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, commands, groups, pages, proposals, withdrawals
+from handlers.listeners import approvals, commands, groups, pages, passkeys, proposals, withdrawals
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -19,6 +19,9 @@ BUTTONS: Mapping[str, Listener] = {
     "request.approve": approvals.approve,
     "request.reject": approvals.ask_reason,
     "request.withdraw": withdrawals.withdraw,
+    "passkey.show": passkeys.show,
+    "passkey.approve": passkeys.approve,
+    "passkey.revoke": passkeys.revoke,
     "suggestion.confirm": proposals.confirm,
     "action.choose": proposals.choose,
     "ticket.open": pages.open_ticket,

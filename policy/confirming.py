@@ -50,8 +50,6 @@ class NewCredential:
     credential_id: bytes
     public_key: bytes
     sign_count: int
-    model: str
-    """The authenticator's AAGUID: its make, as it says itself; not attested."""
 
 
 def vote_challenge(vote: Vote, link: str) -> bytes:
@@ -99,22 +97,20 @@ class Confirmations:
         if not is_sealed(passkey, self._signer):
             return UNSEALED
         try:
-            self.check(vote, assertion, passkey, is_new=is_new)
+            self._check(self.site, vote, assertion, passkey, is_new=is_new)
         except NotConfirmed as error:
             return f"What the passkey signed does not hold: {error}."
         return ""
 
-    def check(self, vote: Vote, assertion: Assertion, passkey: Passkey, *, is_new: bool) -> int:
-        """The authenticator's count, if it signed exactly this vote here, with its user verified. Raises NotConfirmed."""
-        if self.site is None:
-            raise NotConfirmed(NO_SITE)
+    def _check(self, site: Site, vote: Vote, assertion: Assertion, passkey: Passkey, *, is_new: bool) -> None:
+        """Raises NotConfirmed unless the authenticator signed exactly this vote, here, with its user verified."""
         try:
             _check_not_embedded(assertion.client_data)
-            verified = verify_authentication_response(
+            verify_authentication_response(
                 credential=_as_answered(assertion),
                 expected_challenge=vote_challenge(vote, assertion.link),
-                expected_rp_id=self.site.rp_id,
-                expected_origin=self.site.origin,
+                expected_rp_id=site.rp_id,
+                expected_origin=site.origin,
                 credential_public_key=passkey.public_key,
                 credential_current_sign_count=passkey.sign_count if is_new else 0,
                 require_user_verification=True,
@@ -122,7 +118,6 @@ class Confirmations:
         except Exception as error:
             # Broad on purpose: it is somebody's bytes, and whatever goes wrong while reading them, it does not hold.
             raise NotConfirmed(_words(error)) from error
-        return verified.new_sign_count
 
     def enrol(self, owner: PersonKey, link: str, answer: Mapping[str, bytes]) -> NewCredential:
         """What an authenticator made, if it was for this enrolment, here, with its user verified.
@@ -145,7 +140,7 @@ class Confirmations:
             raise NotConfirmed(_words(error)) from error
         if made.credential_id != answer["id"]:
             raise NotConfirmed("the credential is not the one that was named")
-        return NewCredential(made.credential_id, made.credential_public_key, made.sign_count, made.aaguid)
+        return NewCredential(made.credential_id, made.credential_public_key, made.sign_count)
 
 
 def _as_answered(assertion: Assertion) -> AuthenticationCredential:

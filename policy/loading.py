@@ -107,7 +107,7 @@ class PolicySettings(BaseModel):
             if self.risk[higher].quorum < self.risk[lower].quorum:
                 raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
             if self.asks_for_passkey(lower) and not self.asks_for_passkey(higher):
-                raise ValueError(f"{lower.value} risk asks for a passkey and {higher.value} risk does not: set its step_up")
+                raise ValueError(f"{lower.value} risk asks for a passkey (step_up) and {higher.value} risk does not")
         return self
 
 

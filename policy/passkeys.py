@@ -7,6 +7,7 @@ owner and its public key, and a passkey without a seal that holds confirms nothi
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -52,6 +53,12 @@ class Passkey:
     seal: str = ""
     """Hex HMAC-SHA-256 over all of the above but state and count; '' until it is approved."""
     seal_key_id: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """What its owner and the person who approves it read to each other."""
+        digits = hashlib.sha256(self.credential_id + self.public_key).hexdigest()[:12]
+        return f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
 
 
 def sealed(passkey: Passkey, signer: VoteSigner, *, approved_by: str) -> Passkey:

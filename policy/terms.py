@@ -263,6 +263,11 @@ class Assertion:
     authenticator_data: bytes
     signature: bytes
 
+    @property
+    def sign_count(self) -> int:
+        """How often the authenticator has signed, as it says: bytes 33 to 36 of its data, big-endian."""
+        return int.from_bytes(self.authenticator_data[33:37], "big")
+
 
 @dataclass(frozen=True)
 class Vote:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from policy.passkeys import Passkey, PasskeyState
-from policy.terms import PersonKey
+from policy.terms import Assertion, PersonKey
 from storage import deliveries
 from storage.database import Transaction
 from storage.schema import Delivery, PasskeyRow, PrivateLink
@@ -25,9 +26,10 @@ async def of_people(tx: Transaction, keys: Collection[PersonKey], *, lock: bool 
     return (await tx.scalars(wanted.with_for_update() if lock else wanted)).all() if keys else ()
 
 
-async def everybody(tx: Transaction) -> Sequence[PasskeyRow]:
+async def everybody(tx: Transaction, *, lock: bool = False) -> Sequence[PasskeyRow]:
     """All of them, oldest first."""
-    return (await tx.scalars(select(PasskeyRow).order_by(PasskeyRow.enrolled_at, PasskeyRow.id))).all()
+    wanted = select(PasskeyRow).order_by(PasskeyRow.enrolled_at, PasskeyRow.id)
+    return (await tx.scalars(wanted.with_for_update() if lock else wanted)).all()
 
 
 async def get(tx: Transaction, passkey_id: UUID) -> PasskeyRow | None:
@@ -67,6 +69,18 @@ def as_passkey(row: PasskeyRow) -> Passkey:
         seal=row.seal,
         seal_key_id=row.seal_key_id,
     )
+
+
+async def note_use(tx: Transaction, assertion: Assertion, *, at: datetime) -> None:
+    """The link led to a vote and is of no use any more; the passkey has counted on."""
+    await use_link(tx, assertion.link, at=at)
+    used = PasskeyRow.credential_id == assertion.credential_id
+    await tx.execute(update(PasskeyRow).where(used).values(sign_count=assertion.sign_count))
+
+
+async def use_link(tx: Transaction, name: str, *, at: datetime) -> None:
+    """Say of a link, named by its token's hash, that it was used."""
+    await tx.execute(update(PrivateLink).where(PrivateLink.token_hash == name).values(used_at=at))
 
 
 def token_hash(token: str) -> str:

@@ -273,7 +273,7 @@ class VoteRow(Table):
     signature: Mapped[str]
     key_id: Mapped[str]
     assertion: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the voter's passkey signed for it, in hexadecimal; None where none was asked for. The signature covers it."""
+    """What the voter's passkey signed for it, in hexadecimal; None where none was asked for. `signature` covers it."""
 
 
 class PasskeyRow(Table):
@@ -287,8 +287,6 @@ class PasskeyRow(Table):
     owner_label: Mapped[str]
     credential_id: Mapped[bytes] = mapped_column(unique=True)
     public_key: Mapped[bytes]
-    model: Mapped[str]
-    """The authenticator's AAGUID, as it says itself."""
     state: Mapped[str] = mapped_column(default=PasskeyState.WAITING)
     sign_count: Mapped[int] = mapped_column(BigInteger)
     enrolled_at: Mapped[datetime]

@@ -11,18 +11,21 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
+from handlers.flows import decide_passkey
 from handlers.flows.customer_notice import customer_channel
+from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.views import notices
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
+from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
-from policy.terms import Audience, RequestStatus, Verdict
+from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
-from storage import deliveries, requests, tickets
+from storage import deliveries, passkeys, requests, tickets
 from storage.database import Transaction
 from storage.deliveries import CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
@@ -139,7 +142,7 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     if ticket is None:
-        return _internal_letter(delivery, was_attempted=was_attempted)
+        return _internal_letter(delivery, await _about_no_ticket(tx, delivery), was_attempted=was_attempted)
     rendered = await _render(desk, tx, delivery, ticket, request)
     return Letter(
         delivery_id=delivery.id,
@@ -162,11 +165,23 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     )
 
 
-def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
+async def _about_no_ticket(tx: Transaction, delivery: Delivery) -> Rendered:
+    args: dict[str, Any] = delivery.args
+    match delivery.kind:
+        case "group_change":
+            return notices.group_change(group_change_facts(args))
+        case passkeys.CARD:
+            row = await passkeys.get(tx, UUID(args["passkeyId"]))
+            if row is not None:
+                return passkey_card(passkey_facts(row))
+        case decide_passkey.NOTICE:
+            owner = PersonKey.parse(args["owner"])
+            return passkey_notice(args["step"], owner.user_id, args["ownerLabel"], args["by"])
+    raise LookupError(f"delivery {delivery.id} has no ticket")
+
+
+def _internal_letter(delivery: Delivery, rendered: Rendered, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind != "group_change":
-        raise LookupError(f"delivery {delivery.id} has no ticket")
-    rendered = notices.group_change(group_change_facts(delivery.args))
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,

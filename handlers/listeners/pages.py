@@ -17,7 +17,7 @@ from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
-from handlers.views.blocks import Block
+from handlers.views.blocks import Block, actions, button
 from handlers.views.customer_view import customer_view as customer_blocks
 from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import PAGE_SIZE, ticket_list
@@ -143,7 +143,8 @@ async def _publish(call: Call, view: Block) -> None:
 
 
 async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
-    return home(await _list_blocks(desk, showing, offset), _list_metadata(showing, offset))
+    own = [] if desk.gate.confirmations.site is None else [actions(button("Your passkeys", "passkey.show", "own"))]
+    return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 
 async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:

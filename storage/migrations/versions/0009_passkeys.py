@@ -20,7 +20,6 @@ def upgrade() -> None:
         sa.Column("owner_label", sa.Text(), nullable=False),
         sa.Column("credential_id", sa.LargeBinary(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("sign_count", sa.BigInteger(), nullable=False),
         sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=False),
