@@ -99,7 +99,7 @@ def bare_call() -> Callable[[], bool]:
 def _bare(request: RequestFacts, compiled: CompiledPolicy, version: str) -> Callable[[], bool]:
     known = [*entities.request_entities(request), entities.actor_entity(SANA)]
     parsed = cedarpy.Entities.from_json_str(json.dumps(known), compiled.schema)
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=version, now=NOW)
+    context = entities.decision_context(shown_digest=DIGEST, policy_version=version, now=NOW, asks_for_passkey=False)
     question = {
         "principal": entities.actor_ref(SANA),
         "action": {"type": "Action", "id": "approve"},

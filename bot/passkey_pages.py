@@ -138,8 +138,8 @@ class PasskeyPages:
                 attestation=sent.attestationObject,
             )
             return (
-                f"Your passkey is enrolled and waits for somebody of the security group. Its digits: {made.fingerprint}."
-                " Read them out when they ask you, and to nobody who writes."
+                f"Your passkey is enrolled and waits for somebody of the security group. Its digits: {made.fingerprint}"
+                " · Read them out when you are asked face to face or by voice, and to nobody who writes."
             )
 
         return await self._take(request, Attested, do)
@@ -147,7 +147,7 @@ class PasskeyPages:
     async def _confirmation_html(self, token: str) -> str:
         facts = await read_confirmation(self._desk, token)
         request = facts.request
-        names = {user_id: name for user_id, name in request.eligible}
+        names = dict(request.eligible)
         names |= {vote.voter_user_id: vote.voter_label for vote in request.votes}
         if request.proposer_user_id is not None:
             names[request.proposer_user_id] = request.proposer_label

@@ -209,7 +209,7 @@ class Gate:
         """Say whether an approved request may run now, from the evidence and not from its status.
 
         `digest_now` is computed afresh from what would run; `voters` are read live; `proposer`, read live, is needed
-        where the request has quorum 0, or was made under an earlier policy and kept; `passkeys` are those of the voters,
+        where the request has quorum 0, or was made under an earlier policy and kept; `passkeys` are the voters' own,
         as they are stored now. In this order:
           1. the request stands at 'approved', in time, under this policy, with the digest that was shown
           2. nobody rejected it

@@ -49,7 +49,7 @@ class Passkey:
     sign_count: int = 0
     """The highest that the authenticator named; 0 where it does not count."""
     approved_by: str = ""
-    """PersonKey text, or 'operator'."""
+    """PersonKey text, or 'operator:' and the operator's account on the machine."""
     seal: str = ""
     """Hex HMAC-SHA-256 over all of the above but state and count; '' until it is approved."""
     seal_key_id: str = ""

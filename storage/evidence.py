@@ -8,6 +8,7 @@ The trail is believed here, so its chains are verified first (`storage.verificat
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
     4  every run belongs to a request that was approved, and every request that ran has a run
+    5  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from policy.votes import VoteSigner, speak_for_all
 from storage import requests
 from storage.audit import Step, ticket_chain
 from storage.database import Transaction
+from storage.passkey_evidence import check_passkeys
 from storage.schema import ActionRequest, Execution, VoteRow
 
 _HAS_RUN = frozenset({RequestStatus.RUNNING, RequestStatus.EXECUTED, RequestStatus.FAILED, RequestStatus.UNKNOWN})
@@ -104,7 +106,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings
+    return findings + await check_passkeys(tx, signer)
 
 
 async def _read_trail(tx: Transaction) -> dict[str, _Told]:

@@ -21,6 +21,7 @@ from policy.passkeys import PasskeyState, Site
 from policy.terms import PersonKey
 from storage import audit
 from storage.audit import Step
+from storage.passkeys import as_passkey
 from storage.schema import PasskeyRow
 from tests.running import RunningDesk
 
@@ -146,9 +147,9 @@ async def give_passkey(desk: RunningDesk, handle: str, **options: Any) -> Authen
     )
     async with desk.database.transaction() as tx:
         tx.add(row)
-        payload = {"passkeyId": str(row.id), "owner": row.owner}
+        payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": as_passkey(row).fingerprint}
         await audit.record(tx, None, Step.PASSKEY_ENROLLED, row.owner, payload, at=row.enrolled_at)
-        await let_count(tx, row, parts.signer, by="operator", at=row.enrolled_at, new_id=parts.new_id)
+        await let_count(tx, row, parts.signer, by="operator:test", at=row.enrolled_at, new_id=parts.new_id)
     return made
 
 

@@ -85,7 +85,8 @@ async def _announce(
     tx: Transaction, row: PasskeyRow, step: Step, *, by: str, at: datetime, new_id: Callable[[], UUID]
 ) -> None:
     payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": passkeys.as_passkey(row).fingerprint}
-    await audit.record(tx, None, step, by, payload | {"by": by}, at=at)
+    actor = by if "/" in by else "operator"  # A person's key, or 'operator:' and the account on the machine.
+    await audit.record(tx, None, step, actor, payload | {"by": by}, at=at)
     card = await passkeys.refresh_card(tx, row.id)
     if card is not None:  # It stands in the approvals channel, where the change is told too.
         args = {"step": step, "owner": row.owner, "ownerLabel": row.owner_label, "by": by}

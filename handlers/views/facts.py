@@ -172,7 +172,7 @@ class PasskeyFacts:
     state: PasskeyState
     enrolled_at: datetime
     approved_by: str
-    """PersonKey text, or 'operator'; '' as long as it waits."""
+    """PersonKey text, or 'operator:…'; '' as long as it waits."""
     approved_at: datetime | None
     revoked_at: datetime | None
 
