@@ -138,8 +138,8 @@ class PasskeyPages:
                 attestation=sent.attestationObject,
             )
             return (
-                f"Your passkey is enrolled and waits for somebody of the security group. Its digits: {made.fingerprint}"
-                " · Read them out when you are asked face to face or by voice, and to nobody who writes."
+                f"Your passkey is enrolled and waits for somebody of the security group. Its code: {made.fingerprint}"
+                " · Read it out when you are asked face to face or by voice, and to nobody who writes."
             )
 
         return await self._take(request, Attested, do)
@@ -155,7 +155,6 @@ class PasskeyPages:
             person_label=facts.person_label,
             title=request.action_title,
             ticket_number=request.ticket_number,
-            risk=request.risk,
             quorum=request.quorum,
             digest=request.digest,
             card=facts.card,

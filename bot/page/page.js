@@ -59,6 +59,11 @@ async function go() {
   }
 }
 
+for (const time of document.querySelectorAll("time[data-at]")) {
+  const at = new Date(Number(time.dataset.at) * 1000);
+  time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
 if (act) {
   if (window.PublicKeyCredential) document.getElementById("go").addEventListener("click", go);
   else {

@@ -27,11 +27,12 @@ from storage.audit import Step
 from storage.database import Transaction
 
 NO_PASSKEY = (
-    "Approving this takes a passkey, and you have none that counts. Write /countersign passkey to enrol one; once"
-    " somebody of the security group has approved it, press Approve again."
+    "Approving this takes a passkey, and you have none that counts. To enrol one, write /countersign passkey; once a"
+    " second person has approved it, press Approve again."
 )
 CHANGED = (
-    "This request is no longer what it was when you pressed Approve, so nothing was decided. Look at its card in Slack."
+    "This request is no longer what it was when you pressed Approve, so nothing was decided. Look at its card in Slack, then"
+    " try again."
 )
 
 

@@ -26,7 +26,7 @@ from storage.deliveries import NewDelivery
 from storage.schema import PasskeyRow
 
 NOT_MADE = "What your browser sent does not hold, so nothing was enrolled. Ask for a new link and try again."
-KNOWN = "This passkey is enrolled already. There is nothing more for you to do."
+KNOWN = "This passkey is enrolled already, so nothing was changed. Take another device, then try again."
 _NAME_LENGTH = 300
 
 

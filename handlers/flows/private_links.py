@@ -60,7 +60,7 @@ def site_of(desk: Desk) -> Site:
         raise Refused(
             "there is no public address",
             code="no-public-address",
-            reply="Passkeys are not set up here. Ask whoever runs this desk to set its public address.",
+            reply="Passkeys are not set up here. Ask whoever runs this desk to set its public address, then try again.",
         )
     return site
 

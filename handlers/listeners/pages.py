@@ -17,8 +17,9 @@ from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
-from handlers.views.blocks import Block, actions, button
+from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view as customer_blocks
+from handlers.views.passkey_card import own_button
 from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import PAGE_SIZE, ticket_list
 from handlers.views.ticket_page import ticket_page as page_blocks
@@ -143,7 +144,7 @@ async def _publish(call: Call, view: Block) -> None:
 
 
 async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
-    own = [] if desk.gate.confirmations.site is None else [actions(button("Your passkeys", "passkey.show", "own"))]
+    own = [] if desk.gate.confirmations.site is None else [own_button()]
     return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 

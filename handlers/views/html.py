@@ -16,7 +16,7 @@ from handlers.views.blocks import Block
 Names = Mapping[str, str]
 """Slack user id -> name, for mentions."""
 
-_DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
+_DATE = re.compile(r"<!date\^(\d+)\^[^|>]*\|([^>]*)>")
 
 
 def blocks_html(blocks: Sequence[Block], names: Names) -> str:
@@ -66,7 +66,7 @@ def _run(run: Block, names: Names) -> str:
             user_id = str(run["user_id"])
             return f'<span class="person">{escape(names.get(user_id, user_id))}</span>'
         case "date":
-            return f"<time>{escape(run['fallback'])}</time>"
+            return _time(int(run["timestamp"]), str(run["fallback"]))
         case kind:
             raise LookupError(f"no way to draw a run of type {kind}")
 
@@ -80,5 +80,15 @@ def _styled(shown: str, style: Mapping[str, Any]) -> str:
 
 def _text(found: Block) -> str:
     text = str(found["text"])
-    # Markup of ours holds dates and plain words only; its fallback is the moment in UTC.
-    return escape(_DATE.sub(r"\1", text) if found["type"] == "mrkdwn" else text)
+    if found["type"] != "mrkdwn":
+        return escape(text)
+    # Markup of ours holds plain words and dates only.
+    parts = _DATE.split(text)
+    words, stamps, fallbacks = parts[0::3], parts[1::3], parts[2::3]
+    dates = [_time(int(at), fallback) for at, fallback in zip(stamps, fallbacks, strict=True)]
+    return "".join(escape(word) + date for word, date in zip(words, [*dates, ""], strict=True))
+
+
+def _time(timestamp: int, fallback: str) -> str:
+    """A moment in UTC; the page's script puts it into the reader's own time."""
+    return f'<time data-at="{timestamp}">{escape(fallback)}</time>'

@@ -42,13 +42,11 @@ def passkey_card(passkey: PasskeyFacts) -> Rendered:
     lines = [
         line(say(_STATES[passkey.state], bold=True)),
         labelled("Whose", person(passkey.owner_user_id, name)),
-        labelled("Digits", say(passkey.fingerprint, code=True)),
+        labelled("Code", say(passkey.fingerprint, code=True)),
         labelled("Enrolled", when(passkey.enrolled_at)),
     ]
     if passkey.state is PasskeyState.WAITING:
-        ask = (
-            "Before you approve: ask them for the digits, face to face or by voice. They stand on their page. In Slack"
-        )
+        ask = "Before you approve: ask them for the code, face to face or by voice. It stands on their page. In Slack"
         lines.append(line(say(f"{ask} it might be somebody else who answers.")))
     if passkey.approved_at is not None:
         lines.append(labelled("Approved by", *_who(passkey.approved_by), say("  ·  "), when(passkey.approved_at)))
@@ -58,7 +56,7 @@ def passkey_card(passkey: PasskeyFacts) -> Rendered:
         context(plain("With a passkey its owner confirms approvals of what can do the most harm")),
         *_buttons(passkey),
     ]
-    text = f"Passkey of {name}, digits {passkey.fingerprint}: {_STATES[passkey.state]}"
+    text = f"Passkey of {name}, code {passkey.fingerprint}: {_STATES[passkey.state]}"
     return Rendered(escape_markup(text), tuple(blocks))
 
 
@@ -69,7 +67,7 @@ def _buttons(passkey: PasskeyFacts) -> list[Block]:
         return [actions(_revoke(passkey, "Revoke"))]
     sure = confirmation(
         "Did you ask them?",
-        f"They read these digits to you, face to face or by voice: {passkey.fingerprint}",
+        f"They read this code to you, face to face or by voice: {passkey.fingerprint}",
         "Yes, approve",
         is_dangerous=False,
     )
@@ -110,6 +108,11 @@ def own_passkeys(url: str, expires_at: datetime, passkeys: Sequence[PasskeyFacts
     if not passkeys:
         blocks.append(rich(line(say("You have none so far."))))
     return Notice(f"Enrol a passkey in your browser: {url}", tuple(blocks), "Your passkeys")
+
+
+def own_button() -> Block:
+    """On App Home: the way to one's own."""
+    return actions(button("Your passkeys", "passkey.show", "own"))
 
 
 def done(passkey: PasskeyFacts) -> Notice:

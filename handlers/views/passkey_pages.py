@@ -15,8 +15,6 @@ from typing import Any
 from handlers.views.blocks import Block, utc
 from handlers.views.html import Names, blocks_html
 from handlers.views.plain import one_line
-from handlers.views.wording import risk_words
-from policy.terms import Risk
 
 _NAME_LENGTH = 80
 
@@ -26,7 +24,6 @@ def confirmation_page(
     person_label: str,
     title: str,
     ticket_number: int,
-    risk: Risk,
     quorum: int,
     digest: str,
     card: tuple[Block, ...],
@@ -43,7 +40,6 @@ def confirmation_page(
 <p class="lead">You, <strong>{who}</strong>, are about to approve <strong>{escape(title)}</strong> on ticket
 #{ticket_number}. Nothing has counted so far. {escape(once)}</p>
 <section class="card" aria-label="What you approve">
-<p class="risk {escape(risk.value)}">{escape(risk_words(risk))}</p>
 {blocks_html(card, names)}
 <p class="small">Fingerprint <code>{escape(digest[:12])}</code>: what is shown above is what runs, or nothing does.</p>
 </section>
@@ -66,8 +62,8 @@ like this one.</p>
 <h2>What happens next</h2>
 <ol>
 <li>Your browser asks for your fingerprint, face, PIN or security key, and makes the passkey. We get its public half.</li>
-<li>This page shows twelve digits.</li>
-<li>Somebody else of the security group approves it in Slack, and asks you for those digits first. Until then it
+<li>This page shows you a code of twelve characters.</li>
+<li>Somebody else of the security group approves it in Slack, and asks you for that code first. Until then it
 counts for nothing.</li>
 </ol>
 </section>

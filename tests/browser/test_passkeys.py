@@ -68,11 +68,11 @@ async def enrolled(desk: RunningDesk, page_of: PageFactory, who: str, approver: 
     page = await page_of(await link_given(desk, who, "general"))
     await authenticator(page)
     said = await press(page, expecting="waits for somebody")
-    digits = await desk.value("select id::text from passkeys where owner like :who", who=f"%{person.id}")
-    card = await desk.until(lambda: passkey_card(desk, digits))
+    made = await desk.value("select id::text from passkeys where owner like :who", who=f"%{person.id}")
+    card = await desk.until(lambda: passkey_card(desk, made))
     await desk.slack.person(approver).click("desk-approvals", card["ts"], action_id="passkey.approve")
-    await desk.until(lambda: desk.value("select 1 from passkeys where id = :id and state = 'approved'", id=UUID(digits)))
-    assert "digits" in said
+    await desk.until(lambda: desk.value("select 1 from passkeys where id = :id and state = 'approved'", id=UUID(made)))
+    assert "Its code: " in said
     return page
 
 
