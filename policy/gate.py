@@ -138,7 +138,7 @@ class Gate:
     def rule_on_click(
         self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
     ) -> Ruling:
-        """Say whether `voter` might say `choice`, once they confirmed it where that is asked for. Nothing counts by it."""
+        """Say whether `voter` might say `choice`, once they confirm it if that is asked for. Nothing counts by it."""
         return self.views_on_vote(request, voter, choice, shown_digest=shown_digest, now=now).ruling
 
     def views_on_vote(

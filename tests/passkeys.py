@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn.helpers import encode_cbor
 
+from handlers.desk import Desk
 from handlers.flows.decide_passkey import let_count
+from policy.confirming import vote_challenge
 from policy.passkeys import PasskeyState, Site
-from policy.terms import PersonKey
+from policy.terms import Assertion, PersonKey, Vote
 from storage import audit
 from storage.audit import Step
 from storage.passkeys import as_passkey
@@ -131,11 +133,16 @@ async def send(desk: RunningDesk, path: str, body: Any, **headers: str) -> tuple
 
 async def give_passkey(desk: RunningDesk, handle: str, **options: Any) -> Authenticator:
     """A passkey that counts, as an operator lets one count."""
-    made, parts = Authenticator(**options), desk.parts.reception.desk
+    return await give_passkey_to(desk.parts.reception.desk, key_of(desk, handle), **options)
+
+
+async def give_passkey_to(parts: Desk, owner: PersonKey, **options: Any) -> Authenticator:
+    """The same, without a Slack around the desk."""
+    made = Authenticator(**options)
     row = PasskeyRow(
         id=parts.new_id(),
-        owner=str(key_of(desk, handle)),
-        owner_label=handle,
+        owner=str(owner),
+        owner_label=owner.user_id,
         credential_id=made.credential_id,
         public_key=made.public_key,
         state=PasskeyState.WAITING,
@@ -145,12 +152,19 @@ async def give_passkey(desk: RunningDesk, handle: str, **options: Any) -> Authen
         seal="",
         seal_key_id="",
     )
-    async with desk.database.transaction() as tx:
+    async with parts.database.transaction() as tx:
         tx.add(row)
         payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": as_passkey(row).fingerprint}
         await audit.record(tx, None, Step.PASSKEY_ENROLLED, row.owner, payload, at=row.enrolled_at)
         await let_count(tx, row, parts.signer, by="operator:test", at=row.enrolled_at, new_id=parts.new_id)
     return made
+
+
+def assertion_for(vote: Vote, passkey: Authenticator) -> Assertion:
+    """What the passkey signs for a vote, as it is stored with it."""
+    link = secrets.token_hex(32)
+    sent = {name: from_b64url(value) for name, value in passkey.get(vote_challenge(vote, link)).items()}
+    return Assertion(link, sent["id"], sent["clientDataJSON"], sent["authenticatorData"], sent["signature"])
 
 
 def key_of(desk: RunningDesk, handle: str) -> PersonKey:

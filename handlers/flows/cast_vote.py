@@ -93,7 +93,10 @@ async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses)
 
 
 async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
-    """The request, if a vote of this person would count once it is confirmed; nothing is decided. Raises Refused (on record) or NotFound."""
+    """The request, if a vote of this person would count once it is confirmed; nothing is decided.
+
+    Raises Refused (on record) or NotFound.
+    """
     return await with_addresses(desk, [voter], partial(_check, desk, ballot, voter))
 
 

@@ -31,8 +31,8 @@ NO_PASSKEY = (
     " second person has approved it, press Approve again."
 )
 CHANGED = (
-    "This request is no longer what it was when you pressed Approve, so nothing was decided. Look at its card in Slack, then"
-    " try again."
+    "This request is no longer what it was when you pressed Approve, so nothing was decided. Look at its card in Slack,"
+    " then try again."
 )
 
 

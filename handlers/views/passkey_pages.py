@@ -1,6 +1,6 @@
 """Our pages in the browser: confirming a vote with a passkey, enrolling one, and that a link leads nowhere.
 
-Facts in, HTML out. No script stands in a page; what the script needs is in attributes, and what it says is written here.
+Facts in, HTML out. No script stands in a page; what it needs is in attributes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def enrolment_page(*, person_label: str, expires_at: datetime, options: Mapping[
 like this one.</p>
 <h2>What happens next</h2>
 <ol>
-<li>Your browser asks for your fingerprint, face, PIN or security key, and makes the passkey. We get its public half.</li>
+<li>Your browser asks for your fingerprint, face, PIN or security key, and makes the passkey. We get its public half.
+</li>
 <li>This page shows you a code of twelve characters.</li>
 <li>Somebody else of the security group approves it in Slack, and asks you for that code first. Until then it
 counts for nothing.</li>

@@ -175,8 +175,8 @@ def assert_is(finding: Finding, broken: set[str], *, is_in_group: bool, told: ob
 def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of the statuses, the two that let a step through; the others are in the next test, rejecting as well. Of passkeys,
-    the two ways to pass: none is asked for, or one was used; the next test has those that are asked for and missing."""
+    """Of the statuses, the two that let a step through; the others are in the next test, rejecting as well. Of
+    passkeys, the two ways to pass: none is asked for, or one was used; the next test has those that are missing."""
     started, count, allowed = time.perf_counter(), 0, 0
     statuses = (RequestStatus.PENDING, RequestStatus.APPROVED)
     about = list(product(STAKES, statuses))
