@@ -73,7 +73,7 @@ async def refusals(desk: RunningDesk) -> list[str]:
     return [row[0] for row in await desk.rows(sql)]
 
 
-async def test_threat_24_a_passkey_waits_until_somebody_else_of_security_approves_it(desk: RunningDesk) -> None:
+async def test_step_up_a_passkey_waits_until_somebody_else_of_security_approves_it(desk: RunningDesk) -> None:
     passkey_id, ts, _ = await enrolled(desk, "sana")
 
     await press(desk, "sana", ts, "approve")
@@ -88,7 +88,7 @@ async def test_threat_24_a_passkey_waits_until_somebody_else_of_security_approve
     assert await findings(desk) == []
 
 
-async def test_threat_24_an_account_that_is_linked_to_the_owners_does_not_approve_it(desk: RunningDesk) -> None:
+async def test_step_up_an_account_that_is_linked_to_the_owners_does_not_approve_it(desk: RunningDesk) -> None:
     passkey_id, ts, _ = await enrolled(desk, "bob")
     link = (
         "insert into account_links values ('T0ACME00001/U0BOB000001', 'T0ACME00001/U0VICTOR001', 'told', 'op', now())"
@@ -103,7 +103,7 @@ async def test_threat_24_an_account_that_is_linked_to_the_owners_does_not_approv
     assert (await refusals(desk))[-1] == "core-no-own-passkey"
 
 
-async def test_threat_24_an_approval_counts_only_on_the_passkeys_own_card(desk: RunningDesk) -> None:
+async def test_step_up_an_approval_counts_only_on_the_passkeys_own_card(desk: RunningDesk) -> None:
     mine, my_card, _ = await enrolled(desk, "sana")
     other, other_card, _ = await enrolled(desk, "bob")
     payload = desk.slack.forge.click_payload("victor", "desk-approvals", my_card, "passkey.approve")
@@ -128,7 +128,7 @@ async def test_a_passkey_is_revoked_at_once_by_its_owner_or_by_security_and_stay
     assert await findings(desk) == []
 
 
-async def test_threat_24_a_passkey_is_not_enrolled_with_a_link_used_twice_or_another_persons_answer(
+async def test_step_up_a_passkey_is_not_enrolled_with_a_link_used_twice_or_another_persons_answer(
     desk: RunningDesk,
 ) -> None:
     before = await desk.value("select count(*) from passkeys")
@@ -155,7 +155,7 @@ async def test_who_does_not_work_on_the_desk_is_given_no_link(desk: RunningDesk)
     assert await desk.value("select count(*) from private_links") == before
 
 
-async def test_threat_24_the_trail_shows_a_passkey_that_was_written_or_changed_in_the_database(
+async def test_step_up_the_trail_shows_a_passkey_that_was_written_or_changed_in_the_database(
     desk: RunningDesk,
 ) -> None:
     device = await give_passkey(desk, "sana")

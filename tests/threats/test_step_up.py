@@ -52,7 +52,7 @@ async def votes_on(desk: RunningDesk, request_id: UUID) -> int:
     return int(await desk.value("select count(*) from votes where request_id = :id", id=request_id))
 
 
-async def test_threat_24_a_press_alone_approves_nothing_critical_and_a_passkey_does(
+async def test_step_up_a_press_alone_approves_nothing_critical_and_a_passkey_does(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -99,7 +99,7 @@ async def refused_for(desk: RunningDesk, request_id: UUID, step: str = "vote_ref
         ({"is_cross_origin": True}, "a page of another site around ours"),
     ],
 )
-async def test_threat_24_what_a_passkey_signed_elsewhere_or_without_its_user_counts_for_nothing(
+async def test_step_up_what_a_passkey_signed_elsewhere_or_without_its_user_counts_for_nothing(
     desk: RunningDesk, critical: tuple[UUID, str], lie: dict[str, Any], why: str
 ) -> None:
     request_id, ts = critical
@@ -112,7 +112,7 @@ async def test_threat_24_what_a_passkey_signed_elsewhere_or_without_its_user_cou
     assert await votes_on(desk, request_id) == 0
 
 
-async def test_threat_24_another_persons_passkey_confirms_nothing(
+async def test_step_up_another_persons_passkey_confirms_nothing(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -125,7 +125,7 @@ async def test_threat_24_another_persons_passkey_confirms_nothing(
     assert await votes_on(desk, request_id) == 0
 
 
-async def test_threat_24_an_assertion_is_good_for_one_request_one_person_and_one_link(
+async def test_step_up_an_assertion_is_good_for_one_request_one_person_and_one_link(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     """Of another request, of another link to the same one, and a second time on its own."""
@@ -146,7 +146,7 @@ async def test_threat_24_an_assertion_is_good_for_one_request_one_person_and_one
     assert await votes_on(desk, request_id) == 1
 
 
-async def test_threat_24_a_cloned_passkey_that_counts_backwards_is_refused(
+async def test_step_up_a_cloned_passkey_that_counts_backwards_is_refused(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -158,7 +158,7 @@ async def test_threat_24_a_cloned_passkey_that_counts_backwards_is_refused(
     assert status == 403 and "sign count" in (await refused_for(desk, request_id))[1]
 
 
-async def test_threat_24_a_link_ends_after_five_minutes_and_after_five_tries(
+async def test_step_up_a_link_ends_after_five_minutes_and_after_five_tries(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -178,7 +178,7 @@ async def test_threat_24_a_link_ends_after_five_minutes_and_after_five_tries(
     assert await votes_on(desk, request_id) == 0
 
 
-async def test_threat_24_whoever_left_the_group_after_the_link_was_given_approves_nothing(
+async def test_step_up_whoever_left_the_group_after_the_link_was_given_approves_nothing(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -192,7 +192,7 @@ async def test_threat_24_whoever_left_the_group_after_the_link_was_given_approve
     assert status == 403 and (await refused_for(desk, request_id))[0] == "not-permitted"
 
 
-async def test_threat_24_a_request_edited_between_the_link_and_the_passkey_is_not_approved(desk: RunningDesk) -> None:
+async def test_step_up_a_request_edited_between_the_link_and_the_passkey_is_not_approved(desk: RunningDesk) -> None:
     parent = await open_case(desk)
     request_id = await open_form(desk, parent, "user.suspend", SUSPEND)
     passkey, path, challenge = await asked(desk, await card_of(desk, request_id))
@@ -205,7 +205,7 @@ async def test_threat_24_a_request_edited_between_the_link_and_the_passkey_is_no
     assert (await open_page(desk, path)).status == 410
 
 
-async def test_threat_24_who_has_no_passkey_is_told_how_to_get_one_and_may_reject_without(
+async def test_step_up_who_has_no_passkey_is_told_how_to_get_one_and_may_reject_without(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -221,7 +221,7 @@ async def test_threat_24_who_has_no_passkey_is_told_how_to_get_one_and_may_rejec
     await desk.until(lambda: _is(desk, request_id, "rejected"))
 
 
-async def test_threat_24_a_page_takes_only_what_its_own_script_sends(
+async def test_step_up_a_page_takes_only_what_its_own_script_sends(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -296,7 +296,7 @@ async def run_with_victors_vote(desk: RunningDesk, request_id: UUID, ts: str) ->
     return await refused_for(desk, request_id, "run_refused")
 
 
-async def test_threat_24_a_passkey_that_was_revoked_since_the_vote_runs_nothing(
+async def test_step_up_a_passkey_that_was_revoked_since_the_vote_runs_nothing(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     request_id, ts = critical
@@ -309,7 +309,7 @@ async def test_threat_24_a_passkey_that_was_revoked_since_the_vote_runs_nothing(
     assert await desk.rows("select 1 from executions where request_id = :id", id=request_id) == []
 
 
-async def test_threat_24_a_passkey_that_somebody_put_into_the_table_runs_nothing(
+async def test_step_up_a_passkey_that_somebody_put_into_the_table_runs_nothing(
     desk: RunningDesk, critical: tuple[UUID, str]
 ) -> None:
     """Approved by nobody but a row: the seal is taken with a key that is not in the database."""

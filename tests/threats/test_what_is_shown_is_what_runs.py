@@ -504,7 +504,8 @@ async def test_threat_22_a_double_click_is_one_vote_where_two_people_are_needed(
     assert sorted(status for status, _ in answers) == [200, 403, 403, 403]
     assert await desk.value("select count(*) from votes where request_id = :id", id=request_id) == 1
     assert await desk.value("select status from action_requests where id = :id", id=request_id) == "pending"
-    assert set(await refusals(desk, parent)) == {"already-voted"}
+    # The passkey has counted on by the second; whichever comes first, it is no second vote.
+    assert set(await refusals(desk, parent)) <= {"already-voted", "core-no-unconfirmed-vote"}
 
 
 async def test_threat_22_an_approval_and_a_rejection_at_once_have_one_outcome(desk: RunningDesk) -> None:
