@@ -37,6 +37,14 @@ async def get(tx: Transaction, passkey_id: UUID) -> PasskeyRow | None:
     return await tx.get(PasskeyRow, passkey_id, with_for_update=True, populate_existing=True)
 
 
+async def named(tx: Transaction, name: str) -> PasskeyRow | None:
+    """The passkey whose id this is, locked."""
+    try:
+        return await get(tx, UUID(name))
+    except ValueError:
+        return None
+
+
 async def is_known(tx: Transaction, credential_id: bytes) -> bool:
     """Whether this credential was enrolled before, by whomever."""
     return await tx.scalar(select(PasskeyRow.id).where(PasskeyRow.credential_id == credential_id)) is not None

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from bot.commands.database import command_signer, opened
 from handlers.flows.decide_passkey import let_count, take_back
@@ -30,15 +30,8 @@ def add_to(commands: Any) -> None:
         ("revoke", "take a passkey back, at once and for good", revoke),
     ):
         one = verbs.add_parser(verb, help=words)
-        one.add_argument("passkey", type=_id, help="its id, as `list` shows it")
+        one.add_argument("passkey", metavar="ID", help="its id, as `list` shows it")
         one.set_defaults(do=do)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an id; `countersign passkeys list` shows them") from error
 
 
 def show(_wanted: argparse.Namespace) -> int:
@@ -81,17 +74,15 @@ def revoke(wanted: argparse.Namespace) -> int:
     return asyncio.run(_change(wanted.passkey, change, "is revoked already"))
 
 
-async def _change(
-    passkey_id: UUID, change: Callable[[Transaction, PasskeyRow, str], Awaitable[str]], otherwise: str
-) -> int:
+async def _change(name: str, change: Callable[[Transaction, PasskeyRow, str], Awaitable[str]], otherwise: str) -> int:
     async with opened(writes=True) as database, database.transaction() as tx:
-        row = await passkeys.get(tx, passkey_id)
+        row = await passkeys.named(tx, name)
         if row is None:
-            print(f"there is no passkey {passkey_id}", file=sys.stderr)
+            print(f"there is no passkey {name!r}; `countersign passkeys list` shows them", file=sys.stderr)
             return 1
         done = await change(tx, row, f"operator:{getpass.getuser()}")
         if not done:
-            print(f"the passkey {passkey_id} {otherwise}", file=sys.stderr)
+            print(f"the passkey {row.id} {otherwise}", file=sys.stderr)
             return 1
     print(done)
     return 0

@@ -25,7 +25,7 @@ def test_an_operator_lets_the_first_passkey_count_from_the_terminal(
             " null, '', '', null)",
             (passkey_id,),
         )
-    wanted = argparse.Namespace(passkey=passkey_id)
+    wanted = argparse.Namespace(passkey=str(passkey_id))
 
     codes = [command.approve(wanted), command.approve(wanted), command.revoke(wanted), command.revoke(wanted)]
 

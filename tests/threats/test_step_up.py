@@ -112,9 +112,7 @@ async def test_step_up_what_a_passkey_signed_elsewhere_or_without_its_user_count
     assert await votes_on(desk, request_id) == 0
 
 
-async def test_step_up_another_persons_passkey_confirms_nothing(
-    desk: RunningDesk, critical: tuple[UUID, str]
-) -> None:
+async def test_step_up_another_persons_passkey_confirms_nothing(desk: RunningDesk, critical: tuple[UUID, str]) -> None:
     request_id, ts = critical
     _, path, challenge = await asked(desk, ts)
     victors = await give_passkey(desk, "victor")
