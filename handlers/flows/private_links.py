@@ -53,6 +53,11 @@ class OpenLink:
     choice: Choice | None
 
 
+def has_pages(desk: Desk) -> bool:
+    """Whether a link could be given at all."""
+    return desk.gate.confirmations.site is not None
+
+
 def site_of(desk: Desk) -> Site:
     """Where our pages are. Raises Refused where there are none."""
     site = desk.gate.confirmations.site

@@ -13,6 +13,7 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
+from handlers.flows.private_links import has_pages
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.listeners.call import Call, read_id
@@ -144,7 +145,7 @@ async def _publish(call: Call, view: Block) -> None:
 
 
 async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
-    own = [] if desk.gate.confirmations.site is None else [own_button()]
+    own = [own_button()] if has_pages(desk) else []
     return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 

@@ -88,7 +88,7 @@ def passkey_notice(step: str, owner_user_id: str, owner_label: str, by: str) -> 
     lead = line(
         say("🔑 "), say("A passkey of "), person(owner_user_id, name), say(f" {what}, by "), *_who(by), say(".")
     )
-    by_words = "an operator, from the command line" if "/" not in by else by.partition("/")[2]
+    by_words = "an operator, from the command line" if "/" not in by else one_line(by.partition("/")[2], _NAME_LENGTH)
     return Rendered(escape_markup(f"A passkey of {name} {what}, by {by_words}."), (rich(lead),))
 
 
@@ -127,4 +127,4 @@ def _who(by: str) -> tuple[Block, ...]:
     if "/" not in by:
         return (say("an operator, from the command line"),)
     user_id = by.partition("/")[2]
-    return (person(user_id, user_id),)
+    return (person(user_id, one_line(user_id, _NAME_LENGTH)),)

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from bot.settings import SettingsError
 from storage.embedded import EmbeddedServer
 from tests.passkeys import (
     Authenticator,
@@ -319,3 +320,15 @@ async def test_step_up_a_passkey_that_somebody_put_into_the_table_runs_nothing(
     rule, reason = await run_with_victors_vote(desk, request_id, ts)
 
     assert rule == "core-no-unconfirmed-vote" and "approval of the passkey" in reason
+
+
+async def test_without_a_public_address_the_bot_does_not_start_and_says_the_cure(
+    postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with fresh_database(postgres) as url, pytest.raises(SettingsError) as caught:
+        async with running_desk(url, tmp_path_factory.mktemp("desk"), environment={"COUNTERSIGN_PUBLIC_URL": ""}):
+            pytest.fail("it started")
+
+    [problem] = caught.value.problems
+    assert problem.startswith("COUNTERSIGN_PUBLIC_URL: is missing") and "critical" in problem
+    assert "https://desk.example.com" in problem and 'step_up = "none"' in problem

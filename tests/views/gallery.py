@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from handlers.views import notices
@@ -14,6 +15,7 @@ from handlers.views.facts import (
     AuditFacts,
     DestinationFacts,
     GroupChangeFacts,
+    PasskeyFacts,
     ReadersFacts,
     RequestCardFacts,
     TicketFacts,
@@ -21,6 +23,7 @@ from handlers.views.facts import (
     UndeliveredFacts,
     Untrusted,
 )
+from handlers.views.passkey_card import done, passkey_card, passkey_notice
 from handlers.views.propose_modals import (
     ActionChoice,
     FormField,
@@ -34,6 +37,7 @@ from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import ticket_list
 from handlers.views.ticket_page import ticket_page
 from handlers.views.triage_card import triage_card
+from policy.passkeys import PasskeyState
 from policy.terms import Choice, RequestStatus
 from tests.views import builders as b
 
@@ -64,6 +68,10 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
                 (("U0VICTOR001", Untrusted(words)),),
             )
         ),
+        "passkey": passkey_card(_passkey(words, PasskeyState.WAITING)),
+        "passkey_approved": passkey_card(_passkey(words, PasskeyState.APPROVED)),
+        "passkey_notice": passkey_notice("passkey_revoked", words, words, words),
+        "passkey_done": done(_passkey(words, PasskeyState.REVOKED)),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
@@ -75,6 +83,11 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
+
+
+def _passkey(words: str, state: PasskeyState) -> PasskeyFacts:
+    at = datetime(2026, 3, 25, 13, 46, tzinfo=UTC)
+    return PasskeyFacts("7", words, words, "1a2b-3c4d-5e6f", state, at, f"T/{words}", at, None)
 
 
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
