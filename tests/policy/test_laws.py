@@ -28,7 +28,7 @@ from policy.terms import (
     Vote,
 )
 from policy.weighing import weigh
-from tests.policy.builders import DIGEST, ENGINE, GATE, MALLORY, NOW, PAT, action, person, request, vote
+from tests.policy.builders import CLICKS_SUFFICE, DIGEST, ENGINE, GATE, MALLORY, NOW, PAT, action, person, request, vote
 
 VOTER = PersonKey("T_HOME", "U_VOTER")
 SIGHT = Sight(DIGEST, GATE.policy_version, NOW, asks_for_passkey=False)
@@ -131,7 +131,7 @@ def test_the_sites_table_of_who_decides_what(
     facts = action(risk=risk, requester=Requester(kind, MALLORY if is_known else None, ""))
     may_support = is_known and risk in (Risk.LOW, Risk.MEDIUM)
 
-    ruling = GATE.rule_on_vote(request(facts), person("U_X", *groups), choice, shown_digest=DIGEST, now=NOW)
+    ruling = CLICKS_SUFFICE.rule_on_vote(request(facts), person("U_X", *groups), choice, shown_digest=DIGEST, now=NOW)
 
     assert ruling.is_allowed is ("security" in groups or ("support" in groups and may_support))
 
