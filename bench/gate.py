@@ -15,13 +15,14 @@ from datetime import UTC, datetime, timedelta
 import cedarpy
 
 from bench.people import OLIVIA, SANA, VICTOR
+from bench.policy import clicks_suffice
 from bench.results import Row, Table, flat, p50, ratios
 from bench.rig import VOTE_KEY, Rig
 from policy import entities
 from policy.compiling import CompiledPolicy, compile_policy
 from policy.engine import PolicyEngine
 from policy.gate import Gate
-from policy.loading import DEFAULT_FOLDER, read_policy_files
+from policy.loading import read_policy_files
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -44,9 +45,9 @@ BASELINE = "cedarpy.is_authorized_batch, one question, policies, schema and enti
 
 async def measure(rig: Rig) -> Sequence[Table]:
     """One table."""
-    files = read_policy_files(DEFAULT_FOLDER)
+    files = read_policy_files(clicks_suffice())
     signer = VoteSigner({"v1": bytes.fromhex(VOTE_KEY)}, "v1")
-    gate = Gate(PolicyEngine.load(DEFAULT_FOLDER), signer)
+    gate = Gate(PolicyEngine.load(clicks_suffice()), signer)
     request = _request(gate.policy_version)
     votes = [signer.sign(_vote(request, person.key)) for person in (SANA, VICTOR)]
     approved = replace(request, status=RequestStatus.APPROVED)
@@ -92,14 +93,14 @@ def _time(name: str, ask: Callable[[], bool], count: int) -> list[float]:
 
 def bare_call() -> Callable[[], bool]:
     """One bare call of the engine about a request like those measured here."""
-    files = read_policy_files(DEFAULT_FOLDER)
+    files = read_policy_files(clicks_suffice())
     return _bare(_request(files.version), compile_policy(files), files.version)
 
 
 def _bare(request: RequestFacts, compiled: CompiledPolicy, version: str) -> Callable[[], bool]:
     known = [*entities.request_entities(request), entities.actor_entity(SANA)]
     parsed = cedarpy.Entities.from_json_str(json.dumps(known), compiled.schema)
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=version, now=NOW)
+    context = entities.decision_context(shown_digest=DIGEST, policy_version=version, now=NOW, asks_for_passkey=False)
     question = {
         "principal": entities.actor_ref(SANA),
         "action": {"type": "Action", "id": "approve"},

@@ -21,6 +21,7 @@ import psycopg
 from actions.directory_csv import read_people
 from bench.children.conversation import LINE_LIMIT_BYTES
 from bench.people import InMemoryPeople
+from bench.policy import clicks_suffice
 from bot.demo.local import FOLDER
 from bot.settings import read_settings
 from bot.wiring import build
@@ -128,7 +129,8 @@ class SlackChild:
     def environment(self) -> dict[str, str]:
         """The settings that join a bot to it over signed HTTP."""
         found = {name: value for name, value in self.child.ready["environment"].items() if name != "SLACK_APP_TOKEN"}
-        return {**found, "COUNTERSIGN_VOTE_KEY": VOTE_KEY, "COUNTERSIGN_AUDIT_KEY": AUDIT_KEY}
+        own = {"COUNTERSIGN_VOTE_KEY": VOTE_KEY, "COUNTERSIGN_AUDIT_KEY": AUDIT_KEY}
+        return {**found, **own, "COUNTERSIGN_POLICY": str(clicks_suffice())}
 
     @property
     def signing_secret(self) -> str:

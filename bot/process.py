@@ -21,6 +21,7 @@ from bot.wiring import Parts
 from handlers.errors import Refused
 from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
+from handlers.flows.reseal_passkeys import reseal_passkeys
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
 from handlers.flows.write_checkpoints import write_checkpoints
@@ -63,6 +64,7 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
         await _start(parts)
+        await reseal_passkeys(parts.reception.desk)
         await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)

@@ -13,10 +13,12 @@ from platformdirs import user_data_path
 from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, given_key, given_keys, key_in_file
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
+from policy.passkeys import Site
 from storage.places import check_place
 
 _CHANNEL = re.compile(r"^[CG][A-Z0-9]{2,20}$")
 _USER = re.compile(r"^[UW][A-Z0-9]{2,20}$")
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,20}$")
 
 WHERE = {
@@ -39,6 +41,8 @@ WHERE = {
     "COUNTERSIGN_CHECKPOINTS": "a place that the database's owner cannot write to: file:/path/checkpoints.jsonl or"
     " s3://bucket/prefix, several separated by commas",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
+    "COUNTERSIGN_PUBLIC_URL": "where people's browsers reach this process, such as https://desk.example.com (or"
+    " http://localhost:8080 on your own machine); see docs/how-to/passkeys.md",
     "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
@@ -88,6 +92,8 @@ class Settings:
     """Keys that signed votes before, and still verify those."""
     old_audit_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """Keys under which rows were hashed before, and are still verified."""
+    site: Site | None = None
+    """Where people's browsers reach our pages; None: there are none, and nothing is confirmed with a passkey."""
     policy_folder: Path | None = None
     """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
@@ -166,6 +172,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
+        site=reader.site("COUNTERSIGN_PUBLIC_URL"),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
         role=role,
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
@@ -211,6 +218,24 @@ class _Reader:
         if not is_url:
             self.problem(name, "must be the URL of a Web API, such as http://127.0.0.1:8055/api/")
         return found
+
+    def site(self, name: str) -> Site | None:
+        """An origin that browsers allow passkeys on: HTTPS with a host name, or this machine as localhost."""
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            parts = urlsplit(found)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), "", None
+        is_allowed = parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
+        is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
+        if not (is_allowed and is_bare and _HOST.fullmatch(host)):
+            self.problem(name, f"{found!r} is not https:// and a host name (not a number), with nothing after it")
+            return None
+        is_usual = port in (None, 443 if parts.scheme == "https" else 80)
+        return Site(f"{parts.scheme}://{host}" + ("" if is_usual else f":{port}"), host)
 
     def one(self, name: str, form: re.Pattern[str], what: str) -> str:
         found = self.text(name) or ""

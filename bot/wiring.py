@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from actions.catalogue import Catalogue
 from actions.executors import DeskExecutor, DirectoryExecutor
 from actions.runner import Runner
-from bot.settings import Settings, SettingsError
+from bot.settings import WHERE, Settings, SettingsError
 from bot.slack_app import make_slack_app
 from bot.worker import Workers
 from copilot.suggestions import CATEGORIES, Triager
@@ -38,6 +38,7 @@ from handlers.response_urls import ResponseUrls
 from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.loading import DEFAULT_FOLDER
+from policy.terms import Risk
 from policy.votes import VoteSigner
 from storage.audit_keys import AuditKeys
 from storage.database import Database
@@ -100,9 +101,11 @@ async def build(
         presses_a_minute=presses_a_minute,
     )
     signer = VoteSigner.of_secrets(settings.vote_key, settings.old_vote_keys)
+    gate = Gate(PolicyEngine.load(settings.policy_folder or DEFAULT_FOLDER), signer, settings.site)
+    _check_site(gate)
     desk = Desk(
         database=database,
-        gate=Gate(PolicyEngine.load(settings.policy_folder or DEFAULT_FOLDER), signer),
+        gate=gate,
         signer=signer,
         catalogue=Catalogue({"category": CATEGORIES}),
         triager=triager or choose_triager(settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url),
@@ -136,6 +139,19 @@ async def build(
         notary=None if settings.checkpoint_key is None else Notary(settings.checkpoint_key),
         places=[place_of(url) for url in settings.checkpoint_places],
     )
+
+
+def _check_site(gate: Gate) -> None:
+    """Raises SettingsError where approvals need a passkey, and there is no page to use one on."""
+    asking = [risk.value for risk in Risk if gate.asks_for_passkey(risk)]
+    if asking and gate.confirmations.site is None:
+        raise SettingsError(
+            [
+                f"COUNTERSIGN_PUBLIC_URL: is missing, and approvals of {' and '.join(asking)} risk are confirmed with a"
+                f' passkey on a page of ours. Set it to {WHERE["COUNTERSIGN_PUBLIC_URL"]}; or set step_up = "none" for'
+                " that risk in settings.toml of your policy folder (COUNTERSIGN_POLICY)"
+            ]
+        )
 
 
 def make_client(settings: Settings) -> AsyncWebClient:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, batches, commands, edits, groups, pages, proposals, undoing, withdrawals
+from handlers.listeners import (
+    approvals,
+    batches,
+    commands,
+    edits,
+    groups,
+    pages,
+    passkeys,
+    proposals,
+    undoing,
+    withdrawals,
+)
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -23,6 +34,9 @@ BUTTONS: Mapping[str, Listener] = {
     "request.edit": edits.edit,
     "request.see": edits.see,
     "requests.review": batches.review,
+    "passkey.show": passkeys.show,
+    "passkey.approve": passkeys.approve,
+    "passkey.revoke": passkeys.revoke,
     "suggestion.confirm": proposals.confirm,
     "action.choose": proposals.choose,
     "ticket.open": pages.open_ticket,

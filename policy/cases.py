@@ -19,6 +19,7 @@ from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
 from policy.limits import Counted
 from policy.loading import read_case_files
+from policy.passkeys import Passkey, PasskeyState
 from policy.replies import NOT_PERMITTED
 from policy.stops import Stop, StopScope
 from policy.terms import (
@@ -55,6 +56,7 @@ class CaseActor(BaseModel):
     is_full_member: bool = True
     is_human: bool = True
     is_email_confirmed: bool = True
+    has_confirmed: bool = True
     linked: tuple[str, ...] = ()
     linked_addresses: frozenset[str] = frozenset()
 
@@ -152,6 +154,19 @@ class CaseStop(BaseModel):
         return Stop(self.scope, self.value)
 
 
+class CasePasskey(BaseModel):
+    """A passkey that somebody wants to have counted, or taken back."""
+
+    model_config = _STRICT
+
+    owner: str = "HOME/SANA"
+    state: PasskeyState = PasskeyState.WAITING
+
+    def passkey(self) -> Passkey:
+        """As it is stored."""
+        return Passkey("passkey", PersonKey.parse(self.owner), b"credential", b"key", self.state)
+
+
 class Case(BaseModel):
     """One story."""
 
@@ -160,10 +175,11 @@ class Case(BaseModel):
     shows: str
     """The policy that must decide, or 'not-permitted'."""
     why: str = Field(min_length=10)
-    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift"]
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift", "enrol", "revoke"]
     by: CaseActor
     request: CaseRequest = CaseRequest()
     stop: CaseStop = CaseStop()
+    passkey: CasePasskey = CasePasskey()
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
@@ -223,6 +239,11 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
     if case.do == "lift":
         answer = engine.ask(Question(who, case.do, entities.STOP, {}), [*facts, entities.stop_entity(case.stop.stop())])
         return answer, invariants.broken_by_lift(actor, case.stop.stop())
+    if case.do in ("enrol", "revoke") and isinstance(actor, Person):
+        passkey = case.passkey.passkey()
+        asked = Question(who, case.do, entities.passkey_ref(passkey), {})
+        broken_by = invariants.broken_by_enrolment if case.do == "enrol" else invariants.broken_by_revocation
+        return engine.ask(asked, [*facts, entities.passkey_entity(passkey)]), broken_by(actor, passkey)
     if case.do in ("propose", "runUnattended"):
         action = case.request.action()
         answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))
@@ -230,20 +251,24 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
         return answer, invariants.broken_by_proposal(actor, action, is_unattended=is_unattended)
     step = Step(case.do)
     request = case.request.request(step)
-    sight = _sight(case)
+    sight = _sight(engine, case)
     context = entities.decision_context(
-        shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+        shown_digest=sight.shown_digest,
+        policy_version=sight.policy_version,
+        now=sight.now,
+        asks_for_passkey=sight.asks_for_passkey,
     )
     question = Question(who, case.do, entities.request_ref(request), context)
     answer = engine.ask(question, facts + entities.request_entities(request))
     return answer, invariants.broken_by_decision(actor, request, sight, step)
 
 
-def _sight(case: Case) -> Sight:
+def _sight(engine: PolicyEngine, case: Case) -> Sight:
     return Sight(
         shown_digest="another" if case.is_other_digest else "as-stored",
         policy_version="another" if case.is_other_policy else "as-stored",
         now=_NOW + timedelta(hours=2) if case.is_expired else _NOW,
+        asks_for_passkey=engine.asks_for_passkey(case.request.risk),
     )
 
 

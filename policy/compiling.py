@@ -33,6 +33,7 @@ _FOR_THE_CORE_ALONE = frozenset(
         "userId",
         "linkedUserIds",
         "linkedAddresses",
+        "ownerUserId",
         "requesterUserId",
         "proposerUserId",
         "editorUserIds",

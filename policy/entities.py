@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 
 from policy.engine import Entity, EntityRef
+from policy.passkeys import Passkey
 from policy.stops import Stop
 from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts, folded_address
 
@@ -43,6 +44,7 @@ def actor_entity(actor: Proposer) -> Entity:
         "isFullMember": actor.is_full_member,
         "isHuman": actor.is_human,
         "isEmailConfirmed": actor.is_email_confirmed,
+        "hasConfirmed": actor.has_confirmed,
         "linkedUserIds": _user_ids(actor.linked),
         "linkedAddresses": [*sorted({folded_address(one) for one in actor.linked_addresses} - {""})],
     }
@@ -99,9 +101,29 @@ def stop_entity(stop: Stop) -> Entity:
     return {"uid": STOP, "attrs": attrs, "parents": []}
 
 
-def decision_context(*, shown_digest: str, policy_version: str, now: datetime) -> Entity:
+def decision_context(*, shown_digest: str, policy_version: str, now: datetime, asks_for_passkey: bool) -> Entity:
     """What approve, reject and run are judged on beside the request."""
-    return {"nowMicros": micros(now), "shownDigest": shown_digest, "policyVersion": policy_version}
+    return {
+        "nowMicros": micros(now),
+        "shownDigest": shown_digest,
+        "policyVersion": policy_version,
+        "asksForPasskey": asks_for_passkey,
+    }
+
+
+def passkey_ref(passkey: Passkey) -> EntityRef:
+    """How Cedar names a passkey."""
+    return _ref("Passkey", passkey.passkey_id)
+
+
+def passkey_entity(passkey: Passkey) -> Entity:
+    """A passkey that somebody wants to have counted, or taken back."""
+    attrs: Entity = {
+        "owner": _person_ref(passkey.owner),
+        "ownerUserId": passkey.owner.user_id,
+        "state": _ref("PasskeyState", passkey.state.value),
+    }
+    return {"uid": passkey_ref(passkey), "attrs": attrs, "parents": []}
 
 
 def micros(moment: datetime) -> int:

@@ -13,15 +13,18 @@ from datetime import datetime
 
 from policy import entities, invariants
 from policy.compiling import PolicyNote
+from policy.confirming import Confirmations
 from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.limits import limit_words
 from policy.loading import RiskSettings
 from policy.one_person import humans
+from policy.passkeys import Passkey, Site
 from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
+    Assertion,
     Choice,
     Judgement,
     Person,
@@ -51,7 +54,7 @@ class Views:
 class Gate:
     """Judges proposals, votes, runs and views under one loaded policy. Raises PolicyUnusable if an invariant lacks."""
 
-    def __init__(self, engine: PolicyEngine, signer: VoteSigner) -> None:
+    def __init__(self, engine: PolicyEngine, signer: VoteSigner, site: Site | None = None) -> None:
         core = {policy_id for policy_id in engine.notes if policy_id.startswith("core-")}
         problems = [f"core.cedar: {one} is missing" for one in invariants.ORDER if one not in core]
         problems += [f"core.cedar: {one} has no counterpart in code" for one in sorted(core - set(invariants.ORDER))]
@@ -59,6 +62,7 @@ class Gate:
             raise PolicyUnusable(problems)
         self._engine = engine
         self._signer = signer
+        self.confirmations = Confirmations(signer, site)
 
     @property
     def policy_version(self) -> str:
@@ -79,6 +83,10 @@ class Gate:
         """Whether a waiting request of this risk may outlive a change of the policy, if `rule_on_keeping` says so."""
         return self._engine.keeps_waiting(risk)
 
+    def asks_for_passkey(self, risk: Risk) -> bool:
+        """Whether an approval at this risk counts only once its voter confirmed it with a passkey."""
+        return self._engine.asks_for_passkey(risk)
+
     def asked_of(self, risk: Risk) -> RiskSettings:
         """What the site's settings ask of requests of this risk: quorum, times, whom to tell."""
         return self._engine.asked_of(risk)
@@ -97,24 +105,47 @@ class Gate:
             return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
         quorum, groups = self._engine.quorum(action.risk), self._engine.distinct_groups(action.risk)
         reason = _approval_words(action, quorum)
+        if self.asks_for_passkey(action.risk):
+            reason += " Each approval is confirmed with a passkey."
         return Judgement(Verdict.NEEDS_APPROVAL, reason, propose.policy_ids, quorum, ttl_seconds, groups)
 
     def rule_on_vote(
-        self, request: RequestFacts, voter: Proposer, choice: Choice, *, shown_digest: str, now: datetime
+        self,
+        request: RequestFacts,
+        voter: Proposer,
+        choice: Choice,
+        *,
+        shown_digest: str,
+        now: datetime,
+        assertion: Assertion | None = None,
+        passkeys: Collection[Passkey] = (),
     ) -> Ruling:
-        """Say whether `voter`, read live at the click, may say `choice`. Rejecting asks for no less than approving.
+        """Say whether `voter`, read live at the click, may say `choice`. Rejecting asks for no passkey, and else for no
+        less than approving.
 
-        An agent may be handed in: it is answered, and always refused.
+        `assertion`: what the voter confirmed it with; `passkeys`: theirs, as they are stored now. An agent may be
+        handed in: it is answered, and always refused.
         """
-        sight = Sight(shown_digest, self._policy_over(request), now)
+        sight = self._sight(request, shown_digest, now)
+        why = ""
+        if isinstance(voter, Person) and sight.asks_for_passkey:
+            vote = Vote(request.request_id, voter.key, choice, shown_digest, now, "", assertion=assertion)
+            why = self.confirmations.why_not(vote, passkeys, is_new=True)
+            voter = replace(voter, has_confirmed=not why)
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
-        return describe(finding, self._engine.notes)
+        return _told_why(describe(finding, self._engine.notes), why)
+
+    def rule_on_click(
+        self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
+    ) -> Ruling:
+        """Say whether `voter` might say `choice`, once they confirm it if that is asked for. Nothing counts by it."""
+        return self.views_on_vote(request, voter, choice, shown_digest=shown_digest, now=now).ruling
 
     def views_on_vote(
         self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
     ) -> Views:
-        """The same as `rule_on_vote`, with both gates' own answers beside it: for explaining."""
-        sight = Sight(shown_digest, self._policy_over(request), now)
+        """The same as `rule_on_click`, with both gates' own answers beside it: for explaining."""
+        sight = self._sight(request, shown_digest, now, is_asking=False)
         ((answer, broken),) = self._ask_both(request, [voter], sight, Step.of(choice))
         return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
 
@@ -140,6 +171,7 @@ class Gate:
         *,
         digest_now: str,
         now: datetime,
+        passkeys: Collection[Passkey] = (),
     ) -> Ruling:
         """Say whether a request that waits under an earlier policy may stay under this one, as it was shown.
 
@@ -148,7 +180,8 @@ class Gate:
         and the run are judged by this policy.
         """
         may_keep = self._engine.keeps_waiting(request.action.risk)
-        sight = Sight(digest_now, request.policy_version if may_keep else self.policy_version, now)
+        over = request.policy_version if may_keep else self.policy_version
+        sight = replace(self._sight(request, digest_now, now), policy_version=over)
         step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
         try:
             broken = invariants.broken_by_state(request, sight, step)
@@ -162,7 +195,7 @@ class Gate:
         if request.quorum > 0 and not is_as_shown:
             return refusal("more-is-asked-now")
         refused = self._not_proposable(request, proposer) or self._bad_vote(request, votes)
-        return refused or self._rule_on_each(request, votes, voters, sight, step)
+        return refused or self._rule_on_each(request, votes, voters, passkeys, sight, step)
 
     def rule_on_run(
         self,
@@ -173,20 +206,23 @@ class Gate:
         digest_now: str,
         now: datetime,
         proposer: Proposer | None = None,
+        passkeys: Collection[Passkey] = (),
     ) -> Ruling:
         """Say whether an approved request may run now, from the evidence and not from its status.
 
         `digest_now` is computed afresh from what would run; `voters` are read live; `proposer`, read live, is needed
-        where the request has quorum 0, or was made under an earlier policy and kept. In this order:
+        where the request has quorum 0, or was made under an earlier policy and kept; `passkeys` are the voters' own,
+        as they are stored now. In this order:
           1. the request stands at 'approved', in time, under this policy, with the digest that was shown
           2. nobody rejected it
           3. with quorum 0: the proposer is who the request says, and the policy would still allow it unattended;
              where it was kept: they could still put it forward
           4. every vote is for this request and this digest, and its signature verifies
-          5. every voter is eligible at this moment, by both gates
+          5. every voter is eligible at this moment, by both gates; where a passkey is asked for, the vote holds what
+             the voter's own passkey signed for it, and that passkey still counts
           6. enough different people approved, and of each group that must; several accounts of one human are one
         """
-        sight = Sight(digest_now, self._policy_over(request), now)
+        sight = self._sight(request, digest_now, now)
         try:
             broken = invariants.broken_by_state(request, sight, Step.RUN)  # 1
         except TypeError as error:
@@ -199,7 +235,7 @@ class Gate:
             return self._rule_on_unattended_run(request, proposer)  # 3
         if request.policy_version != self.policy_version and (refused := self._not_proposable(request, proposer)):
             return refused
-        return self._bad_vote(request, votes) or self._rule_on_voters(request, votes, voters, sight)  # 4 to 6
+        return self._bad_vote(request, votes) or self._rule_on_voters(request, votes, voters, passkeys, sight)  # 4 to 6
 
     def rule_on_view(self, person: Person) -> Ruling:
         """Say whether `person` may read tickets and trails and work on them."""
@@ -212,6 +248,14 @@ class Gate:
         question = Question(entities.actor_ref(person), "lift", entities.STOP, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.stop_entity(stop)])
         return describe(weigh(answer, invariants.broken_by_lift(person, stop)), self._engine.notes)
+
+    def rule_on_enrolment(self, passkey: Passkey, person: Person) -> Ruling:
+        """Say whether `person`, read live with every account of theirs, may let somebody's new passkey count."""
+        return self._rule_on_passkey("enrol", passkey, person, invariants.broken_by_enrolment(person, passkey))
+
+    def rule_on_revocation(self, passkey: Passkey, person: Person) -> Ruling:
+        """Say whether `person`, read live, may take a passkey back, or refuse one that waits."""
+        return self._rule_on_passkey("revoke", passkey, person, invariants.broken_by_revocation(person, passkey))
 
     def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
         """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
@@ -239,7 +283,7 @@ class Gate:
         """
         by_actor = invariants.broken_by_actor(editor)
         try:
-            sight = Sight(digest_now, self._policy_over(request), now)
+            sight = self._sight(request, digest_now, now, is_asking=False)
             broken = by_actor or invariants.broken_by_state(request, sight, Step.APPROVE)
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
@@ -255,7 +299,7 @@ class Gate:
         """
         distinct = list({person.key: person for person in people}.values())
         shown = replace(request, digest=request.digest or "about-to-be-shown")
-        sight = Sight(shown.digest, self._policy_over(request), now)
+        sight = self._sight(shown, shown.digest, now, is_asking=False)
         findings = self._weigh_decision(shown, distinct, sight, Step.APPROVE)
         return tuple(person for person, finding in zip(distinct, findings, strict=True) if finding.is_allowed)
 
@@ -278,6 +322,16 @@ class Gate:
             if not self._signer.verify(vote):
                 return refusal("vote-signature-broken", about)
         return None
+
+    def _rule_on_passkey(self, action: str, passkey: Passkey, person: Person, broken: frozenset[str]) -> Ruling:
+        question = Question(entities.actor_ref(person), action, entities.passkey_ref(passkey), {})
+        facts = [entities.actor_entity(person), entities.passkey_entity(passkey)]
+        return describe(weigh(self._engine.ask(question, facts), broken), self._engine.notes)
+
+    def _sight(self, request: RequestFacts, shown_digest: str, now: datetime, *, is_asking: bool = True) -> Sight:
+        """`is_asking`: what the risk asks for beside the click is asked for."""
+        asks = is_asking and self.asks_for_passkey(request.action.risk)
+        return Sight(shown_digest, self._policy_over(request), now, asks)
 
     def _policy_over(self, request: RequestFacts) -> str:
         """The version a decision is held against: this policy's, or the request's own where this policy kept it.
@@ -303,9 +357,14 @@ class Gate:
         return None
 
     def _rule_on_voters(
-        self, request: RequestFacts, votes: Sequence[Vote], voters: Mapping[PersonKey, Person], sight: Sight
+        self,
+        request: RequestFacts,
+        votes: Sequence[Vote],
+        voters: Mapping[PersonKey, Person],
+        passkeys: Collection[Passkey],
+        sight: Sight,
     ) -> Ruling:
-        ruling = self._rule_on_each(request, votes, voters, sight, Step.RUN)
+        ruling = self._rule_on_each(request, votes, voters, passkeys, sight, Step.RUN)
         if not ruling.is_allowed:
             return ruling
         keys = {vote.voter for vote in votes}
@@ -322,6 +381,7 @@ class Gate:
         request: RequestFacts,
         votes: Sequence[Vote],
         voters: Mapping[PersonKey, Person],
+        passkeys: Collection[Passkey],
         sight: Sight,
         step: Step,
     ) -> Ruling:
@@ -330,13 +390,23 @@ class Gate:
         people = [voters[key] for key in keys if key in voters and voters[key].key == key]
         if len(people) != len(keys):
             return refusal("voter-unknown", {"voters": [str(key) for key in keys]})
+        why = {} if not sight.asks_for_passkey else self._unconfirmed(votes, passkeys)
+        people = [replace(one, has_confirmed=sight.asks_for_passkey and not why.get(one.key)) for one in people]
         findings = self._weigh_decision(request, people, sight, step)
         for person, finding in zip(people, findings, strict=True):
             if not finding.is_allowed:
-                return describe(finding, self._engine.notes, {"voter": str(person.key)})
+                refused = describe(finding, self._engine.notes, {"voter": str(person.key)})
+                return _told_why(refused, why.get(person.key, ""))
         policy_ids = sorted({policy_id for finding in findings for policy_id in finding.policy_ids})
         ruling = Finding.allowed(tuple(policy_ids))
         return describe(ruling, self._engine.notes, {"voters": [str(key) for key in keys]})
+
+    def _unconfirmed(self, votes: Sequence[Vote], passkeys: Collection[Passkey]) -> dict[PersonKey, str]:
+        """Why votes are not confirmed, by voter; "" for those that all are."""
+        found: dict[PersonKey, str] = {}
+        for vote in votes:
+            found[vote.voter] = found.get(vote.voter) or self.confirmations.why_not(vote, passkeys, is_new=False)
+        return found
 
     def _weigh_proposal(self, action: ActionFacts, proposer: Proposer) -> tuple[Finding, Finding]:
         actor = entities.actor_ref(proposer)
@@ -361,7 +431,10 @@ class Gate:
     ) -> tuple[tuple[Answer, frozenset[str]], ...]:
         """Cedar's answer and the invariants broken in code, for each. Raises TypeError."""
         context = entities.decision_context(
-            shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+            shown_digest=sight.shown_digest,
+            policy_version=sight.policy_version,
+            now=sight.now,
+            asks_for_passkey=sight.asks_for_passkey,
         )
         facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
         broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
@@ -379,6 +452,11 @@ class Gate:
         if finding.code == "core-no-unconfirmed-parameters":
             words += f" Not confirmed: {', '.join(sorted(action.unconfirmed_params))}."
         return words, ruling.reply
+
+
+def _told_why(ruling: Ruling, why: str) -> Ruling:
+    """A refusal for want of a passkey with what exactly is wrong, for the trail."""
+    return replace(ruling, reason=f"{ruling.reason} {why}") if ruling.code == "core-no-unconfirmed-vote" else ruling
 
 
 def _approval_words(action: ActionFacts, quorum: int) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from policy.passkeys import Passkey, PasskeyState
 from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
@@ -48,6 +49,8 @@ class Sight:
     shown_digest: str
     policy_version: str
     now: datetime
+    asks_for_passkey: bool
+    """An approval counts only if its voter confirmed it with a passkey."""
 
 
 ORDER = (
@@ -75,6 +78,9 @@ ORDER = (
     "core-no-unconfirmed-parameters",
     "core-no-unattended-risk",
     "core-no-lift-of-ones-own",
+    "core-no-own-passkey",
+    "core-no-settled-passkey",
+    "core-no-unconfirmed-vote",
 )
 """All of them. Where several are broken the first one is the answer: who somebody is comes before what they tried,
 so that an outsider learns nothing about the request."""
@@ -154,7 +160,26 @@ def broken_by_decision(actor: Proposer, request: RequestFacts, sight: Sight, ste
     if isinstance(actor, Agent):
         return state | {"core-no-agent"}
     stake = {code for code, has_stake in _STAKE if has_stake(actor, request)}
-    return broken_by_actor(actor) | stake | state
+    is_unconfirmed = sight.asks_for_passkey and step is not Step.REJECT and not actor.has_confirmed
+    return broken_by_actor(actor) | stake | state | ({"core-no-unconfirmed-vote"} if is_unconfirmed else set())
+
+
+def broken_by_enrolment(actor: Person, passkey: Passkey) -> frozenset[str]:
+    """What keeps `actor` from having somebody's new passkey counted."""
+    broken = set(broken_by_actor(actor))
+    if any(account.is_maybe(passkey.owner) for account in (actor.key, *actor.linked)):
+        broken.add("core-no-own-passkey")
+    if passkey.state is not PasskeyState.WAITING:
+        broken.add("core-no-settled-passkey")
+    return frozenset(broken)
+
+
+def broken_by_revocation(actor: Person, passkey: Passkey) -> frozenset[str]:
+    """What keeps `actor` from taking a passkey back: it lets nobody in, so their own they may."""
+    broken = set(broken_by_actor(actor))
+    if passkey.state is PasskeyState.REVOKED:
+        broken.add("core-no-settled-passkey")
+    return frozenset(broken)
 
 
 def _is_maybe_one_of(person: Person, keys: Iterable[PersonKey]) -> bool:

@@ -42,6 +42,13 @@ class OnPolicyChange(StrEnum):
     """It stays as it was shown, if the new policy asks for no more and permits everybody who had a part in it."""
 
 
+class StepUp(StrEnum):
+    """What an approval needs beside the click in Slack, which is no second factor."""
+
+    NONE = "none"
+    PASSKEY = "passkey"
+
+
 class RiskSettings(BaseModel):
     """What one level of risk asks for."""
 
@@ -67,6 +74,8 @@ class RiskSettings(BaseModel):
     limit_seconds: int = Field(default=86400, ge=60, le=90 * 86400, strict=True)
     undo_seconds: int | None = Field(default=None, ge=60, le=365 * 86400, strict=True)
     """For how long after it ran a request can be undone from its card; left out: not from there."""
+    step_up: StepUp | None = None
+    """How an approval is confirmed; left out: with a passkey where the risk is critical, and not at all below that."""
 
     @model_validator(mode="after")
     def _times_come_in_their_order(self) -> RiskSettings:
@@ -92,6 +101,11 @@ class PolicySettings(BaseModel):
     groups: frozenset[GroupName] = Field(min_length=1)
     risk: dict[Risk, RiskSettings]
 
+    def asks_for_passkey(self, risk: Risk) -> bool:
+        """Whether an approval at this risk counts only with a passkey."""
+        usual = StepUp.PASSKEY if risk is Risk.CRITICAL else StepUp.NONE
+        return (self.risk[risk].step_up or usual) is StepUp.PASSKEY
+
     @model_validator(mode="after")
     def _is_complete_and_never_laxer_for_more_risk(self) -> PolicySettings:
         missing = [risk.value for risk in Risk if risk not in self.risk]
@@ -100,6 +114,8 @@ class PolicySettings(BaseModel):
         for lower, higher in pairwise(Risk):
             if self.risk[higher].quorum < self.risk[lower].quorum:
                 raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
+            if self.asks_for_passkey(lower) and not self.asks_for_passkey(higher):
+                raise ValueError(f"{lower.value} risk asks for a passkey (step_up) and {higher.value} risk does not")
         return self
 
 

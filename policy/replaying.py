@@ -2,8 +2,9 @@
 
 Each request is judged as it was recorded, and only by what was recorded: the proposal if its proposer is known, each
 vote by its voter's groups and flags at the time, and whoever could approve it then. The rule about addresses is left
-out, because addresses are not kept with votes; it belongs to the core, which no policy changes. What was not recorded
-is counted, and nothing is guessed.
+out, because addresses are not kept with votes; it belongs to the core, which no policy changes. So is the question
+whether a vote was confirmed with a passkey: nobody could confirm what was not asked of them. What was not recorded is
+counted, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def _votes(gate: Gate, past: PastRequest, facts: RequestFacts, found: Replay) ->
         if vote.person is None:
             found.unknown_voters += 1
             continue
-        ruling = gate.rule_on_vote(facts, vote.person, vote.choice, shown_digest=facts.digest, now=vote.at)
+        ruling = gate.rule_on_click(facts, vote.person, vote.choice, shown_digest=facts.digest, now=vote.at)
         if ruling.is_allowed:
             counting.append(vote)
         else:

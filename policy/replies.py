@@ -135,6 +135,18 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
             "This needs somebody's approval before it can run.",
             "Leave it to those who may decide it.",
         ),
+        "core-no-unconfirmed-vote": Reply(
+            "This needs more than a click in Slack: it counts only once you confirm it with your passkey.",
+            "Press Approve on its card for a link to do so; write /countersign passkey to enrol one.",
+        ),
+        "core-no-own-passkey": Reply(
+            "This passkey is yours, so somebody else has to approve it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-settled-passkey": Reply(
+            "This passkey was decided on already, so nothing was changed.",
+            "If one is still needed, enrol it again.",
+        ),
         "gate-error": Reply(
             "The rules could not be checked just now, so nothing was done.",
             "Please try again in a few minutes.",

@@ -181,6 +181,8 @@ class Person:
     admit."""
     linked_addresses: frozenset[str] = frozenset()
     """Every address of that human, in lower case. The same holds for these."""
+    has_confirmed: bool = False
+    """Confirmed the very decision that is judged with a passkey. Only the gate says so, from what it verified."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,23 @@ class RequestFacts:
 
 
 @dataclass(frozen=True)
+class Assertion:
+    """What an authenticator signed when somebody confirmed a vote with a passkey (WebAuthn's own names)."""
+
+    link: str
+    """Names the link it was asked for with; part of the challenge."""
+    credential_id: bytes
+    client_data: bytes
+    authenticator_data: bytes
+    signature: bytes
+
+    @property
+    def sign_count(self) -> int:
+        """How often the authenticator has signed, as it says: bytes 33 to 36 of its data, big-endian."""
+        return int.from_bytes(self.authenticator_data[33:37], "big")
+
+
+@dataclass(frozen=True)
 class Vote:
     """One person's signed say on one exact digest."""
 
@@ -279,6 +298,8 @@ class Vote:
     signature: str = ""
     """Hex HMAC-SHA-256, see `policy.votes`."""
     key_id: str = ""
+    assertion: Assertion | None = None
+    """Where it was confirmed with a passkey."""
 
 
 @dataclass(frozen=True)

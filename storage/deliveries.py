@@ -15,7 +15,7 @@ from storage import job_queue
 from storage.database import Transaction
 from storage.schema import Delivery
 
-CARDS = ("triage_card", "approval_card")
+CARDS = ("triage_card", "approval_card", "passkey_card")
 """The kinds that are rendered again when their facts change."""
 
 
@@ -51,7 +51,7 @@ async def post(tx: Transaction, new: NewDelivery, *, delivery_id: UUID, at: date
         created_at=at,
     )
     tx.add(delivery)
-    await _defer_sync(tx, delivery_id)
+    await sync(tx, delivery_id)
     return delivery
 
 
@@ -78,7 +78,8 @@ async def refresh_of(tx: Transaction, request_ids: Sequence[UUID]) -> None:
     await tx.execute(_REFRESH_OF, {"queue": job_queue.DELIVERIES, "request_ids": list(request_ids)})
 
 
-async def _defer_sync(tx: Transaction, delivery_id: UUID) -> None:
+async def sync(tx: Transaction, delivery_id: UUID) -> None:
+    """Bring one message up to date once the transaction commits."""
     name = f"delivery:{delivery_id}"
     await job_queue.defer(
         tx,

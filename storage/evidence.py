@@ -10,6 +10,7 @@ The trail is believed here, so its chains are verified first (`storage.verificat
        of as many people as the trail's quorum, one of each group that must approve, and none against it
     4  accounts are linked, and stops are set and lifted, in the tables as on the trail
     5  every run belongs to a request that was approved, and every request that ran has a run
+    6  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from policy.votes import VoteSigner, speak_for_all
 from storage import people, requests, stop_evidence
 from storage.audit import ticket_chain
 from storage.database import Transaction
+from storage.passkey_evidence import check_passkeys
 from storage.schema import ActionRequest, Execution, VoteRow
 from storage.told import STEPS, Told, tell
 
@@ -70,7 +72,8 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    return findings + _check_replaced(told) + await stop_evidence.check(tx)
+    findings += _check_replaced(told) + await stop_evidence.check(tx)
+    return findings + await check_passkeys(tx, signer)
 
 
 def _check_replaced(told: Mapping[str, Told]) -> list[str]:

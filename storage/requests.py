@@ -9,8 +9,9 @@ locked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, exists, func, literal, or_, select, update
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from policy.lifecycle import TERMINAL
-from policy.terms import Choice, PersonKey, RequestStatus, Vote
+from policy.terms import Assertion, Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
 from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Execution, Ticket, VoteRow
@@ -245,6 +246,7 @@ def as_vote(row: VoteRow) -> Vote:
         reason=row.reason,
         signature=row.signature,
         key_id=row.key_id,
+        assertion=None if row.assertion is None else _as_assertion(row.assertion),
     )
 
 
@@ -255,6 +257,26 @@ async def is_being_undone(tx: Transaction, request_id: UUID) -> bool:
         ActionRequest.undoes == request_id, ActionRequest.status.not_in(ended_in_vain)
     )
     return (await tx.scalar(found.limit(1))) is not None
+
+
+def stored_assertion(assertion: Assertion) -> dict[str, str]:
+    """An assertion as its column holds it."""
+    return {
+        "link": assertion.link,
+        "credentialId": assertion.credential_id.hex(),
+        "clientData": assertion.client_data.hex(),
+        "authenticatorData": assertion.authenticator_data.hex(),
+        "signature": assertion.signature.hex(),
+    }
+
+
+def _as_assertion(stored: Mapping[str, Any]) -> Assertion:
+    """Raises ValueError for what this desk did not write."""
+    try:
+        parts = (stored["credentialId"], stored["clientData"], stored["authenticatorData"], stored["signature"])
+        return Assertion(str(stored["link"]), *map(bytes.fromhex, parts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an assertion: {error!r}") from error
 
 
 async def execution(tx: Transaction, request_id: UUID) -> Execution | None:

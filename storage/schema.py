@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from policy.passkeys import PasskeyState
 from policy.terms import (
     Audience,
     Choice,
@@ -292,6 +293,50 @@ class VoteRow(Table):
     slack_request_id: Mapped[str]
     signature: Mapped[str]
     key_id: Mapped[str]
+    assertion: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the voter's passkey signed for it, in hexadecimal; None where none was asked for. `signature` covers it."""
+
+
+class PasskeyRow(Table):
+    """Somebody's passkey. One counts only if its seal verifies (`policy.passkeys`)."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (Index("passkeys_by_owner", "owner"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    owner_label: Mapped[str]
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    public_key: Mapped[bytes]
+    state: Mapped[str] = mapped_column(default=PasskeyState.WAITING)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    enrolled_at: Mapped[datetime]
+    approved_by: Mapped[str] = mapped_column(default="")
+    approved_at: Mapped[datetime | None]
+    seal: Mapped[str] = mapped_column(default="")
+    seal_key_id: Mapped[str] = mapped_column(default="")
+    revoked_at: Mapped[datetime | None]
+
+
+class PrivateLink(Table):
+    """A link that was given to one person, for one thing, once: to confirm one vote, or to enrol a passkey."""
+
+    __tablename__ = "private_links"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    """Hex SHA-256 of what stands in the link; the token itself is nowhere."""
+    purpose: Mapped[str]
+    """'vote' or 'enrolment'."""
+    person: Mapped[str]
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
+    digest: Mapped[str] = mapped_column(default="")
+    choice: Mapped[str] = mapped_column(default="")
+    slack_request_id: Mapped[str]
+    """Slack's own id of the click that it was given for."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
 
 
 class Execution(Table):

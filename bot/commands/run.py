@@ -102,7 +102,8 @@ async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]
             f"COUNTERSIGN_LOCAL_SLACK_PORT: the page's port is in use ({error.strerror}); set another"
         ) from error
     stack.push_async_callback(slack.stop)
-    return {**environ, **local_environment(slack.app, slack.api_url)}, slack.url
+    port = environ.get("COUNTERSIGN_HTTP_PORT", "").strip() or "8080"
+    return {**environ, **local_environment(slack.app, slack.api_url, port)}, slack.url
 
 
 async def _import_demo(database: Database) -> None:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
-from handlers.flows import stop_desk
+from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.customer_notice import customer_channel
+from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
@@ -20,11 +21,12 @@ from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
+from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
-from policy.terms import Audience, RequestStatus, Verdict
+from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
-from storage import deliveries, requests, tickets
+from storage import deliveries, passkeys, requests, tickets
 from storage.database import Transaction
 from storage.deliveries import CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
@@ -141,7 +143,7 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     if ticket is None:
-        return _internal_letter(delivery, was_attempted=was_attempted)
+        return _internal_letter(delivery, await _about_no_ticket(tx, delivery), was_attempted=was_attempted)
     rendered = await _render(desk, tx, delivery, ticket, request)
     return Letter(
         delivery_id=delivery.id,
@@ -164,14 +166,25 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     )
 
 
-def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
+async def _about_no_ticket(tx: Transaction, delivery: Delivery) -> Rendered:
+    args: dict[str, Any] = delivery.args
+    match delivery.kind:
+        case "group_change":
+            return notices.group_change(group_change_facts(args))
+        case stop_desk.KIND:
+            return stops.change(stop_desk.stop_change_facts(args))
+        case passkeys.CARD:
+            row = await passkeys.get(tx, UUID(args["passkeyId"]))
+            if row is not None:
+                return passkey_card(passkey_facts(row))
+        case decide_passkey.NOTICE:
+            owner = PersonKey.parse(args["owner"])
+            return passkey_notice(args["step"], owner.user_id, args["ownerLabel"], args["by"])
+    raise LookupError(f"delivery {delivery.id} has no ticket")
+
+
+def _internal_letter(delivery: Delivery, rendered: Rendered, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind == "group_change":
-        rendered = notices.group_change(group_change_facts(delivery.args))
-    elif delivery.kind == stop_desk.KIND:
-        rendered = stops.change(stop_desk.stop_change_facts(delivery.args))
-    else:
-        raise LookupError(f"delivery {delivery.id} has no ticket")
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,

@@ -3,7 +3,8 @@
     1  the request and its votes are read; a request that has ended stays ended
     2  every voter, and a person who proposed, is resolved live: no answer, no run
     3  ticket and request are locked and read again, and the gate rules once more on the votes' signatures, the digest
-       of what would run now, the people as they are now, each with their other accounts, and the quorum
+       of what would run now, the people as they are now, each with their other accounts and their passkeys, and the
+       quorum
     4  the run is claimed: one `executions` row per request, with the idempotency key, committed before anything runs
     5  the executor runs with no transaction open
     6  what came of it is written with its audit event, cards and notices
@@ -32,7 +33,7 @@ from handlers.flows.one_person import Addresses, linked, ties_about, with_addres
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
-from storage import audit, deliveries, requests
+from storage import audit, deliveries, passkeys, requests
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
@@ -169,6 +170,8 @@ async def _rule(
     # Only votes can be an alias's: what runs without any asks Slack nothing more.
     ties = await ties_about(tx, addresses, facts, voters) if voters else Ties()
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
+    asks = desk.gate.asks_for_passkey(facts.action.risk)
+    theirs = await passkeys.of_people(tx, voters, lock=True) if asks else ()
     return desk.gate.rule_on_run(
         facts,
         votes,
@@ -176,6 +179,7 @@ async def _rule(
         digest_now=digest_of(request, ticket),
         now=desk.clock(),
         proposer=proposer,
+        passkeys=[passkeys.as_passkey(row) for row in theirs],
     )
 
 

@@ -19,7 +19,7 @@ from handlers.flows.one_person import Addresses, linked, ties_about, with_addres
 from handlers.flows.void_requests import void_open_requests
 from policy.one_person import Ties
 from policy.terms import Agent, Person, PersonKey, Proposer
-from storage import audit, deliveries, requests, tickets
+from storage import audit, deliveries, passkeys, requests, tickets
 from storage.audit import Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
@@ -104,6 +104,7 @@ async def _kept(
         rows = (await requests.votes(tx, [request.id]))[request.id]
         facts = await request_facts(tx, request, ticket, desk.catalogue)
         ties = await ties_about(tx, addresses, facts, people.voters) if people.voters else Ties()
+        theirs = await passkeys.of_people(tx, people.voters)
         ruling = desk.gate.rule_on_keeping(
             facts,
             [requests.as_vote(row) for row in rows],
@@ -111,6 +112,7 @@ async def _kept(
             people.proposer,
             digest_now=digest_of(request, ticket),
             now=desk.clock(),
+            passkeys=[passkeys.as_passkey(row) for row in theirs],
         )
         if ruling.is_allowed:
             kept.add(request.id)

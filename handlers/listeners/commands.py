@@ -15,7 +15,7 @@ from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.check_access import require_access
 from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
-from handlers.listeners import pages, stops
+from handlers.listeners import pages, passkeys, stops
 from handlers.listeners.call import Call
 from handlers.slack_messages import Posted, read_message
 from handlers.slack_text import as_written
@@ -27,7 +27,7 @@ _NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "method_not_suppo
 
 
 async def command(call: Call) -> None:
-    """`/countersign tickets | ticket N | audit N | new TEXT | stop … | resume … | stops | help`."""
+    """`/countersign tickets | ticket N | audit N | new TEXT | passkey | stop … | resume … | stops | help`."""
     words = str(call.body.get("text") or "").strip()
     verb, _, rest = words.partition(" ")
     match verb.lower():
@@ -38,6 +38,8 @@ async def command(call: Call) -> None:
         case "ticket" | "audit" if _is_number(rest):
             number = int(rest.strip().lstrip("#"))
             await _open_numbered(call, verb.lower(), number)
+        case "passkey":
+            await passkeys.show(call)
         case "new" if rest.strip():
             await _open_new(call, as_written(rest.strip()))
         case "stop" if wanted := stops.read(rest):

@@ -13,6 +13,7 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
+from handlers.flows.private_links import has_pages
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.flows.review_batch import waiting_alike
@@ -21,6 +22,7 @@ from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view as customer_blocks
+from handlers.views.passkey_card import own_button
 from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import PAGE_SIZE, ticket_list
 from handlers.views.ticket_page import ticket_page as page_blocks
@@ -145,7 +147,8 @@ async def _publish(call: Call, view: Block) -> None:
 
 
 async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
-    return home(await _list_blocks(desk, showing, offset), _list_metadata(showing, offset))
+    own = [own_button()] if has_pages(desk) else []
+    return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 
 async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:

@@ -13,6 +13,7 @@ from typing import Any, NewType
 from pydantic import JsonValue
 
 from policy.lifecycle import PROPOSABLE_AGAIN
+from policy.passkeys import PasskeyState
 from policy.stops import StopScope
 from policy.terms import Audience, Choice, RequestStatus, Risk, Severity, TicketStatus, Verdict
 
@@ -158,6 +159,23 @@ class TurnedDownFacts:
     at: datetime
     reason: str
     ticket_number: int
+
+
+@dataclass(frozen=True)
+class PasskeyFacts:
+    """A passkey as shown on its card."""
+
+    passkey_id: str
+    owner_user_id: str
+    owner_label: str
+    fingerprint: str
+    """What its owner reads to the person who approves it."""
+    state: PasskeyState
+    enrolled_at: datetime
+    approved_by: str
+    """PersonKey text, or 'operator:…'; '' as long as it waits."""
+    approved_at: datetime | None
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True)

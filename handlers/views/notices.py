@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from handlers.views.blocks import (
     TEXT_LENGTH,
@@ -16,6 +17,7 @@ from handlers.views.blocks import (
     context,
     labelled,
     line,
+    link,
     person,
     plain,
     rich,
@@ -103,6 +105,17 @@ def vote_recorded(request: RequestCardFacts) -> Notice:
     """Ephemeral, to the voter: it counted."""
     text = f"Your vote on “{one_line(request.action_title, 150)}” is recorded."
     return _told("Vote recorded", text, "✅ Thank you")
+
+
+def confirm_with_passkey(url: str, expires_at: datetime) -> Notice:
+    """Ephemeral, to whoever pressed Approve: nothing counts yet, and where to make it count."""
+    lines = [
+        line(say("🔑 One more step  ", bold=True), say("This counts only once you confirm it with your passkey.")),
+        line(link(url, "Read it once more and confirm it"), say("  ·  until "), when(expires_at)),
+        line(say("The link is for you alone, and works once.", italic=True)),
+    ]
+    text = "One more step: this counts only once you confirm it with your passkey."
+    return Notice(f"{text} {url}", (rich(*lines),), "One more step")
 
 
 def withdrawn(request: RequestCardFacts) -> Notice:
@@ -203,6 +216,7 @@ def help_text() -> Notice:
         ("ticket N", "one ticket's page"),
         ("audit N", "one ticket's audit trail"),
         ("new TEXT", "make a ticket of TEXT"),
+        ("passkey", "enrol a passkey, or revoke one of yours"),
         (
             "stop WHAT REASON",
             "let nothing of it be approved or run: all, an action such as api_key.revoke, or a @person",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from policy.engine import PolicyEngine
 from policy.gate import Gate
-from policy.loading import DEFAULT_FOLDER
+from policy.loading import DEFAULT_FOLDER, StepUp
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -33,6 +34,17 @@ SIGNER = VoteSigner({"k1": b"\x01" * 32}, "k1")
 
 ENGINE = PolicyEngine.load(DEFAULT_FOLDER)
 GATE = Gate(ENGINE, SIGNER)
+
+
+def without_step_up(engine: PolicyEngine) -> PolicyEngine:
+    """The same policy on a site where a click is enough at every risk: for what is about something else."""
+    changed = copy(engine)
+    risks = {risk: one.model_copy(update={"step_up": StepUp.NONE}) for risk, one in engine.settings.risk.items()}
+    changed.settings = engine.settings.model_copy(update={"risk": risks})
+    return changed
+
+
+CLICKS_SUFFICE = Gate(without_step_up(ENGINE), SIGNER)
 
 MALLORY = PersonKey("T_EXTERNAL", "U_MALLORY")
 PAT = PersonKey("T_HOME", "U_PAT")

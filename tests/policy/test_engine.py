@@ -33,7 +33,9 @@ NO_OUTSIDER = (
 
 
 def question(who: Person, about: RequestFacts, action: str = "approve") -> Question:
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=about.policy_version, now=NOW)
+    context = entities.decision_context(
+        shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, asks_for_passkey=False
+    )
     return Question(entities.actor_ref(who), action, entities.request_ref(about), context)
 
 

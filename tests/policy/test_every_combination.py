@@ -112,14 +112,20 @@ class Stakes:
 
 STAKES = [Stakes(*one) for one in product(SAME, SAME, SAME, SUBJECTS)]
 SIGHTS = [
-    (Sight(digest, GATE.policy_version, now), {code for code, on in rules if on})
-    for digest, now in product((DIGEST, "stale"), (IN_TIME, TOO_LATE))
+    (Sight(digest, GATE.policy_version, now, asks), {code for code, on in rules if on})
+    for digest, now, asks in product((DIGEST, "stale"), (IN_TIME, TOO_LATE), (False, True))
     for rules in [(("core-no-other-digest", digest != DIGEST), ("core-no-expired-request", now == TOO_LATE))]
 ]
 
 
-def voter(account: str, *groups: str) -> Person:
-    return person("U_VOTER", *groups, **TWO_ACCOUNTS | ACCOUNTS[account])
+def voter(account: str, *groups: str, has_confirmed: bool = False) -> Person:
+    return person("U_VOTER", *groups, has_confirmed=has_confirmed, **TWO_ACCOUNTS | ACCOUNTS[account])
+
+
+def broken_by_click(sight: Sight, step: Step, has_confirmed: bool) -> set[str]:
+    """A click is no second factor, except to say no."""
+    is_short = sight.asks_for_passkey and step is not Step.REJECT and not has_confirmed
+    return {"core-no-unconfirmed-vote"} if is_short else set()
 
 
 def broken_by_account(account: str) -> set[str]:
@@ -133,21 +139,25 @@ def broken_by_status(status: RequestStatus, step: Step) -> set[str]:
 
 
 def findings(
-    who: Person, requests: list[RequestFacts], stored: list[Any], steps: Sequence[Step]
+    who: Person, requests: list[RequestFacts], stored: list[Any], steps: Sequence[Step], sights: Any = SIGHTS
 ) -> Iterator[tuple[int, Step, set[str], Finding]]:
     """What both gates say of every request, step and sight: (request's index, step, broken by the sight, finding)."""
-    asked = [(index, step, *seen) for index in range(len(requests)) for step in steps for seen in SIGHTS]
-    contexts = {id(sight): _context(sight) for sight, _ in SIGHTS}
+    asked = [(index, step, *seen) for index in range(len(requests)) for step in steps for seen in sights]
+    contexts = {id(sight): _context(sight) for sight, _ in sights}
     actor, refs = entities.actor_ref(who), [entities.request_ref(one) for one in requests]
     questions = [Question(actor, step.value, refs[index], contexts[id(sight)]) for index, step, sight, _ in asked]
     answers = ENGINE.ask_many(questions, [entities.actor_entity(who), *stored])
     for (index, step, sight, broken), answer in zip(asked, answers, strict=True):
+        broken = broken | broken_by_click(sight, step, who.has_confirmed)
         yield index, step, broken, weigh(answer, invariants.broken_by_decision(who, requests[index], sight, step))
 
 
 def _context(sight: Sight) -> dict[str, Any]:
     return entities.decision_context(
-        shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+        shown_digest=sight.shown_digest,
+        policy_version=sight.policy_version,
+        now=sight.now,
+        asks_for_passkey=sight.asks_for_passkey,
     )
 
 
@@ -165,27 +175,32 @@ def assert_is(finding: Finding, broken: set[str], *, is_in_group: bool, told: ob
 def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of the statuses, the two that let a step through; the others are in the next test, rejecting as well."""
+    """Of the statuses, the two that let a step through; the others are in the next test, rejecting as well. Of
+    passkeys, the two ways to pass: none is asked for, or one was used; the next test has those that are missing."""
     started, count, allowed = time.perf_counter(), 0, 0
     statuses = (RequestStatus.PENDING, RequestStatus.APPROVED)
     about = list(product(STAKES, statuses))
     requests = [stakes.request(f"request-{index}", status) for index, (stakes, status) in enumerate(about)]
     stored = stored_entities(requests)
 
-    for account, groups in product(ACCOUNTS, ((), ("security",))):
-        for index, step, by_sight, finding in findings(voter(account, *groups), requests, stored, _THAT_LET_RUN):
+    for account, groups, has_confirmed in product(ACCOUNTS, ((), ("security",)), (False, True)):
+        who = voter(account, *groups, has_confirmed=has_confirmed)
+        sights = [one for one in SIGHTS if one[0].asks_for_passkey is has_confirmed]
+        for index, step, by_sight, finding in findings(who, requests, stored, _THAT_LET_RUN, sights):
             stakes, status = about[index]
             broken = broken_by_account(account) | stakes.broken(account) | by_sight | broken_by_status(status, step)
-            assert_is(finding, broken, is_in_group=bool(groups), told=(account, groups, stakes, status, step, by_sight))
+            told = (account, groups, has_confirmed, stakes, status, step, by_sight)
+            assert_is(finding, broken, is_in_group=bool(groups), told=told)
             count, allowed = count + 1, allowed + finding.is_allowed
 
     with capsys.disabled():
         print(f"\n{count} decisions, {allowed} allowed, {time.perf_counter() - started:.1f} s")
-    assert count == 8 * 2 * len(STAKES) * 2 * 2 * 4 and len(STAKES) == 4**3 * 7
+    assert count == 8 * 2 * 2 * len(STAKES) * 2 * 2 * 4 and len(STAKES) == 4**3 * 7
     # At each of the two steps a full member of the group passes where it is done to nobody or to somebody else, and who
     # has no address only where none has to be compared. Who has one account passes wherever it is not theirs, which an
     # alias of somebody else's is not: as requester, proposer or editor (2 each), and among four of the subjects.
-    assert allowed == 2 * (2 + 1 + 2**3 * 4)
+    # Twice: with a passkey as without one where none is asked for.
+    assert allowed == 2 * 2 * (2 + 1 + 2**3 * 4)
 
 
 def test_every_status_lets_through_one_step_or_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,17 +210,19 @@ def test_every_status_lets_through_one_step_or_none(capsys: pytest.CaptureFixtur
     requests = [nobody.request(f"request-{index}", status) for index, status in enumerate(statuses)]
     stored = stored_entities(requests)
 
-    for account, groups in product(ACCOUNTS, ((), ("support",), ("security",), ("support", "security"))):
-        for index, step, by_sight, finding in findings(voter(account, *groups), requests, stored, list(Step)):
+    circles = ((), ("support",), ("security",), ("support", "security"))
+    for account, groups, has_confirmed in product(ACCOUNTS, circles, (False, True)):
+        who = voter(account, *groups, has_confirmed=has_confirmed)
+        for index, step, by_sight, finding in findings(who, requests, stored, list(Step)):
             broken = broken_by_account(account) | nobody.broken(account) | by_sight
             broken |= broken_by_status(statuses[index], step)
-            told = (account, groups, statuses[index], step, by_sight)
+            told = (account, groups, has_confirmed, statuses[index], step, by_sight)
             assert_is(finding, broken, is_in_group="security" in groups, told=told)
             count += 1
 
     with capsys.disabled():
         print(f"\n{count} decisions")
-    assert count == 8 * 4 * len(RequestStatus) * 3 * 4
+    assert count == 8 * 4 * 2 * len(RequestStatus) * 3 * 8
 
 
 def test_those_a_card_names_as_eligible_are_those_whose_vote_would_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def test_an_approved_request_does_not_run_while_it_is_stopped_nor_does_one_witho
 
 def test_every_step_and_status_with_and_without_a_stop() -> None:
     """The whole product: a stop adds one broken rule to approving and running, and takes none away."""
-    count, sight = 0, Sight(DIGEST, GATE.policy_version, NOW)
+    count, sight = 0, Sight(DIGEST, GATE.policy_version, NOW, False)
     for step, status, who in product(Step, RequestStatus, (SAM, OLIVIA, Agent("triage"))):
         free = request(status=status)
         stopped = replace(free, action=replace(free.action, is_stopped=True))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import SigningKeyMissing
-from policy.terms import Choice, PersonKey, Tally, Vote
+from policy.terms import Assertion, Choice, PersonKey, Tally, Vote
 from policy.votes import VoteSigner, tally, vote_key_id
 from tests.policy.builders import NOW, SIGNER, person, vote
 
@@ -25,7 +25,19 @@ CHANGES: dict[str, Any] = {
     "reason": "because",
     "signature": "0" * 64,
     "key_id": "k2",
+    "assertion": Assertion("link", b"credential", b"client", b"authenticator", b"signature"),
 }
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Assertion)])
+def test_what_a_passkey_signed_is_covered_by_the_votes_own_signature(name: str) -> None:
+    confirmed = CHANGES["assertion"]
+    signed = vote(person(), assertion=confirmed)
+    other = replace(confirmed, **{name: "other" if name == "link" else b"other"})
+
+    assert SIGNER.verify(signed)
+    assert not SIGNER.verify(replace(signed, assertion=other))
+    assert not SIGNER.verify(replace(signed, assertion=None))
 
 
 def test_a_signed_vote_verifies() -> None:

@@ -45,6 +45,7 @@ ABOUT: dict[str, RequestFacts] = {
     "core-no-other-policy": request(policy_version="another"),
     "core-no-other-digest": request(digest="another"),
     "core-no-unconfirmed-parameters": request(action(unconfirmed_params=frozenset({"keyId"}))),
+    "core-no-unconfirmed-vote": request(action(risk=Risk.CRITICAL)),
     "unknown-requester-needs-security": request(
         action(risk=Risk.MEDIUM, requester=Requester(RequesterKind.EMAIL, None, "ann@home.example"))
     ),
@@ -112,6 +113,8 @@ def test_every_invariant_about_a_decision_is_in_the_table() -> None:
         "core-no-unattended-risk",
         "core-no-lift-of-ones-own",
         "core-no-more-than-the-limit",
+        "core-no-own-passkey",
+        "core-no-settled-passkey",
     }
     assert decided - of_another_question <= set(ABOUT)
 

@@ -36,10 +36,21 @@ from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.lifecycle import TERMINAL
 from policy.loading import DEFAULT_FOLDER
-from policy.terms import Choice, Person, PersonKey, Provenance, Requester, RequesterKind, RequestStatus
+from policy.terms import (
+    Assertion,
+    Choice,
+    Person,
+    PersonKey,
+    Provenance,
+    Requester,
+    RequesterKind,
+    RequestStatus,
+    Vote,
+)
 from storage import audit, tickets
 from storage.database import Database
 from tests.faults.crashes import CrashingDatabase, Fuse, Killed
+from tests.passkeys import SITE, Authenticator, assertion_for, give_passkey_to
 from tests.threats.planted import SIGNER
 
 START = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
@@ -50,6 +61,7 @@ ACTIONS = {
     "user.suspend": ({"email": "bob@acme.example"}, {"email": "victor@acme.example"}, 2),
 }
 """(what is proposed, what somebody with access to the rows makes of it, how many people it needs)"""
+ASKS_FOR_PASSKEY = frozenset({"user.suspend"})
 SUBJECT, REQUESTER = "U0BOB000001", "U0ERIN00001"
 PROPOSERS = ("U0OLIVIA001", "U0SANA00001")
 VOTERS = ("U0SANA00001", "U0VICTOR001", "U0UMA000001", "U0OLIVIA001", SUBJECT, REQUESTER, "U0MALLORY01")
@@ -125,13 +137,14 @@ class World:
     fuse: Fuse = field(default_factory=lambda: Fuse(at=0))
     edits: int = 0
     clicks: int = 0
+    passkeys: dict[PersonKey, Authenticator] = field(default_factory=dict)
     ticket_id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
         groups = {name: GroupSetting(name, name, frozenset()) for name in ("support", "security")}
         self.desk = Desk(
             database=self.database,
-            gate=Gate(_engine(), SIGNER),
+            gate=Gate(_engine(), SIGNER, SITE),
             signer=SIGNER,
             catalogue=Catalogue({"category": CATEGORIES}),
             triager=offline_triager(),
@@ -180,8 +193,17 @@ class World:
 
     async def votes(self, desk: Desk, about: Shown, voter: str, choice: Choice) -> None:
         self.clicks += 1
+        key = self.circle.people[voter].key
         ballot = Ballot(about.request_id, choice, f"click-{self.clicks}", reason="No." * (choice is Choice.REJECT))
-        await cast_vote(desk, ballot, await self.circle.resolve(self.circle.people[voter].key))
+        if choice is Choice.APPROVE and about.action_id in ASKS_FOR_PASSKEY:
+            ballot = replace(ballot, assertion=await self._confirms(about, key, ballot))
+        await cast_vote(desk, ballot, await self.circle.resolve(key))
+
+    async def _confirms(self, about: Shown, key: PersonKey, ballot: Ballot) -> Assertion:
+        if key not in self.passkeys:
+            self.passkeys[key] = await give_passkey_to(self.desk, key)
+        vote = Vote(str(about.request_id), key, ballot.choice, about.digest, self.now, ballot.slack_request_id)
+        return assertion_for(vote, self.passkeys[key])
 
     async def runs(self, desk: Desk, about: Shown) -> None:
         await run_action(desk, about.request_id)
@@ -300,6 +322,8 @@ class World:
         if any(event.payload["choice"] == "reject" for event in votes):
             found.append("it ran although somebody said no")
         approvers = {event.actor for event in votes if event.payload["digest"] == about.digest}
+        if about.action_id in ASKS_FOR_PASSKEY and not all(event.payload["passkey"] for event in votes):
+            found.append("it ran on a vote that no passkey confirmed")
         counted = [key for key in approvers if self._is_eligible(key, about)]
         if len(counted) < ACTIONS[about.action_id][2]:
             found.append(f"{about.action_id} ran with {len(counted)} eligible approvers")

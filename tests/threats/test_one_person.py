@@ -10,6 +10,7 @@ import pytest
 
 from handlers.flows import one_person
 from policy.one_person import Ties
+from tests.passkeys import approve as confirmed
 from tests.running import RunningDesk
 from tests.threats.cases import (
     SANA,
@@ -155,7 +156,7 @@ async def test_threat_05_two_accounts_of_one_human_are_one_vote(desk: RunningDes
     card_ts = await card_of(desk, request_id)
 
     async with linked(desk, SANA, VICTOR):
-        await approve(desk, card_ts, "sana")
+        await confirmed(desk, "sana", card_ts)
         await approve(desk, card_ts, "victor")
         await settled(desk)
 
@@ -170,8 +171,8 @@ async def test_threat_05_two_votes_whose_accounts_turn_out_to_be_one_humans_run_
     card_ts = await card_of(desk, request_id)
 
     async with paused(desk):
-        await approve(desk, card_ts, "sana")
-        await approve(desk, card_ts, "victor")
+        await confirmed(desk, "sana", card_ts)
+        await confirmed(desk, "victor", card_ts)
         await link(desk, SANA, VICTOR)
     await settled(desk)
 

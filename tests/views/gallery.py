@@ -18,6 +18,7 @@ from handlers.views.facts import (
     BatchResultFacts,
     DestinationFacts,
     GroupChangeFacts,
+    PasskeyFacts,
     ReadersFacts,
     RequestCardFacts,
     ReviewedFacts,
@@ -29,6 +30,7 @@ from handlers.views.facts import (
     Untrusted,
     WaitingAlikeFacts,
 )
+from handlers.views.passkey_card import done, passkey_card, passkey_notice
 from handlers.views.propose_modals import (
     ActionChoice,
     FormField,
@@ -43,6 +45,7 @@ from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import ticket_list
 from handlers.views.ticket_page import ticket_page
 from handlers.views.triage_card import triage_card
+from policy.passkeys import PasskeyState
 from policy.stops import StopScope
 from policy.terms import Choice, RequestStatus
 from tests.views import builders as b
@@ -79,6 +82,10 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         "stops": stops.listed(stops_of(words) * 5),
         "stop set": stops.is_set(stops_of(words)[2], is_new=False, under_way=2),
         "lifted": stops.is_lifted(stops_of(words)[1]),
+        "passkey": passkey_card(_passkey(words, PasskeyState.WAITING)),
+        "passkey_approved": passkey_card(_passkey(words, PasskeyState.APPROVED)),
+        "passkey_notice": passkey_notice("passkey_revoked", words, words, words),
+        "passkey_done": done(_passkey(words, PasskeyState.REVOKED)),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
@@ -112,6 +119,11 @@ def batch_of(request: RequestCardFacts) -> BatchFacts:
     cards = [tuple(card_to_read(approval_card(request, whole))) for whole in (approval_substance(request), None)]
     shown = [ReviewedFacts(f"r-{place}", 12, "d1" * 32, place == 0, tuple(card)) for place, card in enumerate(cards)]
     return BatchFacts(request.action_title, tuple(one for one in shown if len(one.card) < 45), 2, 1)
+
+
+def _passkey(words: str, state: PasskeyState) -> PasskeyFacts:
+    at = datetime(2026, 3, 25, 13, 46, tzinfo=UTC)
+    return PasskeyFacts("7", words, words, "1a2b-3c4d-5e6f", state, at, f"T/{words}", at, None)
 
 
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
