@@ -147,7 +147,8 @@ class Gate:
         policy asks for no more than its card says; and if each vote on it would count today. From then on every vote
         and the run are judged by this policy.
         """
-        sight = Sight(digest_now, self._policy_over(request), now)
+        keeps = self._engine.keeps_waiting(request.action.risk)
+        sight = Sight(digest_now, request.policy_version if keeps else self.policy_version, now)
         step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
         try:
             broken = invariants.broken_by_state(request, sight, step)
@@ -254,11 +255,16 @@ class Gate:
         return None
 
     def _policy_over(self, request: RequestFacts) -> str:
-        """The version a decision is held against: this policy's, or the request's own where its risk may be kept.
+        """The version a decision is held against: the request's own where this policy is the one that decides it.
 
-        Either way this policy is the one that judges; a kept request is spared nothing but being of another version.
+        That is where it was shown under this policy, or where this policy kept it, which spares it nothing but being of
+        another version. A process that has not loaded the newest files must not decide what those brought or kept.
         """
-        return request.policy_version if self._engine.keeps_waiting(request.action.risk) else self.policy_version
+        is_ours = request.decided_under == self.policy_version
+        if is_ours and self._engine.keeps_waiting(request.action.risk):
+            return request.policy_version
+        is_other = request.policy_version != self.policy_version
+        return self.policy_version if is_ours or is_other else request.decided_under
 
     def _needed(self, request: RequestFacts) -> int:
         return max(request.quorum, self._engine.quorum(request.action.risk))

@@ -248,6 +248,13 @@ class RequestFacts:
     expires_at: datetime
     distinct_groups: frozenset[str] = frozenset()
     """The groups of which one approval each must come, as the card says."""
+    kept_under: str | None = None
+    """The changed policy that last let it stay as it was shown, if one did."""
+
+    @property
+    def decided_under(self) -> str:
+        """The version of the one policy that decides it: under which it was shown, or kept since."""
+        return self.kept_under or self.policy_version
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from policy.terms import (
     TicketStatus,
 )
 from storage import audit, directory
+from storage.audit import Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
 
@@ -85,7 +86,14 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
         distinct_groups=frozenset(request.distinct_groups),
+        kept_under=await _kept_under(tx, request),
     )
+
+
+async def _kept_under(tx: Transaction, request: ActionRequest) -> str | None:
+    """The policy that last kept the request, from the trail."""
+    kept = await audit.of_request(tx, request.ticket_id, Step.REQUEST_KEPT, request.id)
+    return str(kept[-1].payload["judgedUnder"]) if kept else None
 
 
 async def _subjects(
