@@ -147,7 +147,10 @@ def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
         try:
             cases[path] = Case.model_validate_json(text)
         except ValidationError as error:
-            problems += [f"{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+            problems += [
+                f"cases/{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}; docs/policy.md has the fields"
+                for one in error.errors()
+            ]
     return cases, tuple(problems)
 
 
@@ -158,9 +161,13 @@ def run_cases(engine: PolicyEngine, folder: Path) -> tuple[str, ...]:
     for path, case in cases.items():
         problem = check_case(engine, case, is_allow=path.startswith("ALLOW/"))
         if problem:
-            problems.append(f"{path}: {problem}")
+            problems.append(f"cases/{path}: {problem}; change the policy, or the case if it is not what you want")
     shown = {case.shows for case in cases.values()}
-    problems += [f"{policy_id}: no case shows it" for policy_id in sorted(engine.notes.keys() - shown)]
+    problems += [
+        f"{engine.notes[policy_id].place}: {policy_id}: no case shows it; write one under cases/"
+        f'{"DENY" if engine.notes[policy_id].is_forbid else "ALLOW"} with "shows": "{policy_id}"'
+        for policy_id in sorted(engine.notes.keys() - shown)
+    ]
     return tuple(problems)
 
 

@@ -52,6 +52,8 @@ class PolicyNote:
     reason: str
     reply: str | None
     is_forbid: bool
+    place: str = ""
+    """Its file and line."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class _Reading:
         if policy_id in self.notes:
             self.problems.append(f"{where}: this @id is used twice, first in {self.files[policy_id]}")
         self.problems.extend(f"{where}: {problem}" for problem in self._faults(name, policy, policy_id, reason, reply))
-        self.notes[policy_id] = PolicyNote(reason, reply, policy.effect == "forbid")
+        self.notes[policy_id] = PolicyNote(reason, reply, policy.effect == "forbid", spot)
         self.files.setdefault(policy_id, name)
 
     def _faults(self, name: str, policy: pst.Template, policy_id: str, reason: str, reply: str | None) -> Iterator[str]:

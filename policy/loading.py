@@ -31,7 +31,8 @@ SETTINGS_FILE = "settings.toml"
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
 
-GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+FolderStamp = tuple[tuple[str, int, int, int, int], ...]
+GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class OnPolicyChange(StrEnum):
@@ -150,6 +151,34 @@ def read_case_files(folder: Path) -> Mapping[str, str]:
     """The texts of `cases/ALLOW/*.json` and `cases/DENY/*.json`, by their path within `cases`."""
     paths = sorted((folder / "cases").glob("*/*.json"))
     return {path.relative_to(folder / "cases").as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def folder_stamp(folder: Path) -> FolderStamp:
+    """What changes when anything in the folder is written, added or taken away: cheap enough to ask every second."""
+    found = []
+    for path in _files(folder):
+        try:
+            about = path.stat()
+        except OSError:  # Taken away between the two looks; the next one sees it gone.
+            continue
+        # The time of the last change of the inode cannot be set back, as that of the content can.
+        found.append((str(path), about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino))
+    return tuple(found)
+
+
+def contents_version(folder: Path) -> str:
+    """Names what the folder holds, cases included, whether or not it makes a policy."""
+    return _version({path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)})
+
+
+def line_of_setting(folder: Path, path: Sequence[str]) -> str:
+    """Where a key of the settings stands, as 'settings.toml:12'."""
+    return place(SETTINGS_FILE, line_of_key((folder / SETTINGS_FILE).read_text(encoding="utf-8"), path))
+
+
+def _files(folder: Path) -> list[Path]:
+    named = [folder / name for name in (SCHEMA_FILE, SETTINGS_FILE) if (folder / name).is_file()]
+    return sorted([*named, *folder.glob("*.cedar"), *folder.glob("cases/*/*.json")])
 
 
 def _text(name: str, content: bytes) -> str:

@@ -13,6 +13,7 @@ from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.note_members import group_change_facts
+from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.views import notices
@@ -164,9 +165,13 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
 
 def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind != "group_change":
-        raise LookupError(f"delivery {delivery.id} has no ticket")
-    rendered = notices.group_change(group_change_facts(delivery.args))
+    match delivery.kind:
+        case "group_change":
+            rendered = notices.group_change(group_change_facts(delivery.args))
+        case "policy_news":
+            rendered = notices.policy_news(policy_news_facts(delivery.args))
+        case _:
+            raise LookupError(f"delivery {delivery.id} has no ticket")
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,
