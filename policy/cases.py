@@ -18,6 +18,7 @@ from policy import entities, invariants
 from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
 from policy.loading import read_case_files
+from policy.problem_words import what_is_wrong
 from policy.replies import NOT_PERMITTED
 from policy.terms import (
     ActionFacts,
@@ -144,13 +145,14 @@ def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
     cases: dict[str, Case] = {}
     problems: list[str] = []
     for path, text in read_case_files(folder).items():
+        if not path.startswith(("ALLOW/", "DENY/")):
+            problems.append(f"cases/{path}: not a case's place; move it to cases/ALLOW or cases/DENY")
+            continue
         try:
             cases[path] = Case.model_validate_json(text)
         except ValidationError as error:
-            problems += [
-                f"cases/{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}; docs/policy.md has the fields"
-                for one in error.errors()
-            ]
+            wrong = [(".".join(map(str, one["loc"])) or "JSON", what_is_wrong(one)) for one in error.errors()]
+            problems += [f"cases/{path}: {key}: {what}; docs/policy.md has the fields" for key, what in wrong]
     return cases, tuple(problems)
 
 

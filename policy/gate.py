@@ -36,6 +36,8 @@ from policy.terms import (
 from policy.votes import VoteSigner, tally
 from policy.weighing import Finding, deciding, describe, refusal, weigh
 
+_RESTORE = "restore the core.cedar that came with this version of the bot"
+
 
 @dataclass(frozen=True)
 class Views:
@@ -51,8 +53,10 @@ class Gate:
 
     def __init__(self, engine: PolicyEngine, signer: VoteSigner) -> None:
         core = {policy_id for policy_id in engine.notes if policy_id.startswith("core-")}
-        problems = [f"core.cedar: {one} is missing" for one in invariants.ORDER if one not in core]
-        problems += [f"core.cedar: {one} has no counterpart in code" for one in sorted(core - set(invariants.ORDER))]
+        problems = [f"core.cedar: {one} is missing; {_RESTORE}" for one in invariants.ORDER if one not in core]
+        problems += [
+            f"core.cedar: {one} has no counterpart in code; {_RESTORE}" for one in sorted(core - set(invariants.ORDER))
+        ]
         if problems:
             raise PolicyUnusable(problems)
         self._engine = engine

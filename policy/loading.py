@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from policy.errors import PolicyUnusable
 from policy.places import line_of_key, place
+from policy.problem_words import what_is_wrong
 from policy.terms import Risk
 
 DEFAULT_FOLDER = Path(__file__).parent / "cedar"
@@ -30,6 +31,8 @@ SCHEMA_FILE = "schema.cedarschema"
 SETTINGS_FILE = "settings.toml"
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
+
+_TOML_CURE = "numbers stand bare, texts in quotes, lists in brackets, and each key and section once"
 
 FolderStamp = tuple[tuple[str, int, int, int, int], ...]
 GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -64,7 +67,7 @@ class RiskSettings(BaseModel):
     @model_validator(mode="after")
     def _times_come_in_their_order(self) -> RiskSettings:
         if (self.escalate_to is None) != (self.escalate_after_seconds is None):
-            raise ValueError("escalate_after_seconds and escalate_to go together")
+            raise ValueError("escalate_after_seconds and escalate_to go together; write both, or neither")
         named = {
             "remind_after_seconds": self.remind_after_seconds,
             "escalate_after_seconds": self.escalate_after_seconds,
@@ -73,7 +76,7 @@ class RiskSettings(BaseModel):
         given = [(name, seconds) for name, seconds in named.items() if seconds is not None]
         for (sooner, seconds), (later, later_seconds) in pairwise(given):
             if seconds >= later_seconds:
-                raise ValueError(f"{sooner} must be less than {later}, or it would never come")
+                raise ValueError(f"{sooner} would never come; make it less than {later}, which is {later_seconds}")
         return self
 
 
@@ -86,18 +89,18 @@ class PolicySettings(BaseModel):
     risk: dict[Risk, RiskSettings]
 
     @model_validator(mode="after")
-    def _is_complete_and_never_laxer_for_more_risk(self) -> PolicySettings:
-        missing = [risk.value for risk in Risk if risk not in self.risk]
-        if missing:
-            raise ValueError(f"no [risk.…] section for: {', '.join(missing)}")
-        for lower, higher in pairwise(Risk):
-            if self.risk[higher].quorum < self.risk[lower].quorum:
-                raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
+    def _is_complete(self) -> PolicySettings:
+        if missing := [f"[risk.{risk.value}]" for risk in Risk if risk not in self.risk]:
+            raise ValueError(f"there is no section {' and no '.join(missing)}; add it, with quorum and ttl_seconds")
         return self
 
 
 def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What each key says well by itself and not beside the others: the key, and the problem with its cure."""
+    for lower, higher in pairwise(Risk):
+        least, key = settings.risk[lower].quorum, ("risk", higher.value, "quorum")
+        if settings.risk[higher].quorum < least:
+            yield key, f"asks for fewer approvals than {lower.value} risk does; set `quorum = {least}` or more here"
     for risk, asked in settings.risk.items():
         if asked.escalate_to is not None and asked.escalate_to not in settings.groups:
             key = ("risk", risk.value, "escalate_to")
@@ -193,9 +196,11 @@ def _settings(text: str) -> PolicySettings:
         settings = PolicySettings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = _TOML_PLACE.search(str(error))
-        raise PolicyUnusable([f"{place(SETTINGS_FILE, int(found[1]) if found else None)}: {error}"]) from error
+        where = place(SETTINGS_FILE, int(found[1]) if found else None)
+        said = _TOML_PLACE.sub("", str(error)).strip()
+        raise PolicyUnusable([f"{where}: this is no TOML ({said}); {_TOML_CURE}"]) from error
     except ValidationError as error:
-        raise PolicyUnusable([_problem(text, one["loc"], one["msg"]) for one in error.errors()]) from error
+        raise PolicyUnusable([_problem(text, one["loc"], what_is_wrong(one)) for one in error.errors()]) from error
     if problems := [_problem(text, key, what) for key, what in _contradictions(settings)]:
         raise PolicyUnusable(problems)
     return settings

@@ -113,8 +113,8 @@ async def test_what_the_new_version_keeps_is_decided_under_it(database_url: str,
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("settings.toml", HIGH, "[risk.high]\nquorum = many\n", "settings.toml:27:"),
-        ("settings.toml", HIGH, HIGH.replace("1", "4"), "settings.toml:27: risk.high: needs 4 of security"),
+        ("settings.toml", HIGH, "[risk.high]\nquorum = many\n", "settings.toml:24: this is no TOML"),
+        ("settings.toml", "quorum = 2\n", "quorum = 4\n", "settings.toml:32: risk.critical: needs 4 of security"),
         ("settings.toml", '["support", "security"]', '["support", "security", "legal"]', "COUNTERSIGN_LEGAL_GROUP"),
         ("site.cedar", 'when { resource.risk == Risk::"critical" };', "when { resource.rsik };", "site.cedar:"),
         ("site.cedar", 'when { resource.risk == Risk::"critical" };', "when { false };", "cases/ALLOW/"),
