@@ -23,6 +23,11 @@ _TIES = text(
     " and (email = any(:addresses) or split_part(slack_key, '/', 2) = any(:user_ids))"
 )
 
+_EVERY_TIE = text(
+    "select one, other from account_links"
+    " union all select slack_key, email from directory_people where slack_key is not null"
+)
+
 
 async def ties_around(tx: Transaction, marks: Collection[Mark]) -> Ties:
     """All that is stored about these accounts and addresses, and about whatever is tied to them."""
@@ -49,6 +54,12 @@ def _mark(text: str) -> Mark:
 
 def _name(mark: Mark) -> str:
     return mark.user_id if isinstance(mark, PersonKey) else mark
+
+
+async def every_tie(tx: Transaction) -> Ties:
+    """All that operators linked, and all that the directory has at one address."""
+    rows = (await tx.execute(_EVERY_TIE)).all()
+    return Ties((PersonKey.parse(row.one), _mark(row.other)) for row in rows)
 
 
 async def link(

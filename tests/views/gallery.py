@@ -14,6 +14,7 @@ from handlers.views.facts import (
     AuditFacts,
     DestinationFacts,
     GroupChangeFacts,
+    PolicyNewsFacts,
     ReadersFacts,
     RequestCardFacts,
     TicketFacts,
@@ -64,6 +65,9 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
                 (("U0VICTOR001", Untrusted(words)),),
             )
         ),
+        "policy_news good": notices.policy_news(PolicyNewsFacts("a" * 64, "b" * 64)),
+        "policy_news good again": notices.policy_news(PolicyNewsFacts("a" * 64, "a" * 64)),
+        "policy_news bad": notices.policy_news(PolicyNewsFacts("a" * 64, "b" * 64, (Untrusted(words),) * 30)),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
