@@ -33,7 +33,7 @@ _NAMED = 40
 _PEOPLE_NAMED = 20
 _VERSION_LENGTH = 12
 _PROBLEMS_SHOWN = 10
-_PROBLEM_LENGTH = 500
+_PROBLEM_LENGTH = 320
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
 _UNANNOUNCED = ("ticket.",)
@@ -202,7 +202,7 @@ def policy_news(news: PolicyNewsFacts) -> Rendered:
         rich(line(say("📜 "), say(lead, bold=True)), bullets([line(say(one)) for one in shown])),
         context(plain(rest)),
     )
-    return Rendered(escape_markup(" ".join([lead, *shown, rest])), blocks)
+    return Rendered(escape_markup(" ".join([lead, *shown[:1], rest])), blocks)
 
 
 def _people(people: Sequence[tuple[str, str]]) -> Iterator[Block]:
