@@ -142,7 +142,7 @@ class PolicyWatch:
 
     async def _take(self, vetted: Vetted) -> None:
         engine, desk = vetted.engine, self._reception.desk
-        if engine.version == desk.gate.policy_version and not self._is_bad:
+        if engine.version == self._engine.version and not self._is_bad:
             return  # A case file changed, or a file was only touched.
         await note_policy_in_force(desk, engine.version)
         self._reception.desk = replace(desk, gate=Gate(engine, self._signer))  # (4)
