@@ -18,13 +18,14 @@ from bot.settings import SettingsError
 from bot.socket_mode import Socket
 from bot.web import make_web_app
 from bot.wiring import Parts
-from handlers.errors import Refused
+from handlers.errors import IdentityUnavailable, Refused
 from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
 from handlers.flows.reseal_passkeys import reseal_passkeys
 from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
 from handlers.flows.write_checkpoints import write_checkpoints
+from handlers.group_check import group_problems
 from storage.database import DatabaseUnavailable
 from storage.notary import Notary
 
@@ -38,6 +39,7 @@ _TOKEN_REFUSED = frozenset(
     }
 )  # fmt: skip
 WAKE_EVERY_SECONDS = 1.0
+ASK_SLACK_AGAIN_SECONDS = 5.0
 LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
 CHECKPOINT_EVERY_SECONDS = 60.0
@@ -68,6 +70,7 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)
+        _keep(stack, parts.policy_watch.keep_looking(), "policy watch")
         if parts.settings.role != "web":
             await _work(stack, parts)
         stack.push_async_callback(parts.reception.whispers.drain)
@@ -79,10 +82,28 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
 
 async def _start(parts: Parts) -> None:
     home = parts.reception.identity.home
+    await _check_groups(parts)
     try:
         await record_start(parts.reception.desk, home.enterprise_id or home.team_id)
     except Refused as refused:
         raise SettingsError([refused.reply]) from refused
+
+
+async def _check_groups(parts: Parts) -> None:
+    """Refuse to start on groups that are none in Slack, hold nobody who counts, or everybody. Raises SettingsError."""
+    for is_last in (False, False, True):
+        try:
+            groups = parts.settings.desk.groups.values()
+            problems = await group_problems(parts.client, parts.reception.identity.home, groups)
+        except IdentityUnavailable as error:
+            if is_last:
+                raise SettingsError([f"{error}. It needs the scopes usergroups:read and users:read."]) from error
+            log.warning("%s; asking again", error)
+            await asyncio.sleep(ASK_SLACK_AGAIN_SECONDS)
+            continue
+        if problems:
+            raise SettingsError(problems)
+        return
 
 
 async def _work(stack: AsyncExitStack, parts: Parts) -> None:

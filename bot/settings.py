@@ -20,6 +20,7 @@ _CHANNEL = re.compile(r"^[CG][A-Z0-9]{2,20}$")
 _USER = re.compile(r"^[UW][A-Z0-9]{2,20}$")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,20}$")
+_OF_A_GROUP = re.compile(r"COUNTERSIGN_([A-Z][A-Z0-9_]*)_(?:GROUP|MEMBERS)")
 
 WHERE = {
     "SLACK_BOT_TOKEN": "api.slack.com/apps > your app > OAuth & Permissions > Bot User OAuth Token (xoxb-…)",
@@ -149,7 +150,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         triage_channel=reader.one("COUNTERSIGN_TRIAGE_CHANNEL", _CHANNEL, "a channel id"),
         approvals_channel=reader.one("COUNTERSIGN_APPROVALS_CHANNEL", _CHANNEL, "a channel id"),
         intake_channels=reader.many("COUNTERSIGN_INTAKE_CHANNELS", _CHANNEL, "channel ids"),
-        groups={name: reader.group(name) for name in ("support", "security")},
+        groups={name: reader.group(name) for name in reader.group_names()},
     )
     inside = {desk.triage_channel, desk.approvals_channel} & desk.intake_channels
     if inside - {""}:
@@ -253,6 +254,11 @@ class _Reader:
         elif wrong:
             self.problem(name, f"{', '.join(wrong)}: not {what}")
         return frozenset(found)
+
+    def group_names(self) -> list[str]:
+        """The two that the desk always has, and those that the environment has settings of: a policy may use more."""
+        found = (_OF_A_GROUP.fullmatch(name) for name, text in self._environ.items() if text.strip())
+        return ["support", "security", *sorted({one[1].lower() for one in found if one} - {"support", "security"})]
 
     def group(self, name: str) -> GroupSetting:
         upper = name.upper()

@@ -20,6 +20,7 @@ from policy.invariants import Sight, Step
 from policy.limits import Counted
 from policy.loading import read_case_files
 from policy.passkeys import Passkey, PasskeyState
+from policy.problem_words import what_is_wrong
 from policy.replies import NOT_PERMITTED
 from policy.stops import Stop, StopScope
 from policy.terms import (
@@ -190,10 +191,14 @@ def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
     cases: dict[str, Case] = {}
     problems: list[str] = []
     for path, text in read_case_files(folder).items():
+        if not path.startswith(("ALLOW/", "DENY/")):
+            problems.append(f"cases/{path}: not a case's place; move it to cases/ALLOW or cases/DENY")
+            continue
         try:
             cases[path] = Case.model_validate_json(text)
         except ValidationError as error:
-            problems += [f"{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+            wrong = [(".".join(map(str, one["loc"])) or "JSON", what_is_wrong(one)) for one in error.errors()]
+            problems += [f"cases/{path}: {key}: {what}; docs/policy.md has the fields" for key, what in wrong]
     return cases, tuple(problems)
 
 
@@ -204,9 +209,13 @@ def run_cases(engine: PolicyEngine, folder: Path) -> tuple[str, ...]:
     for path, case in cases.items():
         problem = check_case(engine, case, is_allow=path.startswith("ALLOW/"))
         if problem:
-            problems.append(f"{path}: {problem}")
+            problems.append(f"cases/{path}: {problem}; change the policy, or the case if it is not what you want")
     shown = {case.shows for case in cases.values()}
-    problems += [f"{policy_id}: no case shows it" for policy_id in sorted(engine.notes.keys() - shown)]
+    problems += [
+        f"{engine.notes[policy_id].place}: {policy_id}: no case shows it; write one under cases/"
+        f'{"DENY" if engine.notes[policy_id].is_forbid else "ALLOW"} with "shows": "{policy_id}"'
+        for policy_id in sorted(engine.notes.keys() - shown)
+    ]
     return tuple(problems)
 
 

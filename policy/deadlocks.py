@@ -59,7 +59,7 @@ class ActionShape:
 
 @dataclass(frozen=True)
 class Deadlock:
-    """A request that could never be approved."""
+    """A request that could never be approved, and why."""
 
     action_id: str
     risk: Risk
@@ -87,6 +87,22 @@ def find_deadlocks(
     engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
 ) -> tuple[Deadlock, ...]:
     """Every combination that could be proposed and never approved. `members`: member ids by group."""
+    return tuple(one for one in _ask_all(engine, actions, members) if one.why)
+
+
+def find_hopeless(
+    engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
+) -> tuple[Deadlock, ...]:
+    """The deadlocks of actions that could never be approved, whoever asks and whoever proposes."""
+    asked = _ask_all(engine, actions, members)
+    passing = {one.action_id for one in asked if not one.why}
+    return tuple(one for one in asked if one.action_id not in passing)
+
+
+def _ask_all(
+    engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
+) -> list[Deadlock]:
+    """Every combination that needs an approval, those that could have one without a `why`."""
     # The key signs nothing here, and nothing is verified.
     gate, everybody = Gate(engine, VoteSigner({"none": bytes(32)}, "none")), people_of(members)
     found = []
@@ -100,9 +116,9 @@ def find_deadlocks(
                 request = replace(
                     _request(gate, facts, who), quorum=judged.quorum, distinct_groups=judged.distinct_groups
                 )
-                if why := _missing(gate, request, everybody, members):
-                    found.append(Deadlock(action.action_id, action.risk, requester, proposer, why))
-    return tuple(found)
+                why = _missing(gate, request, everybody, members)
+                found.append(Deadlock(action.action_id, action.risk, requester, proposer, why))
+    return found
 
 
 def in_words(deadlocks: Iterable[Deadlock]) -> tuple[str, ...]:

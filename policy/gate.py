@@ -41,6 +41,8 @@ from policy.terms import (
 from policy.votes import VoteSigner, tally
 from policy.weighing import Finding, deciding, describe, refusal, weigh
 
+_RESTORE = "restore the core.cedar that came with this version of the bot"
+
 
 @dataclass(frozen=True)
 class Views:
@@ -56,8 +58,10 @@ class Gate:
 
     def __init__(self, engine: PolicyEngine, signer: VoteSigner, site: Site | None = None) -> None:
         core = {policy_id for policy_id in engine.notes if policy_id.startswith("core-")}
-        problems = [f"core.cedar: {one} is missing" for one in invariants.ORDER if one not in core]
-        problems += [f"core.cedar: {one} has no counterpart in code" for one in sorted(core - set(invariants.ORDER))]
+        problems = [f"core.cedar: {one} is missing; {_RESTORE}" for one in invariants.ORDER if one not in core]
+        problems += [
+            f"core.cedar: {one} has no counterpart in code; {_RESTORE}" for one in sorted(core - set(invariants.ORDER))
+        ]
         if problems:
             raise PolicyUnusable(problems)
         self._engine = engine
@@ -334,12 +338,16 @@ class Gate:
         return Sight(shown_digest, self._policy_over(request), now, asks)
 
     def _policy_over(self, request: RequestFacts) -> str:
-        """The version a decision is held against: this policy's, or the request's own where this policy kept it.
+        """The version a decision is held against: the request's own where this policy is the one that decides it.
 
-        Either way this policy is the one that judges; a kept request is spared nothing but being of another version.
+        That is where it was shown under this policy, or where this policy kept it, which spares it nothing but being of
+        another version. A process that has not loaded the newest files must not decide what those brought or kept.
         """
-        is_kept = request.kept_under == self.policy_version and self._engine.keeps_waiting(request.action.risk)
-        return request.policy_version if is_kept else self.policy_version
+        is_ours = request.decided_under == self.policy_version
+        if is_ours and self._engine.keeps_waiting(request.action.risk):
+            return request.policy_version
+        is_other = request.policy_version != self.policy_version
+        return self.policy_version if is_ours or is_other else request.decided_under
 
     def _needed(self, request: RequestFacts) -> int:
         return max(request.quorum, self._engine.quorum(request.action.risk))

@@ -262,8 +262,13 @@ class RequestFacts:
     """Whether the same thing, asked for in another request, was rejected after this one was made."""
     distinct_groups: frozenset[str] = frozenset()
     """The groups of which one approval each must come, as the card says."""
-    kept_under: str = ""
-    """The policy version that it was last judged by and kept, if it was made under an earlier one."""
+    kept_under: str | None = None
+    """The changed policy that last let it stay as it was shown, if one did."""
+
+    @property
+    def decided_under(self) -> str:
+        """The version of the one policy that decides it: under which it was shown, or kept since."""
+        return self.kept_under or self.policy_version
 
 
 @dataclass(frozen=True)

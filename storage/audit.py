@@ -86,6 +86,8 @@ class Step(StrEnum):
     STOP_LIFTED = "stop_lifted"
     LIFT_REFUSED = "lift_refused"
     GROUP_CHANGED = "group_changed"
+    POLICY_CHANGED = "policy_changed"
+    POLICY_REFUSED = "policy_refused"
     DIRECTORY_IMPORTED = "directory_imported"
     STARTED = "started"
     CHECKPOINT_NOT_SENT = "checkpoint_not_sent"
@@ -239,6 +241,11 @@ _IS_RECORDED = text(
 )
 
 
+async def take_turn(tx: Transaction, turn: str) -> None:
+    """Wait until nobody else has this turn, and keep it until the transaction ends."""
+    await tx.execute(_TAKE_TURN, {"turn": turn})
+
+
 async def record_seldom(
     tx: Transaction,
     ticket_id: UUID | None,
@@ -255,7 +262,7 @@ async def record_seldom(
     """
     chain = SYSTEM_CHAIN if ticket_id is None else ticket_chain(ticket_id)
     same = {"since": at - every, "chain": chain, "actor": actor, "name": name, "what": payload["what"]}
-    await tx.execute(_TAKE_TURN, {"turn": f"{chain}:{name}:{actor}"})
+    await take_turn(tx, f"{chain}:{name}:{actor}")
     if not await tx.scalar(_IS_RECORDED, same):
         await record(tx, ticket_id, name, actor, payload, at=at)
 
@@ -286,11 +293,11 @@ async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: U
     return [one for one in map(stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
 
 
-async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
-    """The newest step of this name that belongs to no ticket."""
+async def latest(tx: Transaction, *names: Step) -> StoredEvent | None:
+    """The newest step of these names that belongs to no ticket."""
     rows = await tx.execute(
-        text(_EVENTS + " where chain = :chain and name = :name order by seq desc limit 1"),
-        {"chain": SYSTEM_CHAIN, "name": name},
+        text(_EVENTS + " where chain = :chain and name = any(:names) order by seq desc limit 1"),
+        {"chain": SYSTEM_CHAIN, "names": [str(name) for name in names]},
     )
     return next((stored(row) for row in rows), None)
 

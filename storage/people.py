@@ -36,14 +36,23 @@ _TIES = text(
     " select one, other from reached where one is not null"
 )
 
+_EVERY_TIE = text(
+    "select one, other from account_links"
+    " union all select slack_key, email from directory_people where slack_key is not null"
+)
+
 
 async def ties_around(tx: Transaction, marks: Collection[Mark]) -> Ties:
     """All that is stored about these accounts and addresses, and about whatever is tied to them."""
     ties = Ties((mark, mark) for mark in marks)
     names = sorted({mark.user_id if isinstance(mark, PersonKey) else mark for mark in marks} - {""})
     for one, other in await tx.execute(_TIES, {"names": names}):
-        ties.tie(PersonKey.parse(one), folded_address(other) if "@" in other else PersonKey.parse(other))
+        ties.tie(PersonKey.parse(one), _mark(other))
     return ties
+
+
+def _mark(text: str) -> Mark:
+    return folded_address(text) if "@" in text else PersonKey.parse(text)
 
 
 _PARTS = text(
@@ -58,6 +67,12 @@ _PARTS = text(
 async def parts_of(tx: Transaction, request_id: UUID) -> frozenset[PersonKey]:
     """The accounts that asked for a request, proposed it, voted on it or are its subject, as their rows have them."""
     return frozenset(PersonKey.parse(row[0]) for row in await tx.execute(_PARTS, {"request_id": request_id}))
+
+
+async def every_tie(tx: Transaction) -> Ties:
+    """All that operators linked, and all that the directory has at one address."""
+    rows = (await tx.execute(_EVERY_TIE)).all()
+    return Ties((PersonKey.parse(row.one), _mark(row.other)) for row in rows)
 
 
 async def link(

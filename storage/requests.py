@@ -21,8 +21,9 @@ from sqlalchemy.orm import aliased
 from policy.lifecycle import TERMINAL
 from policy.terms import Assertion, Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
+from storage.audit import Step, ticket_chain
 from storage.database import Transaction
-from storage.schema import ActionRequest, Delivery, Execution, Ticket, VoteRow
+from storage.schema import ActionRequest, AuditEvent, Delivery, Execution, Ticket, VoteRow
 
 
 async def get(tx: Transaction, request_id: UUID) -> ActionRequest | None:
@@ -140,12 +141,16 @@ async def open_of_ticket(tx: Transaction, ticket_id: UUID) -> Sequence[ActionReq
 
 
 async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Sequence[UUID]:
-    """Tickets with requests that still wait and were made under another policy."""
+    """Tickets with requests that still wait and were made under another policy, or that one may have kept since."""
+    was_kept = exists().where(
+        AuditEvent.chain == literal(ticket_chain("")) + cast(ActionRequest.ticket_id, Text),
+        AuditEvent.name == Step.REQUEST_KEPT,
+    )
     rows = await tx.scalars(
         select(ActionRequest.ticket_id)
         .distinct()
         .where(
-            ActionRequest.policy_version != policy_version,
+            or_(ActionRequest.policy_version != policy_version, was_kept),
             ActionRequest.status.in_([RequestStatus.PENDING, RequestStatus.APPROVED]),
         )
     )

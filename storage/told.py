@@ -71,7 +71,7 @@ class Told:
     editors: tuple[str, ...] = ()
     status: RequestStatus | None = None
     """Where the steps led; None before the policy's word on it."""
-    kept_under: str = ""
+    kept_under: str | None = None
     """The policy version that a request of an earlier one was last judged by, and kept."""
     votes: set[tuple[str, str, str]] = field(default_factory=set)
     """voter, choice, digest"""

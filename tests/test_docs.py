@@ -31,13 +31,17 @@ from policy.__main__ import main as check_policy
 from policy.lifecycle import MOVES
 from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE
 from storage.audit import GENESIS, Step, event_hash, microseconds
-from tests.keys import AUDIT_KEY, AUDIT_KEYS
+from tests.faults.test_settings import GOOD
+from tests.keys import AUDIT_KEY, AUDIT_KEYS, KEY_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+
+OF_LEGAL = {"COUNTERSIGN_LEGAL_GROUP": "S0LEGAL0001", "COUNTERSIGN_LEGAL_MEMBERS": "U0ERIN00001"}
+"""A group of the policy that is named in examples."""
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -132,7 +136,8 @@ def test_every_setting_is_in_the_reference_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_names_a_setting_that_does_not_exist(name: str) -> None:
-    assert set(_VARIABLE.findall((ROOT / name).read_text())) - variables_in_the_code() == set()
+    of_a_group = set(read_settings(GOOD | OF_LEGAL | KEY_SETTINGS).desk.groups) & {"legal"} and set(OF_LEGAL)
+    assert set(_VARIABLE.findall((ROOT / name).read_text())) - variables_in_the_code() - set(of_a_group) == set()
 
 
 def test_every_step_is_in_the_audit_reference_and_nothing_else_is() -> None:

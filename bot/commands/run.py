@@ -80,6 +80,7 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
         url = database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
         parts = await build(settings, url)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.policy_watch.ask)
         now_running = await stack.enter_async_context(running(parts))
         if page is not None:  # Not before: the start finds out whether this database is the demo's at all.
             await _import_demo(parts.database)

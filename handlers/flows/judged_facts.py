@@ -100,7 +100,7 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
         tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches
     )
     rejected = await requests.is_rejected_since(tx, request)
-    return replace(facts, was_rejected_meanwhile=rejected, kept_under="" if one is None else one.kept_under)
+    return replace(facts, was_rejected_meanwhile=rejected, kept_under=None if one is None else one.kept_under)
 
 
 async def new_request_facts(

@@ -15,6 +15,7 @@ from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
+from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.flows.undo_request import can_undo
@@ -171,6 +172,8 @@ async def _about_no_ticket(tx: Transaction, delivery: Delivery) -> Rendered:
     match delivery.kind:
         case "group_change":
             return notices.group_change(group_change_facts(args))
+        case "policy_news":
+            return notices.policy_news(policy_news_facts(args))
         case stop_desk.KIND:
             return stops.change(stop_desk.stop_change_facts(args))
         case passkeys.CARD:

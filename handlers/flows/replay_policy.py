@@ -14,6 +14,7 @@ from policy.replaying import PastRequest, PastVote, Replay, replay_one
 from policy.terms import Agent, Choice, Person, PersonKey, Provenance, RequestFacts, RequestStatus, Verdict
 from storage.database import Database
 from storage.history import RecordedRequest, requests_since
+from storage.people import every_tie
 
 _EVERYTHING = {
     "isHome": True,
@@ -29,8 +30,9 @@ async def replay_policy(database: Database, catalogue: Catalogue, new: Gate, in_
     """What would change of all that was asked and voted since then."""
     found = Replay()
     async with database.transaction() as tx:
+        ties = await every_tie(tx)
         async for past in _past(requests_since(tx, since), catalogue):
-            replay_one(new, in_force, past, found)
+            replay_one(new, in_force, past, found, ties)
     return found
 
 

@@ -59,9 +59,8 @@ async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], ad
         ticket = await tickets.get(tx, ticket_id, lock=True)
         if ticket is None:
             return 0
-        kept = await _kept(desk, tx, ticket, involved, addresses)
-        version = desk.gate.policy_version
-        count = await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=version, unless=kept)
+        staying = await _staying(desk, tx, ticket, involved, addresses)
+        count = await void_open_requests(tx, desk, ticket, why=WHY, unless=staying)
         await deliveries.refresh(tx, ticket_id=ticket_id)
         return count
 
@@ -69,7 +68,7 @@ async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], ad
 async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
     """Who had a part in the ticket's requests that might stay. Those of whom Slack does not say are left out."""
     async with desk.database.transaction() as tx:
-        waiting = [one for one in await requests.open_of_ticket(tx, ticket_id) if _might_stay(desk, one)]
+        waiting = [one for one in await requests.open_of_ticket(tx, ticket_id) if _may_be_kept(desk, one)]
         votes = await requests.votes(tx, [one.id for one in waiting])
     found = {}
     for request in waiting:
@@ -82,9 +81,8 @@ async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
     return found
 
 
-def _might_stay(desk: Desk, request: ActionRequest) -> bool:
-    is_other = request.policy_version != desk.gate.policy_version
-    return is_other and desk.gate.keeps_waiting(desk.catalogue.get(request.action_id).risk)
+def _may_be_kept(desk: Desk, request: ActionRequest) -> bool:
+    return desk.gate.keeps_waiting(desk.catalogue.get(request.action_id).risk)
 
 
 async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
@@ -93,16 +91,20 @@ async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
     return await desk.people.resolve(PersonKey.parse(request.proposer))
 
 
-async def _kept(
+async def _staying(
     desk: Desk, tx: Transaction, ticket: Ticket, involved: dict[UUID, _Involved], addresses: Addresses
 ) -> frozenset[UUID]:
-    kept = set()
+    """Those of this policy, and those of another that it keeps, which is put on record."""
+    staying = set()
     for request in await requests.open_of_ticket(tx, ticket.id):
+        facts = await request_facts(tx, request, ticket, desk.catalogue)
+        if facts.decided_under == desk.gate.policy_version:
+            staying.add(request.id)
+            continue
         people = involved.get(request.id)
         if people is None:
             continue
         rows = (await requests.votes(tx, [request.id]))[request.id]
-        facts = await request_facts(tx, request, ticket, desk.catalogue)
         ties = await ties_about(tx, addresses, facts, people.voters) if people.voters else Ties()
         theirs = await passkeys.of_people(tx, people.voters)
         ruling = desk.gate.rule_on_keeping(
@@ -115,7 +117,7 @@ async def _kept(
             passkeys=[passkeys.as_passkey(row) for row in theirs],
         )
         if ruling.is_allowed:
-            kept.add(request.id)
+            staying.add(request.id)
             payload = {
                 "actionId": request.action_id,
                 "actionRequestId": str(request.id),
@@ -123,4 +125,4 @@ async def _kept(
                 "judgedUnder": desk.gate.policy_version,
             }
             await audit.record(tx, ticket.id, Step.REQUEST_KEPT, "policy", payload, at=desk.clock())
-    return frozenset(kept)
+    return frozenset(staying)

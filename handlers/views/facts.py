@@ -313,6 +313,18 @@ class StopChangeFacts:
 
 
 @dataclass(frozen=True)
+class PolicyNewsFacts:
+    """Changed policy files were taken, or were not."""
+
+    in_force: str
+    """The version that decides from here on."""
+    other: str
+    """The version that decided before; where there are problems, the one that was not taken."""
+    problems: tuple[Untrusted, ...] = ()
+    """What is wrong with that one, a line each, with file, line and cure."""
+
+
+@dataclass(frozen=True)
 class AuditFacts:
     """One step of the trail."""
 

@@ -25,7 +25,7 @@ from handlers.views.blocks import (
     utc,
     when,
 )
-from handlers.views.facts import GroupChangeFacts, RequestCardFacts
+from handlers.views.facts import GroupChangeFacts, PolicyNewsFacts, RequestCardFacts
 from handlers.views.plain import EMPTY, escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
 from policy.terms import RequestStatus, Verdict
@@ -33,6 +33,9 @@ from policy.terms import RequestStatus, Verdict
 _REPLY_LENGTH = 1500
 _NAMED = 40
 _PEOPLE_NAMED = 20
+_VERSION_LENGTH = 12
+_PROBLEMS_SHOWN = 10
+_PROBLEM_LENGTH = 320
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
 _UNANNOUNCED = ("ticket.",)
@@ -192,6 +195,27 @@ def group_change(change: GroupChangeFacts) -> Rendered:
     ]
     text = " ".join([lead, *told])
     return Rendered(escape_markup(text), (rich(line(say("👥 "), say(lead, bold=True)), bullets(lines)),))
+
+
+def policy_news(news: PolicyNewsFacts) -> Rendered:
+    """To our own people in the approvals channel: by which policy is decided, and what is wrong with another."""
+    in_force, other = (one_line(one[:_VERSION_LENGTH], 80) for one in (news.in_force, news.other))
+    if not news.problems:
+        told = "the files are good again, and it is in force as before" if in_force == other else f"it was {other}"
+        return _said(f"The policy in force is version {in_force}; {told}.", "📜 Policy")
+    lead = "The policy files changed and were not taken: they have problems."
+    shown = [one_line(one, _PROBLEM_LENGTH) for one in news.problems[:_PROBLEMS_SHOWN]]
+    more = len(news.problems) - len(shown)
+    rest = (
+        f"Version {in_force} stays in force. Mend the files, and they are read again; the bot does not start on these."
+    )
+    if more:
+        rest = f"{more} more: countersign policy check lists them all. {rest}"
+    blocks = (
+        rich(line(say("📜 "), say(lead, bold=True)), bullets([line(say(one)) for one in shown])),
+        context(plain(rest)),
+    )
+    return Rendered(escape_markup(" ".join([lead, *shown[:1], rest])), blocks)
 
 
 def _people(people: Sequence[tuple[str, str]]) -> Iterator[Block]:

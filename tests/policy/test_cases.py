@@ -112,7 +112,7 @@ def test_the_check_names_a_case_that_does_not_hold_a_broken_one_and_a_policy_wit
 
     said = capsys.readouterr().err
     assert "DENY/support-approves-a-revocation.json: should be denied" in said
-    assert "ALLOW/broken.json: why: Field required" in said
+    assert "ALLOW/broken.json: why: is missing; add it" in said
     assert "everything-is-allowed: no case shows it" in said
 
 

@@ -245,7 +245,7 @@ FORBID = "forbid (principal is Person, action, resource)"
             "when { resource.subjectUserIds.contains(principal.userId) };",
             "subjectUserIds and userId: only core.cedar",
         ),
-        ('@id("some-permit") @reason("Why.") permit (principal == ?principal, action, resource);', "templates"),
+        ('@id("some-permit") @reason("Why.") permit (principal == ?principal, action, resource);', "are not supported"),
         (
             f'@id("some-forbid") @reason("Why.") @reply("Ask security please.") {FORBID};',
             "may be read by outsiders",
@@ -304,8 +304,12 @@ CRITICAL = SETTINGS[SETTINGS.index("[risk.critical]") :]
     [
         ("quorum = 2", "quorum = 0", "risk.critical.quorum"),
         ("quorum = 2", 'quorum = "2"', "risk.critical.quorum"),
-        (CRITICAL, "", "no .* section for: critical"),
-        ("[risk.medium]\nquorum = 1", "[risk.medium]\nquorum = 3", "high risk asks for fewer approvals than medium"),
+        (CRITICAL, "", r"there is no section \[risk.critical\]; add it"),
+        (
+            "[risk.medium]\nquorum = 1",
+            "[risk.medium]\nquorum = 3",
+            "risk.high.quorum: asks for fewer approvals than medium",
+        ),
         ("[risk.critical]", "[risk.gigantic]", "gigantic"),
         ('groups = ["support", "security"]', "groups = []", "groups"),
         ('groups = ["support", "security"]', 'groups = ["security"]', "support"),

@@ -55,7 +55,7 @@ def with_identity(desk: RunningDesk, identity: Any) -> Iterator[None]:
 
 def policy_folder(path: Path, *, site: str = "", core: Mapping[str, str] | None = None) -> Path:
     """A copy of the shipped policies: `site` is added to the site's, each `core` text is replaced in the core's."""
-    shutil.copytree(DEFAULT_FOLDER, path, ignore=shutil.ignore_patterns("cases"))
+    shutil.copytree(DEFAULT_FOLDER, path)
     if site:
         (path / "planted.cedar").write_text(site)
     file = path / "core.cedar"
