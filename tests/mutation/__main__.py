@@ -17,18 +17,26 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 REPOSITORY = Path(__file__).parents[2]
-MODULES = ("gate", "invariants", "votes", "weighing", "lifecycle", "digest")
+MODULES = ("gate", "invariants", "votes", "weighing", "lifecycle", "digest", "one_person")
 EXPLAINED = REPOSITORY / "tests/policy/survivors.toml"
-QUICK = tuple(
-    f"tests/policy/test_{name}.py"
-    for name in ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases")
-)
+OWN = {
+    "gate": ("gate_runs", "gate", "withdrawal", "kept_requests", "distinct_groups"),
+    "invariants": ("cases", "gate"),
+    "votes": ("votes", "distinct_groups"),
+    "weighing": ("engine", "gate"),
+    "lifecycle": ("lifecycle",),
+    "digest": ("digest",),
+    "one_person": ("one_person",),
+}
+"""The tests that are about a module, by their files: they find most of its faults, so they come first and alone."""
+QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases", "withdrawal",
+         "kept_requests", "distinct_groups", "one_person", "why_cant_i")  # fmt: skip
 SLOW = ("every_combination", "every_combination_of_the_yes_and_no", "threat_09_no_text_of_a_model")
 """What takes seconds, by words of its name."""
 EXHAUSTIVE = ("gate", "invariants")
@@ -86,13 +94,19 @@ def _in_child(module: str, tree: ast.Module | None) -> int:
     usual = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", "-W", "ignore"]
     slow = " or ".join(SLOW)
     try:
-        code = pytest.main([*usual, "-k", f"not ({slow})", *QUICK])
+        others = [name for name in QUICK if name not in OWN[module]]
+        code = pytest.main([*usual, "-k", f"not ({slow})", *_files(OWN[module])])
+        code = code or pytest.main([*usual, "-k", f"not ({slow})", *_files(others)])
         if code == 0 and module in EXHAUSTIVE:
             # Its modules are imported by now, the planted one among them, and stay as they are.
             code = pytest.main([*usual, "-k", slow, "tests/policy"])
     except BaseException:
         return 1
     return int(code)
+
+
+def _files(names: Iterable[str]) -> list[str]:
+    return [f"tests/policy/test_{name}.py" for name in names]
 
 
 def main(arguments: Sequence[str]) -> int:
