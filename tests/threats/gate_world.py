@@ -37,7 +37,7 @@ from policy.gate import Gate
 from policy.lifecycle import TERMINAL
 from policy.loading import DEFAULT_FOLDER
 from policy.terms import Choice, Person, PersonKey, Provenance, Requester, RequesterKind, RequestStatus
-from storage import audit, tickets
+from storage import audit, tickets, verification
 from storage.database import Database
 from tests.faults.crashes import CrashingDatabase, Fuse, Killed
 from tests.threats.planted import SIGNER
@@ -266,7 +266,7 @@ class World:
     async def close(self) -> None:
         """The trail holds; what is left over wakes nobody in the next run of the machine."""
         async with self.database.transaction() as tx:
-            broken = (await audit.verify(tx)).first_break
+            broken = (await verification.verify(tx)).first_break
         async with self.database.transaction() as tx:
             leave = "update action_requests set wake_at = null where ticket_id = :id"
             await tx.execute(sql(leave), {"id": self.ticket_id})

@@ -27,6 +27,7 @@ from policy.terms import Choice, Person, PersonKey
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from tests.faults.crashes import Fuse
+from tests.keys import AUDIT_KEYS
 from tests.running import import_demo_directory
 from tests.threats.conftest import fresh_database
 from tests.threats.gate_world import ACTIONS, FLAGS, PROPOSERS, VOTERS, Circle, Shown, World, everybody
@@ -61,7 +62,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(postgres: EmbeddedServer) -> Iterator[Stage]:
     with fresh_database(postgres) as url, asyncio.Runner() as loop:
-        database = Database(url, pool_size=5)
+        database = Database(url, audit_keys=AUDIT_KEYS, pool_size=5)
         loop.run(import_demo_directory(database))
         yield Stage(loop, database)
         loop.run(database.close())
