@@ -36,6 +36,7 @@ from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.lifecycle import TERMINAL
 from policy.loading import DEFAULT_FOLDER
+from policy.one_person import own_address
 from policy.terms import Choice, Person, PersonKey, Provenance, Requester, RequesterKind, RequestStatus
 from storage import audit, tickets, verification
 from storage.database import Database
@@ -54,6 +55,7 @@ SUBJECT, REQUESTER = "U0BOB000001", "U0ERIN00001"
 PROPOSERS = ("U0OLIVIA001", "U0SANA00001")
 VOTERS = ("U0SANA00001", "U0VICTOR001", "U0UMA000001", "U0OLIVIA001", SUBJECT, REQUESTER, "U0MALLORY01")
 FLAGS = ("is_home", "is_active", "is_full_member", "is_human", "is_email_confirmed")
+LIVE = ("is_home", "is_active", "is_human", "is_email_confirmed")
 EXPECTED = (Refused, NotFound, TryLater, IdentityUnavailable, Killed)
 """What a flow may answer; whatever else it raises is a failure of the machine."""
 
@@ -91,6 +93,9 @@ class Circle:
         if self.is_away or key.user_id not in self.people:
             raise IdentityUnavailable("Slack does not say who that is")
         return self.people[key.user_id]
+
+    async def address_of(self, key: PersonKey) -> str:
+        return own_address(await self.resolve(key))
 
     async def members(self, group: str) -> Sequence[Person]:
         if self.is_away:
@@ -300,21 +305,26 @@ class World:
         if any(event.payload["choice"] == "reject" for event in votes):
             found.append("it ran although somebody said no")
         approvers = {event.actor for event in votes if event.payload["digest"] == about.digest}
-        counted = [key for key in approvers if self._is_eligible(key, about)]
-        if len(counted) < ACTIONS[about.action_id][2]:
-            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers")
+        counted = [self._named(key) for key in approvers if self._is_eligible(key, about)]
+        if len({person.email for person in counted}) < ACTIONS[about.action_id][2]:
+            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers, who are too few people")
         if len(counted) < len(approvers):
             found.append("it ran with a vote of somebody who is not eligible now")
         return found
 
     def _is_eligible(self, key: str, about: Shown) -> bool:
-        person = self.circle.people[PersonKey.parse(key).user_id]
+        person = self._named(key)
+        parts = [self.circle.people[SUBJECT], self.circle.people[REQUESTER], self._named(about.proposer)]
         return (
             all(getattr(person, flag) for flag in FLAGS)
             and "security" in person.groups
-            and person.key.user_id not in (SUBJECT, REQUESTER)
-            and str(person.key) != about.proposer
+            and person.key not in [part.key for part in parts]
+            # Who has the confirmed address of an account that lives is whoever has that account.
+            and person.email not in [part.email for part in parts if all(getattr(part, flag) for flag in LIVE)]
         )
+
+    def _named(self, key: str) -> Person:
+        return self.circle.people[PersonKey.parse(key).user_id]
 
     def jump(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)

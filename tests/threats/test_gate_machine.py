@@ -188,6 +188,17 @@ def machine(stage: Stage, circle: Callable[[], Circle] | None = None) -> type[Ru
         def an_account_changes(self, who: str, flag: str, value: bool) -> None:
             self.world.circle.people[who] = replace(self.world.circle.people[who], **{flag: value})
 
+        @rule(who=st.sampled_from(SECURITY), whose=st.sampled_from(VOTERS))
+        def an_account_gets_an_address(self, who: str, whose: str) -> None:
+            address = everybody()[whose].email
+            self.world.circle.people[who] = replace(self.world.circle.people[who], email=address)
+
+        @rule(action_id=st.sampled_from(sorted(ACTIONS)), whose=st.sampled_from(VOTERS))
+        def an_approver_turns_out_to_be_somebody_else_before_the_run(self, action_id: str, whose: str) -> None:
+            self.approved_as_it_should_be(action_id, ACTIONS[action_id][2])
+            self.an_account_gets_an_address(SECURITY[0], whose)
+            self.the_job_of_a_run_comes(0)
+
         @rule(seconds=st.sampled_from([1, 70, 1800, 14400, 90000]))
         def time_passes(self, seconds: int) -> None:
             self.world.jump(seconds)
