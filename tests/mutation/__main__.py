@@ -39,19 +39,33 @@ OWN = {
     "gate": ("gate_runs", "gate", "withdrawal", "kept_requests", "distinct_groups"),
     "invariants": ("gate", "cases"),
     "votes": ("votes", "distinct_groups"),
-    "weighing": ("engine", "gate"),
+    "weighing": ("weighing", "engine", "gate"),
     "lifecycle": ("lifecycle",),
     "digest": ("digest",),
     "one_person": ("one_person",),
 }
 """The tests that are about a module, by their files: they find most of its faults."""
 QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases", "withdrawal",
-         "kept_requests", "distinct_groups", "one_person", "why_cant_i")  # fmt: skip
+         "kept_requests", "distinct_groups", "one_person", "weighing", "why_cant_i")  # fmt: skip
 EXHAUSTIVE = ("test_every_combination", "every_combination_of_the_yes_and_no")
 """What takes seconds, by words of its name; only for the modules of EXHAUSTED."""
 EXHAUSTED = ("gate", "invariants")
 LONGEST_SECONDS = 300
-USUAL = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", "--assert=plain", "-W", "ignore"]
+USUAL = [
+    "-x",
+    "-q",
+    "-p",
+    "no:terminal",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:randomly",
+    "--assert=plain",
+    "-W",
+    "ignore",
+]
 
 
 class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
