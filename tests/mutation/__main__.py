@@ -51,21 +51,8 @@ EXHAUSTIVE = ("test_every_combination", "every_combination_of_the_yes_and_no")
 """What takes seconds, by words of its name; only for the modules of EXHAUSTED."""
 EXHAUSTED = ("gate", "invariants")
 LONGEST_SECONDS = 300
-USUAL = [
-    "-x",
-    "-q",
-    "-p",
-    "no:terminal",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:randomly",
-    "--assert=plain",
-    "-W",
-    "ignore",
-]
+USUAL = ["-x", "-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain",
+         "-W", "ignore"]  # fmt: skip
 
 
 class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
