@@ -90,7 +90,8 @@ def send_event(kind: str) -> Door:
         user = click_of(desk, case, who)["user"]
         event = {
             "type": kind, "user": user["id"], "team": user["team_id"], "channel": "C0APPROVE01",
-            "channel_type": "group", "text": f"approve {case.request_id}", "reaction": "white_check_mark", "thread_ts": case.card_ts,
+            "channel_type": "group", "text": f"approve {case.request_id}", "reaction": "white_check_mark",
+            "thread_ts": case.card_ts,
             "ts": "1790000000.000300", "event_ts": "1790000000.000300", "tab": "home",
             "item": {"type": "message", "channel": "C0APPROVE01", "ts": case.card_ts},
             "metadata": {"event_type": "request.approve", "event_payload": {"request": str(case.request_id)}},
