@@ -50,6 +50,8 @@ QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", 
 EXHAUSTIVE = ("test_every_combination", "every_combination_of_the_yes_and_no")
 """What takes seconds, by words of its name; only for the modules of EXHAUSTED."""
 EXHAUSTED = ("gate", "invariants")
+SLOW = ("test_cases.py", "test_laws.py", "test_why_cant_i.py")
+"""The files that load many policies or draw many examples; for the same modules only."""
 LONGEST_SECONDS = 300
 USUAL = ["-x", "-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain",
          "-W", "ignore"]  # fmt: skip
@@ -132,7 +134,9 @@ def _is_exhaustive(item: pytest.Item) -> bool:
 
 
 def _about(module: str, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    return [item for item in items if module in EXHAUSTED or not _is_exhaustive(item)]
+    if module in EXHAUSTED:
+        return list(items)
+    return [item for item in items if not (_is_exhaustive(item) or any(name in item.nodeid for name in SLOW))]
 
 
 def _turn(module: str, item: pytest.Item) -> int:

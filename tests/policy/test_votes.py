@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policy.errors import SigningKeyMissing
 from policy.terms import Choice, PersonKey, Tally, Vote
 from policy.votes import VoteSigner, tally, vote_key_id
-from tests.policy.builders import NOW, SIGNER, person, vote
+from tests.policy.builders import DIGEST, NOW, SIGNER, person, vote
 
 CHANGES: dict[str, Any] = {
     "request_id": "request-2",
@@ -30,6 +30,15 @@ CHANGES: dict[str, Any] = {
 
 def test_a_signed_vote_verifies() -> None:
     assert SIGNER.verify(vote(person()))
+
+
+def test_a_signature_is_the_same_in_every_version_or_each_vote_that_waits_would_be_void() -> None:
+    cast = Vote("request-1", PersonKey("T_HOME", "U_VOTER"), Choice.APPROVE, DIGEST, NOW, "trigger-1")
+
+    signed = VoteSigner.of_secrets(b"\x02" * 32).sign(cast)
+
+    assert signed.key_id == "b24c8a1a"
+    assert signed.signature == "17d0fc53a871b4f7330d6fadb85aa589c7c9b2effcec0d3d75fc670ef81c5973"
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vote)])
