@@ -116,7 +116,7 @@ def test_a_vote_of_a_known_key_under_a_name_it_was_not_signed_with_does_not_veri
     ],
 )
 def test_a_vote_that_makes_no_sense_is_false_and_not_an_error(changes: dict[str, Any]) -> None:
-    assert not SIGNER.verify(replace(vote(person()), **changes))
+    assert SIGNER.verify(replace(vote(person()), **changes)) is False
 
 
 def test_a_signer_without_its_current_key_is_refused() -> None:
