@@ -119,6 +119,11 @@ def test_a_vote_that_makes_no_sense_is_false_and_not_an_error(changes: dict[str,
     assert SIGNER.verify(replace(vote(person()), **changes)) is False
 
 
+def test_it_says_which_names_of_keys_it_could_check() -> None:
+    assert SIGNER.knows("k1") is True and SIGNER.knows("v1") is True
+    assert SIGNER.knows("k2") is False and SIGNER.knows("") is False
+
+
 def test_a_signer_without_its_current_key_is_refused() -> None:
     with pytest.raises(SigningKeyMissing, match="'k2'"):
         VoteSigner({"k1": b"\x01" * 32}, "k2")
