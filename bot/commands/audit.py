@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.commands import receipt
+from bot.commands import agentack, receipt
 from bot.commands.database import command_notary, command_signer, opened
-from storage import audit, checkpoints, evidence, tickets, verification
+from storage import audit, checkpoints, evidence, requests, tickets, verification
 from storage.audit import StoredEvent
 from storage.database import Transaction
 from storage.places import Place, PlaceUnavailable, check_place, place_of
@@ -45,6 +45,12 @@ def add_to(commands: Any) -> None:
     show.set_defaults(do=show_trail)
     export = verbs.add_parser("export", help="write every event as a JSON line, chain by chain")
     export.add_argument("--ticket", help="only this ticket's")
+    export.add_argument(
+        "--format",
+        choices=["trail", "agentack"],
+        default="trail",
+        help="agentack: what the checker of that name reads, of one ticket",
+    )
     export.set_defaults(do=export_trail)
 
 
@@ -121,7 +127,10 @@ def show_trail(wanted: argparse.Namespace) -> int:
 
 
 def export_trail(wanted: argparse.Namespace) -> int:
-    """JSON lines to standard output, with the hashes, so that others can verify them."""
+    """JSON lines to standard output, with the hashes, so that others can verify them; or as `agentack` reads them."""
+    if wanted.format == "agentack" and wanted.ticket is None:
+        print("--format agentack needs --ticket: the checker reads one at a time", file=sys.stderr)
+        return 2
 
     async def run() -> int:
         async with opened() as database, database.transaction() as tx:
@@ -133,7 +142,12 @@ def export_trail(wanted: argparse.Namespace) -> int:
             if ticket_id is None:
                 print(f"there is no ticket {wanted.ticket!r}", file=sys.stderr)
                 return 1
-            for event in await audit.trail(tx, ticket_id):
+            trail = await audit.trail(tx, ticket_id)
+            if wanted.format == "agentack":
+                for line in agentack.trace(ticket_id, trail, await requests.of_ticket(tx, ticket_id)):
+                    print(json.dumps(line))
+                return 0
+            for event in trail:
                 print(_json_line(event))
         return 0
 

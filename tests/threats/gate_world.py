@@ -36,6 +36,7 @@ from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.lifecycle import TERMINAL
 from policy.loading import DEFAULT_FOLDER
+from policy.one_person import own_address
 from policy.terms import (
     Assertion,
     Choice,
@@ -47,7 +48,7 @@ from policy.terms import (
     RequestStatus,
     Vote,
 )
-from storage import audit, tickets
+from storage import audit, tickets, verification
 from storage.database import Database
 from tests.faults.crashes import CrashingDatabase, Fuse, Killed
 from tests.passkeys import SITE, Authenticator, assertion_for, give_passkey_to
@@ -66,6 +67,7 @@ SUBJECT, REQUESTER = "U0BOB000001", "U0ERIN00001"
 PROPOSERS = ("U0OLIVIA001", "U0SANA00001")
 VOTERS = ("U0SANA00001", "U0VICTOR001", "U0UMA000001", "U0OLIVIA001", SUBJECT, REQUESTER, "U0MALLORY01")
 FLAGS = ("is_home", "is_active", "is_full_member", "is_human", "is_email_confirmed")
+LIVE = ("is_home", "is_active", "is_human", "is_email_confirmed")
 EXPECTED = (Refused, NotFound, TryLater, IdentityUnavailable, Killed)
 """What a flow may answer; whatever else it raises is a failure of the machine."""
 
@@ -103,6 +105,9 @@ class Circle:
         if self.is_away or key.user_id not in self.people:
             raise IdentityUnavailable("Slack does not say who that is")
         return self.people[key.user_id]
+
+    async def address_of(self, key: PersonKey) -> str:
+        return own_address(await self.resolve(key))
 
     async def members(self, group: str) -> Sequence[Person]:
         if self.is_away:
@@ -288,7 +293,7 @@ class World:
     async def close(self) -> None:
         """The trail holds; what is left over wakes nobody in the next run of the machine."""
         async with self.database.transaction() as tx:
-            broken = (await audit.verify(tx)).first_break
+            broken = (await verification.verify(tx)).first_break
         async with self.database.transaction() as tx:
             leave = "update action_requests set wake_at = null where ticket_id = :id"
             await tx.execute(sql(leave), {"id": self.ticket_id})
@@ -324,21 +329,26 @@ class World:
         approvers = {event.actor for event in votes if event.payload["digest"] == about.digest}
         if about.action_id in ASKS_FOR_PASSKEY and not all(event.payload["passkey"] for event in votes):
             found.append("it ran on a vote that no passkey confirmed")
-        counted = [key for key in approvers if self._is_eligible(key, about)]
-        if len(counted) < ACTIONS[about.action_id][2]:
-            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers")
+        counted = [self._named(key) for key in approvers if self._is_eligible(key, about)]
+        if len({person.email for person in counted}) < ACTIONS[about.action_id][2]:
+            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers, who are too few people")
         if len(counted) < len(approvers):
             found.append("it ran with a vote of somebody who is not eligible now")
         return found
 
     def _is_eligible(self, key: str, about: Shown) -> bool:
-        person = self.circle.people[PersonKey.parse(key).user_id]
+        person = self._named(key)
+        parts = [self.circle.people[SUBJECT], self.circle.people[REQUESTER], self._named(about.proposer)]
         return (
             all(getattr(person, flag) for flag in FLAGS)
             and "security" in person.groups
-            and person.key.user_id not in (SUBJECT, REQUESTER)
-            and str(person.key) != about.proposer
+            and person.key not in [part.key for part in parts]
+            # Who has the confirmed address of an account that lives is whoever has that account.
+            and person.email not in [part.email for part in parts if all(getattr(part, flag) for flag in LIVE)]
         )
+
+    def _named(self, key: str) -> Person:
+        return self.circle.people[PersonKey.parse(key).user_id]
 
     def jump(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
