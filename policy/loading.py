@@ -126,7 +126,7 @@ def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...],
         if settings.asks_for_passkey(lower) and not settings.asks_for_passkey(higher):
             yield (
                 ("risk", higher.value, "step_up"),
-                f"{lower.value} risk asks for a passkey and this one does not; write `step_up = \"passkey\"` here",
+                f'{lower.value} risk asks for a passkey and this one does not; write `step_up = "passkey"` here',
             )
     for risk, asked in settings.risk.items():
         if asked.escalate_to is not None and asked.escalate_to not in settings.groups:

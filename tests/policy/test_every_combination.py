@@ -412,9 +412,9 @@ def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
             f" {len(beside)}; {time.perf_counter() - started:.1f} s"
         )
     assert len(WHOS) == 8 * 2 * 4**3 * 7 and len(WHATS) == 3 * len(RequestStatus) * 2**7 * 4
-    # A full member of the group passes where it is done to nobody or to somebody else, and who has no address only where
-    # none has to be compared. Who has one account passes wherever it is not theirs, which an alias of somebody else's is
-    # not: as requester, proposer or editor (2 each), and among four of the subjects.
+    # A full member of the group passes where it is done to nobody or to somebody else, and who has no address only
+    # where none has to be compared. Who has one account passes wherever it is not theirs, which an alias of somebody
+    # else's is not: as requester, proposer or editor (2 each), and among four of the subjects.
     # And of what is decided: approving and running with a passkey or where none is asked for; rejecting besides with
     # none, stopped or not, twin or not.
     free_whos, free_whats = 2 + 1 + 2**3 * 4, 2 * 3 + 2**2 * 4
