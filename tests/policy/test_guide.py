@@ -52,7 +52,7 @@ def test_the_first_policy_in_ten_minutes_is_what_the_guide_says(
     [forbid] = blocks(5)
     append(folder / "site.cedar", forbid)
     code, said = check()  # 6
-    policies, cases = map(int, re.match(r"(\d+) policies, (\d+) cases", blocks(2)[-1]).groups())  # type: ignore[union-attr]
+    policies, cases = map(int, re.search(r"(\d+) policies, (\d+) cases", blocks(2)[-1]).groups())  # type: ignore[union-attr]
     assert code == 0 and said.startswith(f"{policies + 1} policies, {cases + 1} cases, 0 problems")
 
     settings, permit, case, spared = blocks(7)
