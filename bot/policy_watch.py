@@ -81,7 +81,7 @@ class PolicyWatch:
         self._site = site
         self._group_problems = group_problems
         self._is_bad = False
-        self._owes_sweep = False
+        self._owes_sweep = True  # What waited when the last process ended may be of another version.
         self._sweep_until = 0.0
         self._asked = asyncio.Event()
 

@@ -22,7 +22,6 @@ from handlers.errors import IdentityUnavailable, Refused
 from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
 from handlers.flows.reseal_passkeys import reseal_passkeys
-from handlers.flows.void_outdated import void_outdated
 from handlers.flows.wake_requests import wake_requests
 from handlers.flows.write_checkpoints import write_checkpoints
 from handlers.group_check import group_problems
@@ -67,7 +66,6 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         stack.push_async_callback(parts.inbox.close)
         await _start(parts)
         await reseal_passkeys(parts.reception.desk)
-        await void_outdated(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)
         _keep(stack, parts.policy_watch.keep_looking(), "policy watch")

@@ -159,3 +159,36 @@ async def test_threat_15_a_request_that_asks_for_less_than_the_new_policy_is_voi
         assert await void_outdated(desk.parts.reception.desk) == 1
 
     assert await status_of(desk, case) == "void"
+
+
+async def test_threat_15_what_cannot_be_read_any_more_is_void_and_keeps_no_other_from_being_looked_at(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    retired, odd, fine = [await open_case(desk) for _ in range(3)]
+    async with desk.database.transaction() as tx:
+        sql = "update action_requests set {} where id = :id"
+        await tx.execute(text(sql.format("action_id = 'of.another.build'")), {"id": retired.request_id})
+        await tx.execute(text(sql.format("subjects = '[\"nobody\"]'")), {"id": odd.request_id})
+    with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+        await void_outdated(desk.parts.reception.desk)
+
+        assert await status_of(desk, retired) == "void"
+        assert await status_of(desk, fine) == "pending"
+        await approve(desk, fine, "sana")
+        await approve(desk, odd, "sana")
+    await assert_ran_once(desk, fine)
+    await assert_nothing_ran(desk, odd)
+
+
+async def test_threat_23_nothing_is_kept_while_slack_does_not_say_who_its_people_are(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    case = await open_case(desk)
+    desk.slack.faults.fail_next("users.info", times=1000, error="internal_error")
+    try:
+        with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+            assert await void_outdated(desk.parts.reception.desk) == 1
+    finally:
+        desk.slack.faults.clear()
+
+    assert await status_of(desk, case) == "void"
