@@ -7,7 +7,7 @@ length-prefixed, with the payload's exact text:
     f = chain, seq, at (microseconds), name, actor, payload, key id
 
 Rows of before there was a key have no key id, and their hash is the SHA-256 of the same without f7. They stand at the
-beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`seal_earlier_rows`).
+beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`storage.earlier_rows`).
 
 The head row of the chain is locked and moved in the caller's transaction, so a step and its record are one fact.
 """

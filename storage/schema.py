@@ -199,7 +199,6 @@ class ActionRequest(Table):
     __tablename__ = "action_requests"
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
-        Index("requests_by_target", "target", "action_id", "created_at"),
         Index(
             "requests_turned_down",
             "action_id",
@@ -335,7 +334,10 @@ class AuditEvent(Table):
     """One step, append-only (triggers refuse UPDATE, DELETE and TRUNCATE)."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("audit_by_time", "at"),)
+    __table_args__ = (
+        Index("audit_by_time", "at"),
+        Index("audit_without_key", "chain", postgresql_where="key_id is null"),
+    )
 
     chain: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)

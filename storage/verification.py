@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
-from policy.digest import canonical_json
-from storage import merkle
-from storage.audit import GENESIS, SYSTEM_CHAIN, NewEvent, Step, append, covered, event_hash, ticket_chain
+from storage.audit import GENESIS, SYSTEM_CHAIN, Step, covered, event_hash, ticket_chain
 from storage.audit_keys import AuditKeys
 from storage.database import AUDIT_KEYS, Transaction, driver_connection
+from storage.earlier_rows import EarlierRows
 
 PAGE_ROWS = 10_000
 
@@ -51,15 +49,9 @@ class Verification:
     chains: int = 0
     events: int = 0
     first_break: Break | None = None
-
-
-@dataclass
-class _Earlier:
-    """The rows of before there was a key, and what the trail says of them."""
-
-    ends: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    """By chain: how many there are, and the hash of the last one."""
-    sealed_root: str | None = None
+    earlier: EarlierRows = field(default_factory=EarlierRows)
+    is_all_read: bool = False
+    """Every row was read and follows; only rows without a key that nobody vouches for may still be a break."""
 
 
 async def verify(tx: Transaction) -> Verification:
@@ -71,7 +63,8 @@ async def verify(tx: Transaction) -> Verification:
     await tx.execute(text("set transaction isolation level repeatable read"))
     heads = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(text("select * from audit_chains"))}
     keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
-    result, earlier = Verification(), _Earlier()
+    result = Verification()
+    earlier = result.earlier
     chain, seq, prev, key_id = "", 0, GENESIS, None
     keyed: hmac.HMAC | None = None
     async for page in _pages(tx):
@@ -107,12 +100,10 @@ async def verify(tx: Transaction) -> Verification:
                 earlier.ends[chain] = seq, prev
             elif row[3] == Step.EARLIER_ROWS_SEALED and chain == SYSTEM_CHAIN and earlier.sealed_root is None:
                 earlier.sealed_root = json.loads(row[5])["root"]
-    result.first_break = (
-        _check_head(chain, seq, prev, heads)
-        or _check_left_over(heads)
-        or await _check_tickets(tx)
-        or _check_earlier(earlier)
-    )
+    result.first_break = _check_head(chain, seq, prev, heads) or _check_left_over(heads) or await _check_tickets(tx)
+    result.is_all_read = result.first_break is None
+    if result.is_all_read and (why := earlier.why_not()):
+        result.first_break = Break(min(earlier.ends), 1, why)
     return result
 
 
@@ -171,39 +162,3 @@ async def _check_tickets(tx: Transaction) -> Break | None:
         )
     ).first()
     return None if row is None else Break(ticket_chain(row[0]), 1, "is missing, with the whole chain of its ticket")
-
-
-def _check_earlier(earlier: _Earlier) -> Break | None:
-    """Rows without a key count only as they were when the desk got its key: anybody could write them afterwards."""
-    if not earlier.ends or _root(earlier.ends) == earlier.sealed_root:
-        return None
-    chain = min(earlier.ends)
-    if earlier.sealed_root is None:
-        return Break(chain, 1, "was written without a key, and no row with one vouches for it")
-    return Break(chain, 1, "or another row without a key is not what it was when the desk got its key")
-
-
-def _root(ends: Mapping[str, tuple[int, bytes]]) -> str:
-    entries = [canonical_json([chain, length, head.hex()]) for chain, (length, head) in sorted(ends.items())]
-    return merkle.root(entries).hex()
-
-
-_KEYED_AT_ALL = text("select exists (select 1 from audit_events where key_id is not null)")
-_UNKEYED_ENDS = text("select chain, length, head from audit_chains where length > 0")
-
-
-async def seal_earlier_rows(tx: Transaction, *, at: datetime) -> bool:
-    """Vouch, in the first keyed row of all, for the rows of before there was a key. Returns whether there were any.
-
-    Only where no row is keyed yet: afterwards, rows without a key are nobody's.
-    """
-    # The system's chain is what two processes that start at once would both begin.
-    await tx.execute(text("select pg_advisory_xact_lock(hashtextextended('seal earlier rows', 0))"))
-    if await tx.scalar(_KEYED_AT_ALL):
-        return False
-    ends = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(_UNKEYED_ENDS)}
-    if not ends:
-        return False
-    payload = {"chains": len(ends), "events": sum(length for length, _ in ends.values()), "root": _root(ends)}
-    await append(tx, SYSTEM_CHAIN, [NewEvent(Step.EARLIER_ROWS_SEALED, "bot", payload)], at=at)
-    return True

@@ -52,7 +52,7 @@ async def draw_receipt(
             "votes": [_vote(row) for row in (await requests.votes(tx, [request_id]))[request_id]],
             "chain": chain,
             "events": [_event(event) for event in events],
-            "checkpoint": await _checkpoint(tx, chain, events),
+            "checkpoint": await _checkpoint(tx, chain, events, notary),
         },
     )
 
@@ -61,9 +61,9 @@ def _is_about(event: StoredEvent, request_id: UUID) -> bool:
     return event.payload.get("actionRequestId") == str(request_id)
 
 
-async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent]) -> JsonValue:
+async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent], notary: Notary) -> JsonValue:
     """The newest checkpoint of the chain, if it reaches as far as the decision does."""
-    found = await checkpoints.of_chain(tx, chain)
+    found = await checkpoints.of_chain(tx, chain, notary.public_key)
     length = found["entry"][1] if found is not None and isinstance(found["entry"], list) else 0
     return found if isinstance(length, int) and events and length >= events[-1].seq else None
 

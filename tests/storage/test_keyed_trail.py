@@ -13,7 +13,6 @@ from sqlalchemy import text
 from storage import audit, verification
 from storage.audit_keys import AuditKeyMissing, AuditKeys
 from storage.database import Database, libpq_url
-from storage.verification import seal_earlier_rows
 from tests.keys import AUDIT_KEYS
 from tests.storage.test_audit import NOW, tamper, verify, write
 
@@ -110,48 +109,6 @@ async def test_rows_under_an_earlier_key_verify_while_it_is_known(database: Data
     assert broken is not None and broken.seq == 1 and AUDIT_KEYS.current_id in broken.why
     await rotated.close()
     await forgetful.close()
-
-
-def unkeyed_rows(database: Database, count: int) -> str:
-    """A chain as the desk wrote it before it had a key."""
-    chain, prev = audit.ticket_chain(uuid4()), audit.GENESIS
-    for seq in range(1, count + 1):
-        at = str(audit.microseconds(NOW))
-        digest = audit.event_hash(None, prev, chain, str(seq), at, "started", "bot", "{}")
-        tamper(
-            database,
-            "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash) values"
-            f" ('{chain}', {seq}, '{NOW.isoformat()}', 'started', 'bot',"
-            f" '{{}}', '\\x{prev.hex()}', '\\x{digest.hex()}')",
-        )
-        prev = digest
-    tamper(database, f"insert into audit_chains values ('{chain}', {count}, '\\x{prev.hex()}')")
-    return chain
-
-
-async def seal(database: Database) -> bool:
-    async with database.transaction() as tx:
-        return await seal_earlier_rows(tx, at=NOW)
-
-
-async def test_rows_of_before_there_was_a_key_hold_as_they_were_sealed(database: Database) -> None:
-    chain = unkeyed_rows(database, 3)
-    assert "without a key" in str((await verify(database)).first_break)
-
-    assert await seal(database)
-    await write(database, chain.removeprefix("ticket:"), 2)  # type: ignore[arg-type]  # its text does as well
-
-    assert (await verify(database)).first_break is None
-    assert not await seal(database)
-
-
-async def test_threat_19_rows_without_a_key_that_came_after_it_are_named(database: Database) -> None:
-    unkeyed_rows(database, 2)
-    await seal(database)
-
-    unkeyed_rows(database, 2)
-
-    assert "is not what it was" in str((await verify(database)).first_break)
 
 
 async def test_threat_19_a_row_without_a_key_after_one_with_a_key_is_named(database: Database) -> None:

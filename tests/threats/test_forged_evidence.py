@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,21 @@ from bot.cli import main
 from handlers.flows.draw_receipt import NoReceipt, draw_receipt
 from handlers.flows.write_checkpoints import write_checkpoints
 from policy.votes import VoteSigner
-from storage import evidence, receipts, verification
-from storage.database import Transaction
+from storage import evidence, receipts, remembered, verification
+from storage.database import Database, Transaction
+from storage.embedded import EmbeddedServer
 from storage.notary import Notary
 from storage.places import FilePlace
-from tests.keys import CHECKPOINT_KEY
-from tests.running import RunningDesk
+from tests.keys import AUDIT_KEYS, CHECKPOINT_KEY
+from tests.running import RunningDesk, running_desk
 from tests.threats.cases import Case, assert_ran_once, change, click_of, open_case
+from tests.threats.conftest import fresh_database
 from tests.threats.planted import SIGNER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOTARY = Notary(bytes.fromhex(CHECKPOINT_KEY))
+TRUSTED = {NOTARY.public_key}
 OTHER = Notary(b"\x07" * 32)
 
 
@@ -167,6 +170,44 @@ async def test_checkpoints_that_cannot_be_sent_are_said_and_sent_later(desk: Run
     lines = [json.loads(line) async for line in place.lines()]
     assert [line["head"]["number"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) == await desk.value("select max(number) from audit_checkpoints")
+
+
+async def test_threat_19_what_keeps_a_checkpoint_from_a_place_is_said_on_the_trail(
+    desk: RunningDesk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another line at the place than the database has: one of the two went another way."""
+    place = FilePlace(tmp_path / "checkpoints.jsonl")
+    await write_checkpoints(desk.parts.reception.desk, NOTARY, [place])
+    file = tmp_path / "checkpoints.jsonl"
+    [*before, last] = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*before, last.replace('"size":', '"size":1')]))
+
+    await write_checkpoints(desk.parts.reception.desk, NOTARY, [place])
+
+    said = await desk.value(
+        "select payload->>'reason' from audit_events where name = 'checkpoint_not_sent' and payload->>'what' = :what",
+        what=place.name,
+    )
+    assert "is another than the database's" in said and "is another than the database's" in caplog.text
+
+
+async def test_what_was_recorded_until_the_end_is_at_the_place_when_the_desk_stops(
+    postgres: EmbeddedServer, tmp_path: Path
+) -> None:
+    place = FilePlace(tmp_path / "checkpoints.jsonl")
+    with fresh_database(postgres) as url:
+        environment = {"COUNTERSIGN_CHECKPOINTS": place.name}
+        async with running_desk(url, tmp_path, environment=environment) as desk:
+            await desk.slack.person("erin").post("help", "Please help.")
+            await desk.the_ticket()
+        database = Database(url, audit_keys=AUDIT_KEYS, pool_size=1)
+        try:
+            async with database.transaction() as tx:
+                assert (await verification.verify(tx)).first_break is None
+                later = datetime.now(UTC) + timedelta(hours=1)
+                assert await remembered.check(tx, [line async for line in place.lines()], TRUSTED, now=later) == []
+        finally:
+            await database.close()
 
 
 async def receipt_of(desk: RunningDesk, case: Case) -> dict[str, Any]:
