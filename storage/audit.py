@@ -243,7 +243,8 @@ async def record_seldom(
 _EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
 
 
-def _stored(row: Any) -> StoredEvent:
+def stored(row: Any) -> StoredEvent:
+    """A row of the trail (its nine columns, in the table's order, the payload as text) as an event."""
     return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), bytes(row[7]), row[8])
 
 
@@ -253,7 +254,7 @@ async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int
         text(_EVENTS + " where chain = :chain order by seq offset :offset limit :limit"),
         {"chain": ticket_chain(ticket_id), "offset": offset, "limit": limit},
     )
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
 async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: UUID) -> list[StoredEvent]:
@@ -262,7 +263,7 @@ async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: U
         text(_EVENTS + " where chain = :chain and name = :name order by seq"),
         {"chain": ticket_chain(ticket_id), "name": name},
     )
-    return [one for one in map(_stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
+    return [one for one in map(stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
 
 
 async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
@@ -271,7 +272,7 @@ async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
         text(_EVENTS + " where chain = :chain and name = :name order by seq desc limit 1"),
         {"chain": SYSTEM_CHAIN, "name": name},
     )
-    return next((_stored(row) for row in rows), None)
+    return next((stored(row) for row in rows), None)
 
 
 async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
@@ -281,7 +282,7 @@ async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
     while True:
         rows = (await tx.execute(page_after, {"chain": chain, "seq": seq, "limit": PAGE_ROWS})).all()
         for row in rows:
-            yield _stored(row)
+            yield stored(row)
         if len(rows) < PAGE_ROWS:
             return
         chain, seq = rows[-1][0], rows[-1][1]

@@ -13,62 +13,22 @@ The trail is believed here, so its chains are verified first (`storage.verificat
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select, text
 
-from policy.lifecycle import first_status
 from policy.terms import Choice, RequestStatus, Verdict
 from policy.votes import VoteSigner, speak_for_all
 from storage import requests
-from storage.audit import Step, ticket_chain
+from storage.audit import ticket_chain
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, VoteRow
+from storage.told import STEPS, Told, tell
 
 _HAS_RUN = frozenset({RequestStatus.RUNNING, RequestStatus.EXECUTED, RequestStatus.FAILED, RequestStatus.UNKNOWN})
 _IS_APPROVED = _HAS_RUN | {RequestStatus.APPROVED}
-_AFTER: Mapping[str, RequestStatus] = MappingProxyType(
-    {
-        Step.REQUEST_APPROVED: RequestStatus.APPROVED,
-        Step.REQUEST_REJECTED: RequestStatus.REJECTED,
-        Step.REQUEST_WITHDRAWN: RequestStatus.WITHDRAWN,
-        Step.REQUEST_EXPIRED: RequestStatus.EXPIRED,
-        Step.REQUEST_VOIDED: RequestStatus.VOID,
-        Step.RUN_REFUSED: RequestStatus.DENIED,
-        Step.ACTION_STARTED: RequestStatus.RUNNING,
-    }
-)
-"""Where a step takes a request; the end of a run says so in its payload."""
-_OUTCOMES = MappingProxyType(
-    {"done": RequestStatus.EXECUTED, "failed": RequestStatus.FAILED, "unknown": RequestStatus.UNKNOWN}
-)
-_STEPS = [
-    *_AFTER,
-    Step.ACTION_PROPOSED,
-    Step.POLICY_DECIDED,
-    Step.VOTE_CAST,
-    Step.ACTION_EXECUTED,
-    Step.OUTCOME_RECONCILED,
-]
-
-
-@dataclass
-class _Told:
-    """What the trail tells of one request."""
-
-    chain: str
-    digest: str = ""
-    verdict: str = ""
-    quorum: int = 0
-    distinct_groups: tuple[str, ...] = ()
-    status: RequestStatus | None = None
-    votes: set[tuple[str, str, str]] = field(default_factory=set)
-    """voter, choice, digest"""
-    groups_of: dict[str, Collection[str]] = field(default_factory=dict)
-    """By voter, the groups that they were in at the vote; none where that was not recorded."""
 
 
 @dataclass
@@ -107,43 +67,19 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
     return findings
 
 
-async def _read_trail(tx: Transaction) -> dict[str, _Told]:
-    told: dict[str, _Told] = {}
+async def _read_trail(tx: Transaction) -> dict[str, Told]:
+    told: dict[str, Told] = {}
     rows = text(
         "select chain, name, actor, payload::text from audit_events where name = any(:names) order by chain, seq"
     )
-    async for chain, name, actor, payload_text in await tx.stream(rows, {"names": [str(step) for step in _STEPS]}):
+    async for chain, name, actor, payload_text in await tx.stream(rows, {"names": [str(step) for step in STEPS]}):
         # Read here and not by PostgreSQL, which fails on some escapes that a payload may hold.
-        payload: dict[str, Any] = json.loads(payload_text)
-        request_id = payload.get("actionRequestId")
-        if isinstance(request_id, str):
-            _tell(told.setdefault(request_id, _Told(chain)), name, actor, payload)
+        tell(told, chain, name, actor, json.loads(payload_text))
     return told
 
 
-def _tell(one: _Told, name: str, actor: str, payload: Mapping[str, Any]) -> None:
-    match name:
-        case Step.ACTION_PROPOSED:
-            one.digest = payload["digest"]
-        case Step.POLICY_DECIDED:
-            one.verdict, one.quorum = payload["verdict"], payload["quorum"]
-            one.distinct_groups = tuple(payload.get("distinctGroups", ()))
-            one.status = first_status(Verdict(one.verdict))
-        case Step.VOTE_CAST:
-            one.votes.add((actor, payload["choice"], payload["digest"]))
-            one.groups_of[actor] = payload.get("voter", {}).get("groups", ())
-        case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
-            one.status = _OUTCOMES[payload["outcome"]]
-        case Step.RUN_REFUSED if one.status is RequestStatus.RUNNING:
-            pass  # A run that was cut off does not begin again; its end is a step of its own.
-        case Step.RUN_REFUSED if payload["rule"] == "core-no-expired-request":
-            one.status = RequestStatus.EXPIRED  # Approved, and too late to run.
-        case _:
-            one.status = _AFTER[name]
-
-
 async def _check_votes(
-    tx: Transaction, signer: VoteSigner, told: Mapping[str, _Told]
+    tx: Transaction, signer: VoteSigner, told: Mapping[str, Told]
 ) -> tuple[list[str], dict[str, _Counted]]:
     """(1)"""
     findings: list[str] = []
@@ -186,11 +122,11 @@ def _why_not_signed(row: VoteRow, signer: VoteSigner) -> str:
     return "is forged or was changed: its signature does not fit"
 
 
-def _check_request(row: Any, one: _Told | None, counted: _Counted) -> list[str]:
+def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
     """(2) and (3)"""
     if one is None or one.status is None:
         return ["is in the table and not on the trail"]
-    whys = []
+    whys = [f"has a step that cannot be: {one.illegal}"] if one.illegal else []
     if one.chain != ticket_chain(row.ticket_id):
         whys.append(f"was moved to another ticket: the trail has it at {one.chain}")
     for what, stored, said in (
