@@ -277,8 +277,8 @@ async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
 
 async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
     """Every event, chain by chain, a page at a time: the reader may stop anywhere and leaves no cursor open."""
-    page_after = text(_EVENTS + " where (chain, seq) > (:chain, :seq) order by chain, seq limit :limit")
-    chain, seq = "", 0
+    page_after = text(_EVENTS + " where (chain, seq) > (:chain, cast(:seq as bigint)) order by chain, seq limit :limit")
+    chain, seq = "", -(2**31) - 1
     while True:
         rows = (await tx.execute(page_after, {"chain": chain, "seq": seq, "limit": PAGE_ROWS})).all()
         for row in rows:

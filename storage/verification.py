@@ -20,6 +20,12 @@ from storage.database import AUDIT_KEYS, Transaction, driver_connection
 from storage.earlier_rows import EarlierRows
 
 PAGE_ROWS = 10_000
+BEFORE_ALL = -(2**31) - 1
+"""Less than any number that a row can have: one that somebody wrote before a chain's first is read, and named."""
+RETIRED_AFTER = 3_600_000_000
+"""How long, in microseconds, after the system's chain has a row under a newer key a ticket may have one under an older:
+the clocks of several processes differ, and one may end its work while another starts."""
+FOR_EVER = 2**63
 
 RawRow = tuple[str, int, int, str, str, str, bytes, bytes, str | None]
 """chain, seq, microseconds since 1970, name, actor, payload's text, prev_hash, hash, key id."""
@@ -65,22 +71,30 @@ async def verify(tx: Transaction) -> Verification:
     keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
     result = Verification()
     earlier = result.earlier
-    chain, seq, prev, key_id = "", 0, GENESIS, None
+    chain, seq, prev, key_id, until = None, 0, GENESIS, None, FOR_EVER
     keyed: hmac.HMAC | None = None
+    retired: dict[str, int] = {}
     async for page in _pages(tx):
         for row in page:
             if row[0] != chain:
                 if broken := _check_head(chain, seq, prev, heads):
                     return _broken(result, broken)
-                chain, seq, prev, key_id, keyed = row[0], 0, GENESIS, None, None
+                chain, seq, prev, key_id, until, keyed = row[0], 0, GENESIS, None, FOR_EVER, None
                 result.chains += 1
             if row[8] != key_id:
                 if row[8] is None:
                     return _broken(result, Break(chain, row[1], "was written without a key after rows that have one"))
-                key_id, secret = row[8], None if keys is None else keys.secret(row[8])
-                if secret is None:
+                secret = None if keys is None else keys.secret(row[8])
+                if keys is None or secret is None:
                     return _broken(result, Break(chain, row[1], _unknown_key(row[8])))
-                keyed = hmac.new(secret, digestmod="sha256")
+                older = keys.older(row[8])
+                if key_id is not None and key_id not in older:
+                    return _broken(result, Break(chain, row[1], "is under an older audit key than the row before it"))
+                if chain == SYSTEM_CHAIN:  # the first of the chains: what it says of keys is known to the others
+                    retired = dict.fromkeys(older, row[2] + RETIRED_AFTER) | retired
+                key_id, keyed, until = row[8], hmac.new(secret, digestmod="sha256"), retired.get(row[8], FOR_EVER)
+            if row[2] > until:
+                return _broken(result, Break(chain, row[1], "is under an audit key that had been replaced by then"))
             if row[1] != seq + 1:
                 return _broken(result, Break(chain, seq + 1, f"is missing: the next row is number {row[1]}"))
             seq += 1
@@ -111,7 +125,7 @@ async def _pages(tx: Transaction) -> AsyncIterator[Sequence[RawRow]]:
     """All rows, chain by chain. The driver's binary form spares the decoding of hashes and numbers."""
     connection = await driver_connection(tx)
     async with connection.cursor(binary=True) as cursor:
-        chain, seq = "", 0
+        chain, seq = "", BEFORE_ALL
         while True:
             rows: list[Any] = await (await cursor.execute(_PAGE, (chain, seq, PAGE_ROWS))).fetchall()
             if rows:
@@ -133,8 +147,8 @@ def _unknown_key(key_id: str) -> str:
     )
 
 
-def _check_head(chain: str, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
-    if not chain:
+def _check_head(chain: str | None, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
+    if chain is None:
         return None
     if chain not in heads:
         return Break(chain, seq, "has no head")
