@@ -137,6 +137,8 @@ def _request(policy_version: str) -> RequestFacts:
         digest=DIGEST,
         policy_version=policy_version,
         expires_at=NOW + timedelta(hours=1),
+        matches_trail=True,
+        was_rejected_meanwhile=False,
     )
 
 

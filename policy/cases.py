@@ -88,6 +88,10 @@ class CaseRequest(BaseModel):
     category: str = "credentials"
     severity: Severity = Severity.HIGH
     channel_kind: str = "slack_shared"
+    is_contradicted: bool = False
+    """The trail tells something else of it, or does not hold."""
+    is_rejected_elsewhere: bool = False
+    """The same was rejected in another request after this one was made."""
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -120,6 +124,8 @@ class CaseRequest(BaseModel):
             digest="as-stored",
             policy_version="as-stored",
             expires_at=_NOW + timedelta(hours=1),
+            matches_trail=not self.is_contradicted,
+            was_rejected_meanwhile=self.is_rejected_elsewhere,
         )
 
 

@@ -216,4 +216,6 @@ def _request(gate: Gate, facts: ActionFacts, proposer: Proposer) -> RequestFacts
         digest="made-up",
         policy_version=gate.policy_version,
         expires_at=_NOW + timedelta(hours=1),
+        matches_trail=True,
+        was_rejected_meanwhile=False,
     )

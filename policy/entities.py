@@ -58,6 +58,8 @@ def proposal_entities(action: ActionFacts) -> list[Entity]:
         "digest": "",
         "policyVersion": "",
         "expiresAtMicros": 0,
+        "matchesTrail": True,
+        "wasRejectedMeanwhile": False,
     }
     return [_ticket(action), {"uid": PROPOSAL, "attrs": attrs | _action_attrs(action), "parents": []}]
 
@@ -71,6 +73,8 @@ def request_entities(request: RequestFacts) -> list[Entity]:
         "digest": request.digest,
         "policyVersion": request.policy_version,
         "expiresAtMicros": micros(request.expires_at),
+        "matchesTrail": request.matches_trail,
+        "wasRejectedMeanwhile": request.was_rejected_meanwhile,
     }
     if request.proposer is not None:
         attrs |= {"proposer": _person_ref(request.proposer), "proposerUserId": request.proposer.user_id}

@@ -95,6 +95,8 @@ def _changes(gate: Gate, situation: Situation) -> Iterator[_Change]:
         "it had been made under the policy in force",
         lambda s: _request(s, policy_version=gate.policy_version),
     )
+    yield "its rows said what its trail tells", lambda s: _request(s, matches_trail=True)
+    yield "the same had not been rejected meanwhile", lambda s: _request(s, was_rejected_meanwhile=False)
     yield "its values were confirmed by one of our people", lambda s: _action(s, unconfirmed_params=frozenset())
     yield "it were known which human asked for it", _known_requester
 

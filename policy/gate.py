@@ -147,7 +147,8 @@ class Gate:
         policy asks for no more than its card says; and if each vote on it would count today. From then on every vote
         and the run are judged by this policy.
         """
-        sight = Sight(digest_now, self._policy_over(request), now)
+        may_keep = self._engine.keeps_waiting(request.action.risk)
+        sight = Sight(digest_now, request.policy_version if may_keep else self.policy_version, now)
         step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
         try:
             broken = invariants.broken_by_state(request, sight, step)
@@ -218,6 +219,8 @@ class Gate:
             return describe(Finding.refused(broken), self._engine.notes)
         if request.proposer is None or person.key != request.proposer:
             return refusal("not-the-proposer")
+        if not request.matches_trail:
+            return describe(Finding.refused(["core-no-contradicted-request"]), self._engine.notes)
         if request.status is not RequestStatus.PENDING:
             return describe(Finding.refused(["core-no-settled-request"]), self._engine.notes)
         return describe(Finding.allowed(()), self._engine.notes)
@@ -254,11 +257,12 @@ class Gate:
         return None
 
     def _policy_over(self, request: RequestFacts) -> str:
-        """The version a decision is held against: this policy's, or the request's own where its risk may be kept.
+        """The version a decision is held against: this policy's, or the request's own where this policy kept it.
 
         Either way this policy is the one that judges; a kept request is spared nothing but being of another version.
         """
-        return request.policy_version if self._engine.keeps_waiting(request.action.risk) else self.policy_version
+        is_kept = request.kept_under == self.policy_version and self._engine.keeps_waiting(request.action.risk)
+        return request.policy_version if is_kept else self.policy_version
 
     def _needed(self, request: RequestFacts) -> int:
         return max(request.quorum, self._engine.quorum(request.action.risk))

@@ -62,11 +62,13 @@ ORDER = (
     "core-no-editor",
     "core-no-subject",
     "core-no-alias",
+    "core-no-contradicted-request",
     "core-no-settled-request",
     "core-no-unapproved-run",
     "core-no-expired-request",
     "core-no-other-policy",
     "core-no-other-digest",
+    "core-no-rejected-twin",
     "core-no-unconfirmed-parameters",
     "core-no-unattended-risk",
 )
@@ -90,6 +92,7 @@ _STAKE: tuple[tuple[str, Callable[[Person, RequestFacts], bool]], ...] = (
 )
 
 _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
+    ("core-no-contradicted-request", lambda request, _, __: not request.matches_trail),
     ("core-no-settled-request", lambda request, _, step: step is not Step.RUN and not _is_waiting(request)),
     ("core-no-unapproved-run", lambda request, _, step: step is Step.RUN and not _is_approved(request)),
     ("core-no-expired-request", lambda request, sight, _: sight.now >= request.expires_at),
@@ -98,6 +101,7 @@ _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
         "core-no-other-digest",
         lambda request, sight, _: not (request.digest and _same(sight.shown_digest, request.digest)),
     ),
+    ("core-no-rejected-twin", lambda request, _, step: step is not Step.REJECT and request.was_rejected_meanwhile),
     ("core-no-unconfirmed-parameters", lambda request, _, __: bool(request.action.unconfirmed_params)),
 )
 

@@ -87,6 +87,14 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
             "Another account that counts as yours has a part in this, so somebody else has to decide it.",
             "If that account is not yours, tell whoever runs this desk.",
         ),
+        "core-no-contradicted-request": Reply(
+            "What is stored of this request is not what its record says, so nothing was done.",
+            "Tell whoever runs this desk, and propose it again.",
+        ),
+        "core-no-rejected-twin": Reply(
+            "The same was rejected in another request while this one waited, so this one cannot be approved.",
+            "If it should happen all the same, propose it again: its card will say who said no and why.",
+        ),
         "core-no-settled-request": Reply(
             "This request is no longer waiting for a decision, so nothing was changed.",
             "If something should still happen, propose it again.",

@@ -246,8 +246,14 @@ class RequestFacts:
     """Hex SHA-256 over what was shown (see `policy.digest`)."""
     policy_version: str
     expires_at: datetime
+    matches_trail: bool
+    """Whether its rows say what the verified steps of its ticket's trail tell."""
+    was_rejected_meanwhile: bool
+    """Whether the same thing, asked for in another request, was rejected after this one was made."""
     distinct_groups: frozenset[str] = frozenset()
     """The groups of which one approval each must come, as the card says."""
+    kept_under: str = ""
+    """The policy version that it was last judged by and kept, if it was made under an earlier one."""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,15 @@ def covered(prev: bytes, *fields: str) -> bytes:
     return b"".join([prev, *[part for one in encoded for part in (_LENGTH(len(one)), one)]])
 
 
+def is_genuine(event: StoredEvent, keys: AuditKeys | None) -> bool:
+    """Whether this row's own hash fits under the key that it names. Whether it follows from others is not asked."""
+    fields = [event.chain, str(event.seq), str(microseconds(event.at)), event.name, event.actor, event.payload_text]
+    if event.key_id is None:
+        return event.hash == event_hash(None, event.prev_hash, *fields)
+    secret = None if keys is None else keys.secret(event.key_id)
+    return secret is not None and event.hash == event_hash(secret, event.prev_hash, *fields, event.key_id)
+
+
 # An upsert that changes nothing takes the row lock whether or not the chain existed: one round trip.
 _LOCK_HEAD = text(
     "insert into audit_chains (chain, length, head) values (:chain, 0, :genesis)"

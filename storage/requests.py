@@ -125,6 +125,19 @@ async def turned_down(tx: Transaction, like: ActionRequest, since: datetime) -> 
     return [(row[0], row[1]) for row in rows]
 
 
+async def is_rejected_since(tx: Transaction, like: ActionRequest) -> bool:
+    """Whether the same thing was rejected in another request after this one was made.
+
+    The same: this action with these parameters, or on this target unless that is only the ticket (two replies to one
+    ticket are two things).
+    """
+    return any(
+        other.status == RequestStatus.REJECTED
+        and (other.params == like.params or not like.target.startswith("ticket:"))
+        for other, _ in await turned_down(tx, like, like.created_at)
+    )
+
+
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:
     """Requests whose time has come (a reminder, expiry, a look at an unknown outcome)."""
     rows = await tx.scalars(

@@ -337,6 +337,11 @@ class AuditEvent(Table):
     __table_args__ = (
         Index("audit_by_time", "at"),
         Index("audit_without_key", "chain", postgresql_where="key_id is null"),
+        Index(
+            "audit_of_links",
+            "seq",
+            postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
+        ),
     )
 
     chain: Mapped[str] = mapped_column(primary_key=True)

@@ -19,7 +19,7 @@ from policy.errors import IllegalMove
 from policy.lifecycle import RequestEvent, first_status, move
 from policy.terms import RequestStatus, Verdict
 from storage import audit
-from storage.audit import GENESIS, Step, StoredEvent, event_hash, microseconds, ticket_chain
+from storage.audit import GENESIS, Step, StoredEvent, ticket_chain
 from storage.audit_keys import AuditKeys
 from storage.database import AUDIT_KEYS, Transaction
 
@@ -151,13 +151,7 @@ def _holds(events: list[StoredEvent], keys: AuditKeys | None, head: tuple[int, b
     for number, event in enumerate(events, 1):
         if event.seq != number or event.prev_hash != prev or (is_keyed and event.key_id is None):
             return False
-        secret = None
-        if event.key_id is not None:
-            secret, is_keyed = None if keys is None else keys.secret(event.key_id), True
-            if secret is None:
-                return False
-        fields = [event.chain, str(event.seq), str(microseconds(event.at)), event.name, event.actor, event.payload_text]
-        prev = event_hash(secret, prev, *fields, *([] if event.key_id is None else [event.key_id]))
-        if event.hash != prev:
+        if not audit.is_genuine(event, keys):
             return False
+        prev, is_keyed = event.hash, event.key_id is not None
     return is_keyed and head == (len(events), prev)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from bot.commands import receipt, seal
 from bot.commands.database import command_notary, command_places, command_signer, opened
+from handlers.flows.judged_facts import digest_as_shown
 from storage import audit, evidence, remembered, tickets, verification
 from storage.audit import StoredEvent
 from storage.database import Transaction
@@ -88,7 +89,7 @@ async def _check_tables(tx: Transaction) -> list[str]:
     signer = command_signer(os.environ)
     if signer is None:
         return ["votes and requests were not checked: COUNTERSIGN_VOTE_KEY is needed for that, the same as the bot's"]
-    return await evidence.check(tx, signer)
+    return await evidence.check(tx, signer, digest_as_shown)
 
 
 def _trusted(keys: Sequence[str]) -> set[str]:

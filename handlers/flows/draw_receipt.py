@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from handlers.flows.judged_facts import members_of
-from policy.digest import members_digest, utc_text
+from handlers.flows.judged_facts import digest_as_shown, members_of
+from policy.digest import utc_text
 from policy.votes import VoteSigner
 from storage import audit, checkpoints, evidence, receipts, requests, tickets, verification
 from storage.audit import StoredEvent
@@ -34,13 +34,10 @@ async def draw_receipt(
     ticket = None if request is None else await tickets.get(tx, request.ticket_id)
     if request is None or ticket is None:
         raise NoReceipt(f"there is no request {request_id}")
-    problems = [one for one in await evidence.check(tx, signer) if str(request_id) in one]
-    # The request's revision: a decision stays what it was, whatever became of the ticket afterwards.
-    members = members_of(request, ticket, ticket_revision=request.ticket_revision)
-    if members_digest(members) != request.digest:
-        problems.append(f"request {request_id} was changed: its digest does not follow from it any more")
+    problems = [one for one in await evidence.check(tx, signer, digest_as_shown) if str(request_id) in one]
     if problems:
         raise NoReceipt("\n".join(problems))
+    members = members_of(request, ticket, ticket_revision=request.ticket_revision)
     events = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
     chain = audit.ticket_chain(ticket.id)
     return receipts.issue(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -21,9 +23,12 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
-from storage import audit, directory
+from storage import directory, requests, told
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
+from storage.told import TrailBroken
+
+log = logging.getLogger(__name__)
 
 
 def requester_of(ticket: Ticket) -> Requester:
@@ -68,7 +73,33 @@ def action_facts(
 
 
 async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
-    """A stored request. Risk and who may propose come from the catalogue, not from the row."""
+    """A stored request, for a decision on it. Risk and who may propose come from the catalogue, not from the row.
+
+    What was shown, whether it still waits and who made its ticket is told by the ticket's trail, verified here; where
+    the rows say something else, or the trail does not hold, `matches_trail` is false and the gate refuses.
+    """
+    try:
+        story = await told.of_ticket(tx, ticket.id)
+    except TrailBroken as error:
+        log.error("nothing is decided on ticket %s: %s", ticket.id, error)
+        return await new_request_facts(tx, request, ticket, catalogue, reporter="", matches_trail=False)
+    one = story.requests.get(request.id)
+    matches = one is not None and not one.illegal and (one.status, one.digest) == (request.status, request.digest)
+    facts = await new_request_facts(tx, request, ticket, catalogue, reporter=story.opened_by, matches_trail=matches)
+    rejected = await requests.is_rejected_since(tx, request)
+    return replace(facts, was_rejected_meanwhile=rejected, kept_under="" if one is None else one.kept_under)
+
+
+async def new_request_facts(
+    tx: Transaction,
+    request: ActionRequest,
+    ticket: Ticket,
+    catalogue: Catalogue,
+    *,
+    reporter: str,
+    matches_trail: bool = True,
+) -> RequestFacts:
+    """A request as its row has it; `reporter`: the actor of the first step of its ticket's trail."""
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
     subjects, subject_emails = await _subjects(tx, request, spec)
@@ -78,12 +109,14 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
             ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
         ),
         proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-        editors=await _reporters(tx, ticket),
+        editors=_reporters(ticket, reporter),
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
+        matches_trail=matches_trail,
+        was_rejected_meanwhile=False,
         distinct_groups=frozenset(request.distinct_groups),
     )
 
@@ -107,22 +140,22 @@ async def _subjects(
     return frozenset(map(PersonKey.parse, keys)), frozenset(emails)
 
 
-async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
-    """Whoever made the ticket of somebody else's message: they asked for it as much as its author did.
-
-    Read from the trail, which is where it cannot be changed afterwards.
-    """
-    first = await audit.trail(tx, ticket.id, limit=1)
-    actor = first[0].actor if first else ""
-    if actor == ticket.requester or "/" not in actor:
+def _reporters(ticket: Ticket, opened_by: str) -> frozenset[PersonKey]:
+    """Whoever made the ticket of somebody else's message: they asked for it as much as its author did."""
+    if opened_by == ticket.requester or "/" not in opened_by:
         return frozenset()
-    return frozenset({PersonKey.parse(actor)})
+    return frozenset({PersonKey.parse(opened_by)})
 
 
 def digest_of(request: ActionRequest, ticket: Ticket) -> str:
     """The digest of what would run now, from the rows as they stand: an edited row no longer matches its votes."""
     # The ticket's revision, not the request's: an edit since the card was shown changes the digest.
     return members_digest(members_of(request, ticket, ticket_revision=ticket.revision))
+
+
+def digest_as_shown(request: ActionRequest, ticket: Ticket) -> str:
+    """The digest for the ticket's revision that was shown: a decision stays what it was, whatever came of the ticket."""
+    return members_digest(members_of(request, ticket, ticket_revision=request.ticket_revision))
 
 
 def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) -> dict[str, JsonValue]:

@@ -19,7 +19,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.check_member import check_member
-from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
+from handlers.flows.judged_facts import action_facts, as_judged, digest_of, new_request_facts
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
@@ -326,7 +326,9 @@ async def _show(
 ) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
-        facts = await request_facts(tx, request, ticket, desk.catalogue)
+        # Unverified, as nothing here is trusted: at the vote and the run it is all read again.
+        first = await audit.trail(tx, ticket.id, limit=1)
+        facts = await new_request_facts(tx, request, ticket, desk.catalogue, reporter=first[0].actor if first else "")
         ties = await ties_about(tx, addresses, facts, [person.key for person in draft.candidates])
         could = desk.gate.eligible(facts, all_linked(draft.candidates, ties), now=request.created_at)
         # The groups are for looking back (`policy replay`); who could approve is shown and never trusted.

@@ -79,6 +79,8 @@ def _request(
             digest=request.digest,
             policy_version=request.policy_version,
             expires_at=request.expires_at,
+            matches_trail=True,
+            was_rejected_meanwhile=False,
             distinct_groups=frozenset(request.distinct_groups),
         ),
         ticket_number=ticket.number,

@@ -163,8 +163,9 @@ async def _rule(
     proposer: Proposer,
     addresses: Addresses,
 ) -> Ruling:
-    # Of a run that was cut off it is asked whether it might begin now.
-    facts = replace(await request_facts(tx, request, ticket, desk.catalogue), status=RequestStatus.APPROVED)
+    facts = await request_facts(tx, request, ticket, desk.catalogue)
+    if facts.status is RequestStatus.RUNNING:  # It was cut off: whether it might begin now is what is asked.
+        facts = replace(facts, status=RequestStatus.APPROVED)
     # Only votes can be an alias's: what runs without any asks Slack nothing more.
     ties = await ties_about(tx, addresses, facts, voters) if voters else Ties()
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]

@@ -92,6 +92,8 @@ def request(facts: ActionFacts | None = None, **changes: Any) -> RequestFacts:
         digest=DIGEST,
         policy_version=GATE.policy_version,
         expires_at=NOW + timedelta(hours=1),
+        matches_trail=True,
+        was_rejected_meanwhile=False,
     )
     return replace(default, **changes)
 

@@ -43,6 +43,11 @@ def keeping(gate: Gate, about: RequestFacts, *people: Person, proposer: Proposer
     return gate.rule_on_keeping(about, votes, {one.key: one for one in people}, proposer, **sight)
 
 
+def kept(gate: Gate, about: RequestFacts) -> RequestFacts:
+    """The request after this gate's policy has kept it, as the trail says."""
+    return replace(about, kept_under=gate.policy_version)
+
+
 def may_vote(gate: Gate, about: RequestFacts, who: Person = ANN) -> Ruling:
     return gate.rule_on_vote(about, who, Choice.APPROVE, shown_digest=DIGEST, now=NOW)
 
@@ -55,17 +60,17 @@ def test_what_the_settings_keep_is_voted_on_and_runs_as_it_was_shown(tmp_path: P
     gate = gate_after(tmp_path)
 
     assert keeping(gate, request(**BEFORE)).is_allowed
-    assert may_vote(gate, request(**BEFORE)).is_allowed
+    assert may_vote(gate, kept(gate, request(**BEFORE))).is_allowed
     assert keeping(gate, approved(**BEFORE), ANN).is_allowed
-    assert may_run(gate, approved(**BEFORE)).is_allowed
+    assert may_run(gate, kept(gate, approved(**BEFORE))).is_allowed
 
 
 def test_without_the_setting_nothing_outlives_its_policy(tmp_path: Path) -> None:
     gate = gate_after(tmp_path, settings=HIGH)
 
     assert keeping(gate, request(**BEFORE)).code == "core-no-other-policy"
-    assert may_vote(gate, request(**BEFORE)).code == "core-no-other-policy"
-    assert may_run(gate, approved(**BEFORE)).code == "core-no-other-policy"
+    assert may_vote(gate, kept(gate, request(**BEFORE))).code == "core-no-other-policy"
+    assert may_run(gate, kept(gate, approved(**BEFORE))).code == "core-no-other-policy"
 
 
 @pytest.mark.parametrize("settings", [HIGH.replace("1", "2") + KEEP, HIGH + KEEP + 'distinct_groups = ["security"]\n'])
@@ -80,15 +85,15 @@ def test_a_voter_whom_the_new_policy_does_not_let_decide_keeps_nothing_and_runs_
 
     assert keeping(gate, request(**BEFORE)).is_allowed
     assert keeping(gate, request(**BEFORE), ANN).code == "ann-decides-no-more"
-    assert may_vote(gate, request(**BEFORE)).code == "ann-decides-no-more"
-    assert may_run(gate, approved(**BEFORE)).code == "ann-decides-no-more"
+    assert may_vote(gate, kept(gate, request(**BEFORE))).code == "ann-decides-no-more"
+    assert may_run(gate, kept(gate, approved(**BEFORE))).code == "ann-decides-no-more"
 
 
 def test_what_could_no_longer_be_put_forward_is_not_kept_and_does_not_run(tmp_path: Path) -> None:
     gate = gate_after(tmp_path, site=NOT_FOR_SUPPORT)
 
     assert keeping(gate, request(**BEFORE)).code == "no-longer-proposable"
-    assert may_run(gate, approved(**BEFORE)).code == "no-longer-proposable"
+    assert may_run(gate, kept(gate, approved(**BEFORE))).code == "no-longer-proposable"
 
 
 def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: Path) -> None:
@@ -96,7 +101,7 @@ def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: P
 
     assert keeping(gate, request(**BEFORE), proposer=ANN).code == "proposer-unknown"
     assert keeping(gate, request(**BEFORE), proposer=Agent("triage")).code == "proposer-unknown"
-    assert may_run(gate, approved(**BEFORE), proposer=None).code == "proposer-unknown"
+    assert may_run(gate, kept(gate, approved(**BEFORE)), proposer=None).code == "proposer-unknown"
 
 
 def test_a_vote_that_does_not_verify_keeps_nothing(tmp_path: Path) -> None:
@@ -114,3 +119,11 @@ def test_what_was_edited_or_has_lapsed_is_not_kept(tmp_path: Path) -> None:
     assert keeping(gate, request(**BEFORE), digest_now="another").code == "core-no-other-digest"
     assert keeping(gate, request(**BEFORE, expires_at=NOW)).code == "core-no-expired-request"
     assert keeping(gate, request(**BEFORE, status=RequestStatus.REJECTED)).code == "core-no-settled-request"
+
+
+def test_a_process_of_the_earlier_policy_decides_nothing_that_its_policy_did_not_keep(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+
+    for of_another in (request(**BEFORE), request(**BEFORE, kept_under="a-third-version")):
+        assert may_vote(gate, of_another).code == "core-no-other-policy"
+    assert may_run(gate, approved(**BEFORE)).code == "core-no-other-policy"

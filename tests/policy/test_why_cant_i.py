@@ -37,6 +37,8 @@ ABOUT: dict[str, RequestFacts] = {
     "core-no-editor": request(editors=frozenset({ANN})),
     "core-no-subject": request(action(subjects=frozenset({ANN}))),
     "core-no-alias": request(proposer=ALIAS),
+    "core-no-contradicted-request": request(matches_trail=False),
+    "core-no-rejected-twin": request(was_rejected_meanwhile=True),
     "core-no-settled-request": request(status=RequestStatus.REJECTED),
     "core-no-expired-request": request(expires_at=NOW - timedelta(hours=1)),
     "core-no-other-policy": request(policy_version="another"),

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from bot.cli import main
 from handlers.flows.draw_receipt import NoReceipt, draw_receipt
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.write_checkpoints import write_checkpoints
 from policy.votes import VoteSigner
 from storage import evidence, receipts, remembered, verification
@@ -59,7 +60,7 @@ async def tampered(desk: RunningDesk, statements: Sequence[str], **params: Any) 
 
 async def test_what_nobody_touched_holds(desk: RunningDesk, waiting: Case, decided: Case) -> None:
     async with tampered(desk, []) as tx:
-        assert await evidence.check(tx, SIGNER) == []
+        assert await evidence.check(tx, SIGNER, digest_as_shown) == []
 
 
 FORGED_VOTE = (
@@ -122,6 +123,18 @@ TAMPERINGS: dict[str, tuple[Sequence[str], str]] = {
         ("delete from executions where request_id = :decided",),
         "is executed, and there is no record of a run",
     ),
+    "a run's key": (
+        ("update executions set idempotency_key = 'another' where request_id = :decided",),
+        "has a run with the key 'another', and the trail says",
+    ),
+    "a run's state": (
+        ("update executions set state = 'failed' where request_id = :decided",),
+        "has a run with the state 'failed', and the trail says 'done'",
+    ),
+    "a run's detail": (
+        ('update executions set detail = \'{"revoked": "ak_other"}\' where request_id = :decided',),
+        "has a run with the detail {'revoked': 'ak_other'}, and the trail says",
+    ),
     "a request taken out": (
         ("delete from votes where request_id = :decided", "delete from action_requests where id = :decided"),
         "is on the trail (ticket:",
@@ -136,12 +149,42 @@ TAMPERINGS: dict[str, tuple[Sequence[str], str]] = {
 }
 
 
+EDITED = {
+    "params": '\'{"keyId": "ak_other"}\'',
+    "action_id": "'ticket.add_internal_note'",
+    "card": "'[]'",
+    "provenance": "'{}'",
+    "proposer": "'T0ACME00001/U0VICTOR001'",
+    "subjects": "'[]'",
+    "subject_emails": "'[]'",
+    "policy_version": "'another'",
+    "expires_at": "expires_at + interval '1 day'",
+    "ticket_revision": "ticket_revision + 1",
+}
+TAMPERINGS |= {
+    f"the {column} of a request edited": (
+        (f"update action_requests set {column} = {value} where id = :decided",),
+        "its digest does not follow from the rows",
+    )
+    for column, value in EDITED.items()
+}
+TAMPERINGS["a requester edited"] = (
+    ("update tickets set requester = 'T0ACME00001/U0VICTOR001' where id = (select ticket_id from action_requests"
+     " where id = :decided)",),
+    "its digest does not follow from the rows",
+)  # fmt: skip
+TAMPERINGS["a requester of no kind"] = (
+    ("update tickets set requester_kind = 'x' where id = (select ticket_id from action_requests where id = :decided)",),
+    "no digest can be taken of it",
+)
+
+
 @pytest.mark.parametrize(("statements", "says"), TAMPERINGS.values(), ids=TAMPERINGS)
 async def test_threat_21_what_is_forged_in_the_tables_is_named(
     desk: RunningDesk, waiting: Case, decided: Case, statements: Sequence[str], says: str
 ) -> None:
     async with tampered(desk, statements, waiting=waiting.request_id, decided=decided.request_id) as tx:
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
 
     assert any(says in one for one in found), found
 
@@ -151,7 +194,7 @@ async def test_threat_21_votes_do_not_verify_under_another_key(desk: RunningDesk
     stranger = VoteSigner.of_secrets(b"\x09" * 32)
 
     async with tampered(desk, []) as tx:
-        found = await evidence.check(tx, stranger)
+        found = await evidence.check(tx, stranger, digest_as_shown)
 
     assert any("cannot be checked" in one for one in found)
     assert any(f"request {decided.request_id} is executed with 0 of the 1" in one for one in found)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.void_outdated import void_outdated
 from policy.terms import PersonKey, RequestFacts, Tally, Vote
 from policy.votes import tally
@@ -106,7 +107,7 @@ async def test_threat_21_a_vote_that_looks_at_no_groups_starts_a_run_that_is_ref
     async with desk.database.transaction() as tx:
         await verification.verify(tx)
         await tx.execute(text("update action_requests set status = 'approved' where id = :id"), {"id": case.request_id})
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
         await tx.rollback()
     assert any("not each of security, support has an approval of its own" in one for one in found), found
 
