@@ -16,17 +16,17 @@ The trail is believed here, so its chains are verified first (`storage.verificat
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, text
 
 from policy.errors import NotCanonical
-from policy.one_person import Ties
-from policy.terms import Choice, PersonKey, RequestStatus, Verdict
-from policy.votes import VoteSigner, by_human, speak_for_all
+from policy.terms import Choice, RequestStatus, Verdict
+from policy.votes import VoteSigner, speak_for_all
 from storage import people, requests
+from storage.approvers import Cast, approvers
 from storage.audit import Step, ticket_chain
 from storage.database import Transaction
 from storage.schema import ActionRequest, Execution, Ticket, VoteRow
@@ -63,8 +63,7 @@ class _Trail:
 
     told: dict[str, Told] = field(default_factory=dict)
     runs: dict[str, _Run] = field(default_factory=dict)
-    ties: dict[str, Ties] = field(default_factory=dict)
-    """Which accounts were one person's, as far as that was known when they voted."""
+    cast: dict[str, list[Cast]] = field(default_factory=dict)
     of_before: set[str] = field(default_factory=set)
     """Requests that were proposed before there was an audit key: their digests have an earlier form."""
 
@@ -79,8 +78,7 @@ async def check(tx: Transaction, signer: VoteSigner, digest_of: DigestOf) -> lis
     rows = select(ActionRequest, Ticket).join(Ticket, Ticket.id == ActionRequest.ticket_id)
     async for row, ticket in await tx.stream(rows.order_by(ActionRequest.created_at, ActionRequest.id)):
         name = str(row.id)
-        one, ties = trail.told.get(name), trail.ties.get(name, Ties())
-        whys = _check_request(row, one, counted.get(name, _Counted()), ties)
+        whys = _check_request(row, trail.told.get(name), counted.get(name, _Counted()), trail.cast.get(name, []))
         if name not in trail.of_before:
             whys += _check_digest(row, ticket, digest_of)
         whys += _check_run(row, runs.get(row.id), trail.runs.get(name))
@@ -112,9 +110,7 @@ async def _read_trail(tx: Transaction) -> _Trail:
             case Step.ACTION_PROPOSED if is_of_before:
                 trail.of_before.add(request_id)
             case Step.VOTE_CAST:
-                ties, key = trail.ties.setdefault(request_id, Ties()), PersonKey.parse(actor)
-                for other in payload.get("voter", {}).get("linked", ()):
-                    ties.tie(key, PersonKey.parse(other))
+                trail.cast.setdefault(request_id, []).append((actor, payload))
             case Step.ACTION_STARTED:
                 trail.runs[request_id] = _Run(payload["idempotencyKey"])
             case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
@@ -167,7 +163,7 @@ def _why_not_signed(row: VoteRow, signer: VoteSigner) -> str:
     return "is forged or was changed: its signature does not fit"
 
 
-def _check_request(row: ActionRequest, one: Told | None, counted: _Counted, ties: Ties) -> list[str]:
+def _check_request(row: ActionRequest, one: Told | None, counted: _Counted, cast: Sequence[Cast]) -> list[str]:
     """(2) and (3)"""
     if one is None or one.status is None:
         return ["is in the table and not on the trail"]
@@ -186,12 +182,10 @@ def _check_request(row: ActionRequest, one: Told | None, counted: _Counted, ties
         whys.append(f"has the status {row.status}, and the trail leads to {one.status}")
     status = row.status
     if one.verdict == Verdict.NEEDS_APPROVAL:
-        voters = {PersonKey.parse(voter): voter for voter in counted.approvers}
-        groups_of = {key: one.groups_of.get(voter, ()) for key, voter in voters.items()}
-        approvers = by_human(voters, groups_of, {key: ties.human(key) for key in voters})
-        if status in _IS_APPROVED and len(approvers) < one.quorum:
-            whys.append(f"is {status} with {len(approvers)} of the {one.quorum} approvals that it needs")
-        if status in _IS_APPROVED and not speak_for_all(one.distinct_groups, approvers):
+        people_for_it = approvers(counted.approvers, cast)
+        if status in _IS_APPROVED and len(people_for_it) < one.quorum:
+            whys.append(f"is {status} with {len(people_for_it)} of the {one.quorum} approvals that it needs")
+        if status in _IS_APPROVED and not speak_for_all(one.distinct_groups, people_for_it):
             whys.append(f"is {status}, and not each of {', '.join(one.distinct_groups)} has an approval of its own")
         if status in (*_IS_APPROVED, RequestStatus.PENDING) and counted.is_rejected:
             whys.append(f"is {status}, and somebody rejected it")

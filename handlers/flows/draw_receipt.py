@@ -16,7 +16,7 @@ from storage import audit, checkpoints, evidence, receipts, requests, tickets, v
 from storage.audit import StoredEvent
 from storage.database import Transaction
 from storage.notary import Notary
-from storage.schema import ActionRequest, VoteRow
+from storage.schema import VoteRow
 
 
 class NoReceipt(Exception):
@@ -38,18 +38,19 @@ async def draw_receipt(
     if problems:
         raise NoReceipt("\n".join(problems))
     members = members_of(request, ticket, ticket_revision=request.ticket_revision)
-    events = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
+    about = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
+    events = [_event(event) for event in about]
     chain = audit.ticket_chain(ticket.id)
     return receipts.issue(
         notary,
         {
             "issuedAt": utc_text(now),
-            "request": _request(request),
+            "request": receipts.summary(members, events),
             "digestMembers": members,
             "votes": [_vote(row) for row in (await requests.votes(tx, [request_id]))[request_id]],
             "chain": chain,
-            "events": [_event(event) for event in events],
-            "checkpoint": await _checkpoint(tx, chain, events, notary),
+            "events": [*events],
+            "checkpoint": await _checkpoint(tx, chain, about, notary),
         },
     )
 
@@ -65,30 +66,9 @@ async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent]
     return found if isinstance(length, int) and events and length >= events[-1].seq else None
 
 
-def _request(request: ActionRequest) -> JsonValue:
-    return {
-        "id": str(request.id),
-        "digest": request.digest,
-        "action": request.action_id,
-        "risk": request.risk,
-        "status": request.status,
-        "outcome": request.outcome,
-        "verdict": request.verdict,
-        "verdictReason": request.verdict_reason,
-        "policyIds": request.policy_ids,
-        "policyVersion": request.policy_version,
-        "quorum": request.quorum,
-        "proposer": request.proposer_label,
-        "createdAt": utc_text(request.created_at),
-        "expiresAt": utc_text(request.expires_at),
-        "decidedAt": None if request.decided_at is None else utc_text(request.decided_at),
-    }
-
-
 def _vote(row: VoteRow) -> JsonValue:
     return {
         "voter": row.voter,
-        "voterName": row.voter_label,
         "choice": row.choice,
         "reason": row.reason,
         "digest": row.digest,
@@ -99,7 +79,7 @@ def _vote(row: VoteRow) -> JsonValue:
     }
 
 
-def _event(event: StoredEvent) -> JsonValue:
+def _event(event: StoredEvent) -> dict[str, JsonValue]:
     return {
         "seq": event.seq,
         "at": utc_text(event.at),

@@ -154,7 +154,7 @@ def digest_of(request: ActionRequest, ticket: Ticket) -> str:
 
 
 def digest_as_shown(request: ActionRequest, ticket: Ticket) -> str:
-    """The digest for the ticket's revision that was shown: a decision stays what it was, whatever came of the ticket."""
+    """The digest for the revision of the ticket that was shown: a decision stays what it was."""
     return members_digest(members_of(request, ticket, ticket_revision=request.ticket_revision))
 
 

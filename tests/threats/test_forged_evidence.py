@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -277,13 +279,34 @@ async def test_a_receipt_is_checked_with_the_public_key_alone(
     assert "signed with the given key" in capsys.readouterr().err
 
 
+def places(value: Any, *way: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The way to every single value of a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield from places(one, *way, name)
+    if not inner:
+        yield way
+
+
+def with_another(receipt: dict[str, Any], way: Sequence[str | int]) -> dict[str, Any]:
+    """The receipt with another value at this place."""
+    changed = copy.deepcopy(receipt)
+    inner: Any = changed
+    for name in way[:-1]:
+        inner = inner[name]
+    inner[way[-1]] = "x" if inner[way[-1]] != "x" else "y"
+    return changed
+
+
 async def test_threat_19_a_receipt_that_was_changed_anywhere_is_refused(desk: RunningDesk, decided: Case) -> None:
     whole = await receipt_of(desk, decided)
-    assert receipts.check(whole, {NOTARY.public_key}) == []
+    assert receipts.check(whole, TRUSTED) == []
 
-    for name in whole:
-        changed = whole | {name: "x"}
-        assert receipts.check(changed, {NOTARY.public_key}) != [], name
+    ways = list(places(whole))
+
+    assert len(ways) > 100
+    for way in ways:
+        assert receipts.check(with_another(whole, way), TRUSTED) != [], way
 
 
 def _sign_again(receipt: dict[str, Any]) -> dict[str, Any]:
@@ -291,23 +314,68 @@ def _sign_again(receipt: dict[str, Any]) -> dict[str, Any]:
     return unsigned | {"signature": NOTARY.sign(receipts.KIND, unsigned)}
 
 
+async def test_threat_19_whatever_a_receipt_says_of_the_request_follows_from_the_rest_of_it(
+    desk: RunningDesk, decided: Case
+) -> None:
+    """The planted violation: the desk signed what no verified row says."""
+    whole = await receipt_of(desk, decided)
+    said = [way for way in places(whole) if way[0] in ("form", "statement", "request", "digestMembers", "chain")]
+    said += [way for way in places(whole) if way[0] == "votes" and way[-1] not in ("signature", "keyId")]
+
+    assert len(said) > 50
+    for way in said:
+        assert receipts.check(_sign_again(with_another(whole, way)), TRUSTED) != [], way
+    more = whole | {"request": whole["request"] | {"risk": "low"}}
+    assert receipts.check(_sign_again(more), TRUSTED) == ["its risk is not what the trail says"]
+
+
 async def test_threat_19_even_a_signed_receipt_must_agree_with_itself(desk: RunningDesk, decided: Case) -> None:
     """The planted violations: the notary signs what does not hold, and the check finds it all the same."""
     whole = await receipt_of(desk, decided)
-    [vote] = whole["votes"]
+    [vote], events = whole["votes"], whole["events"]
+    silent = [event for event in events if event["name"] != "vote_cast"]
+    turned = [
+        event | {"payload": event["payload"] | {"choice": "reject"}} if event["name"] == "vote_cast" else event
+        for event in events
+    ]
+    unstarted = [event for event in events if event["name"] != "action_started"]
+    other = [event | {"payload": event["payload"] | {"actionRequestId": "another"}} for event in events]
     planted: list[tuple[dict[str, Any], str]] = [
-        ({"votes": []}, "its votes do not carry that"),
-        ({"votes": [vote | {"choice": "reject"}]}, "its votes do not carry that"),
+        ({"votes": [], "events": silent}, "its votes do not carry that"),
+        ({"votes": [vote | {"choice": "reject"}], "events": turned}, "its votes do not carry that"),
+        ({"votes": []}, "not those of the trail"),
         ({"votes": [vote | {"digest": "0" * 64}]}, "another digest"),
         ({"votes": [vote | {"voter": "T0ACME00001/U0VICTOR001"}]}, "not those of the trail"),
         ({"digestMembers": whole["digestMembers"] | {"quorum": 0}}, "its digest is not that"),
-        ({"events": whole["events"][::-1]}, "not in order"),
+        ({"events": events[::-1]}, "not in order"),
+        ({"events": unstarted}, "a step that cannot be"),
+        ({"events": [*events[:-1], other[-1]]}, "about another request"),
         ({"checkpoint": (whole["checkpoint"] or {}) | {"index": 999, "head": {}}}, "not a receipt"),
-        ({"chain": "ticket:another"}, "its checkpoint is not of these events"),
+        ({"chain": "ticket:another"}, "another chain than the trail"),
     ]
     for lie, says in planted:
-        found = receipts.check(_sign_again(whole | lie), {NOTARY.public_key})
+        found = receipts.check(_sign_again(whole | lie), TRUSTED)
         assert any(says in one for one in found), (lie, found)
+
+
+async def test_threat_19_a_receipt_says_nothing_that_only_a_column_says(desk: RunningDesk, decided: Case) -> None:
+    whole = await receipt_of(desk, decided)
+    edits = (
+        "update action_requests set proposer_label = 'The Boss', outcome = 'All keys are safe.', risk = 'low',"
+        " verdict_reason = 'They asked nicely.', policy_ids = '[]', decided_at = now() where id = :id",
+        "update votes set voter_label = 'The Boss' where request_id = :id",
+    )
+    async with tampered(desk, edits, id=decided.request_id) as tx:
+        again = await content_of(tx, decided.request_id)
+
+    assert again == {name: value for name, value in whole.items() if name in again}
+
+
+async def content_of(tx: Transaction, request_id: UUID) -> dict[str, Any]:
+    """What a receipt drawn in this transaction, which was verified, says of the decision."""
+    now = datetime.now(UTC)
+    drawn = json.loads(json.dumps(await draw_receipt(tx, request_id, SIGNER, NOTARY, now=now)))
+    return {name: drawn[name] for name in ("request", "digestMembers", "votes", "chain", "events")}
 
 
 async def test_a_decision_that_does_not_hold_gets_no_receipt(desk: RunningDesk, decided: Case) -> None:
