@@ -151,6 +151,18 @@ async def test_threat_15_a_kept_request_gives_no_vote_to_whom_the_new_policy_for
         assert await desk.value("select count(*) from votes") == 0
 
 
+async def test_threat_15_a_request_that_would_be_kept_is_void_while_slack_does_not_say_who_had_a_part_in_it(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    case = await open_case(desk)
+    with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+        desk.slack.faults.fail_next("users.info", times=50, error="internal_error")
+        assert await void_outdated(desk.parts.reception.desk) == 1
+        desk.slack.faults.clear()
+
+    assert await status_of(desk, case) == "void"
+
+
 async def test_threat_15_a_request_that_asks_for_less_than_the_new_policy_is_void(
     desk: RunningDesk, tmp_path: Path
 ) -> None:
