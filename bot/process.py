@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +42,7 @@ ASK_SLACK_AGAIN_SECONDS = 5.0
 LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
 CHECKPOINT_EVERY_SECONDS = 60.0
+LAST_CHECKPOINT_SECONDS = 5.0
 
 
 class PortTaken(Exception):
@@ -106,6 +107,8 @@ async def _check_groups(parts: Parts) -> None:
 
 async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     """Work the queue off, wake what is due, and look for what no event brought."""
+    if parts.notary is not None and parts.places:
+        stack.push_async_callback(_last_checkpoint, parts, parts.notary)
     await parts.workers.start()
     stack.push_async_callback(parts.workers.stop)
     _keep(stack, _waking(parts), "waker")
@@ -181,13 +184,23 @@ async def _waking(parts: Parts) -> None:
 
 async def _checkpointing(parts: Parts, notary: Notary) -> None:
     while True:
-        try:
-            await write_checkpoints(parts.reception.desk, notary, parts.places)
-        except DatabaseUnavailable as error:
-            log.warning("could not write checkpoints: %s", error)
-        except Exception as error:  # one that cannot be written must not end the writing for good
-            log.error("could not write checkpoints: %r", error, exc_info=error)
+        await _checkpoint(parts, notary)
         await asyncio.sleep(CHECKPOINT_EVERY_SECONDS)
+
+
+async def _last_checkpoint(parts: Parts, notary: Notary) -> None:
+    """What was recorded until the very end is remembered elsewhere; a place that hangs does not keep the bot."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_checkpoint(parts, notary), LAST_CHECKPOINT_SECONDS)
+
+
+async def _checkpoint(parts: Parts, notary: Notary) -> None:
+    try:
+        await write_checkpoints(parts.reception.desk, notary, parts.places)
+    except DatabaseUnavailable as error:
+        log.warning("could not write checkpoints: %s", error)
+    except Exception as error:  # one that cannot be written must not end the writing for good
+        log.error("could not write checkpoints: %r", error, exc_info=error)
 
 
 async def _backfilling(parts: Parts) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
-from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, given_key, given_keys, key_in_file
+from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, Problem, given_key, given_keys, key_in_file
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
 from policy.passkeys import Site
@@ -158,7 +158,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
     is_one_of_several = role != "all" or (database_url is not None and not is_demo)
-    places = reader.places("COUNTERSIGN_CHECKPOINTS")
+    places = given_places(environ, reader.problem)
     settings = Settings(
         slack=slack,
         desk=desk,
@@ -183,6 +183,18 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
+
+
+def given_places(environ: Mapping[str, str], problem: Problem) -> tuple[str, ...]:
+    """Where checkpoints go; what names no place is a problem."""
+    name = "COUNTERSIGN_CHECKPOINTS"
+    found = tuple(one.strip() for one in environ.get(name, "").split(",") if one.strip())
+    for one in found:
+        try:
+            check_place(one)
+        except ValueError as error:
+            problem(name, str(error))
+    return found
 
 
 class _Reader:
@@ -316,15 +328,6 @@ class _Reader:
 
     def keys(self, setting: str) -> tuple[bytes, ...]:
         return given_keys(self._environ, setting, self.problem)
-
-    def places(self, name: str) -> tuple[str, ...]:
-        found = tuple(one.strip() for one in (self.text(name) or "").split(",") if one.strip())
-        for one in found:
-            try:
-                check_place(one)
-            except ValueError as error:
-                self.problem(name, str(error))
-        return found
 
     def intake_keys(self) -> IntakeKeys:
         tokens = [one.strip() for one in (self.text("COUNTERSIGN_INTAKE_TOKENS") or "").split(",") if one.strip()]

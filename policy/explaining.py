@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from itertools import combinations
 
 from policy.gate import Gate, Views
-from policy.terms import Choice, Person, PersonKey, Requester, RequesterKind, RequestFacts, RequestStatus
+from policy.terms import (
+    Choice,
+    Person,
+    PersonKey,
+    Requester,
+    RequesterKind,
+    RequestFacts,
+    RequestStatus,
+    folded_address,
+)
 
 _NOBODY = PersonKey("NOBODY", "NOBODY")
 _TOGETHER = 4
@@ -129,8 +138,8 @@ def _not_requester(situation: Situation) -> Situation:
 
 def _not_subject(situation: Situation) -> Situation:
     action = situation.request.action
-    address = (situation.person.email or "").strip().casefold()
-    others = {one for one in action.subject_emails if address and one.strip().casefold() != address}
+    address = folded_address(situation.person.email)
+    others = {one for one in action.subject_emails if address and folded_address(one) != address}
     keys = frozenset(one for one in action.subjects if not situation.person.key.is_maybe(one))
     return _action(situation, subjects=keys, subject_emails=frozenset(others))
 

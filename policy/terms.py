@@ -149,8 +149,8 @@ class PersonKey:
 
 
 def folded_address(address: str | None) -> str:
-    """An e-mail address as it is compared; "" where there is none, which equals no address."""
-    return (address or "").strip().casefold()
+    """An e-mail address as it is stored and compared; "" where there is none, which equals no address."""
+    return (address or "").strip().lower()
 
 
 @dataclass(frozen=True)

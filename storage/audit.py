@@ -7,7 +7,7 @@ length-prefixed, with the payload's exact text:
     f = chain, seq, at (microseconds), name, actor, payload, key id
 
 Rows of before there was a key have no key id, and their hash is the SHA-256 of the same without f7. They stand at the
-beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`seal_earlier_rows`).
+beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`storage.earlier_rows`).
 
 The head row of the chain is locked and moved in the caller's transaction, so a step and its record are one fact.
 """
@@ -304,8 +304,8 @@ async def latest(tx: Transaction, *names: Step) -> StoredEvent | None:
 
 async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
     """Every event, chain by chain, a page at a time: the reader may stop anywhere and leaves no cursor open."""
-    page_after = text(_EVENTS + " where (chain, seq) > (:chain, :seq) order by chain, seq limit :limit")
-    chain, seq = "", 0
+    page_after = text(_EVENTS + " where (chain, seq) > (:chain, cast(:seq as bigint)) order by chain, seq limit :limit")
+    chain, seq = "", -(2**31) - 1
     while True:
         rows = (await tx.execute(page_after, {"chain": chain, "seq": seq, "limit": PAGE_ROWS})).all()
         for row in rows:

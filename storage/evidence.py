@@ -4,35 +4,43 @@ The trail is believed here, so its chains are verified first (`storage.verificat
 
     1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
     2  every request is on its ticket's trail with the same digest, verdict, quorum, groups that must approve, earlier
-       request that it replaces, revision and editors; every request there is in the table; and whichever replaces
-       another is the one that the other was replaced by
+       request that it replaces, revision and editors; every request there is in the table; whichever replaces another
+       is the one that the other was replaced by; and the digest follows from the rows of the request and its ticket
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
-       of as many people as the trail's quorum, one of each group that must approve, and none against it
+       of as many people as the trail's quorum, one of each group that must approve, and none against it. Accounts that
+       were known to be one person's when they voted are one
     4  accounts are linked, and stops are set and lifted, in the tables as on the trail
-    5  every run belongs to a request that was approved, and every request that ran has a run
+    5  every run belongs to a request that was approved, and every request that ran has a run, with the key, the state
+       and the detail that the trail has
     6  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, text
 
+from policy.errors import NotCanonical
 from policy.terms import Choice, RequestStatus, Verdict
 from policy.votes import VoteSigner, speak_for_all
 from storage import people, requests, stop_evidence
-from storage.audit import ticket_chain
+from storage.approvers import Cast, approvers
+from storage.audit import Step, ticket_chain
 from storage.database import Transaction
 from storage.passkey_evidence import check_passkeys
-from storage.schema import ActionRequest, Execution, VoteRow
+from storage.schema import ActionRequest, Execution, Ticket, VoteRow
 from storage.told import STEPS, Told, tell
 
 _HAS_RUN = frozenset({RequestStatus.RUNNING, RequestStatus.EXECUTED, RequestStatus.FAILED, RequestStatus.UNKNOWN})
 _IS_APPROVED = _HAS_RUN | {RequestStatus.APPROVED}
+
+
+DigestOf = Callable[[ActionRequest, Ticket], str]
+"""Takes the digest from the rows, with the revision of the ticket that was shown."""
 
 
 @dataclass
@@ -43,36 +51,49 @@ class _Counted:
     is_rejected: bool = False
 
 
-async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
+@dataclass(frozen=True)
+class _Run:
+    """What the trail tells of a run."""
+
+    key: str
+    state: str = "running"
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Trail:
+    """What the trail tells of all requests, by their ids."""
+
+    told: dict[str, Told] = field(default_factory=dict)
+    runs: dict[str, _Run] = field(default_factory=dict)
+    cast: dict[str, list[Cast]] = field(default_factory=dict)
+    of_before: set[str] = field(default_factory=set)
+    """Requests that were proposed before there was an audit key: their digests have an earlier form."""
+
+
+async def check(tx: Transaction, signer: VoteSigner, digest_of: DigestOf) -> list[str]:
     """Everything that does not hold, in words. After `verification.verify`, in its transaction."""
-    told = await _read_trail(tx)
-    findings, counted = await _check_votes(tx, signer, told)
+    trail = await _read_trail(tx)
+    findings, counted = await _check_votes(tx, signer, trail.told)
     findings += await people.links_contradicted(tx)
-    runs = {row[0] for row in await tx.execute(select(Execution.request_id))}
+    runs = {row.request_id: row async for row in await tx.stream_scalars(select(Execution))}
     known: set[str] = set()
-    rows = select(
-        ActionRequest.id,
-        ActionRequest.ticket_id,
-        ActionRequest.digest,
-        ActionRequest.verdict,
-        ActionRequest.quorum,
-        ActionRequest.distinct_groups,
-        ActionRequest.status,
-        ActionRequest.replaces,
-        ActionRequest.revision,
-        ActionRequest.editors,
-    ).order_by(ActionRequest.created_at, ActionRequest.id)
-    async for row in await tx.stream(rows):
-        whys = _check_request(row, told.get(str(row.id)), counted.get(str(row.id), _Counted()))
-        whys += _check_run(row, has_run=row.id in runs)
-        findings += [f"request {row.id} {why}" for why in whys]
-        known.add(str(row.id))
+    rows = select(ActionRequest, Ticket).join(Ticket, Ticket.id == ActionRequest.ticket_id)
+    async for row, ticket in await tx.stream(rows.order_by(ActionRequest.created_at, ActionRequest.id)):
+        name = str(row.id)
+        whys = _check_request(row, trail.told.get(name), counted.get(name, _Counted()), trail.cast.get(name, []))
+        if name not in trail.of_before:
+            whys += _check_digest(row, ticket, digest_of)
+        whys += _check_run(row, runs.get(row.id), trail.runs.get(name))
+        findings += [f"request {name} {why}" for why in whys]
+        known.add(name)
+        tx.expunge(row)
     findings += [
         f"request {request_id} is on the trail ({one.chain}) and not in the table"
-        for request_id, one in told.items()
+        for request_id, one in trail.told.items()
         if request_id not in known
     ]
-    findings += _check_replaced(told) + await stop_evidence.check(tx)
+    findings += _check_replaced(trail.told) + await stop_evidence.check(tx)
     return findings + await check_passkeys(tx, signer)
 
 
@@ -86,15 +107,30 @@ def _check_replaced(told: Mapping[str, Told]) -> list[str]:
     ]
 
 
-async def _read_trail(tx: Transaction) -> dict[str, Told]:
-    told: dict[str, Told] = {}
+async def _read_trail(tx: Transaction) -> _Trail:
+    trail = _Trail()
     rows = text(
-        "select chain, name, actor, payload::text from audit_events where name = any(:names) order by chain, seq"
+        "select chain, name, actor, payload::text, key_id is null from audit_events where name = any(:names)"
+        " order by chain, seq"
     )
-    async for chain, name, actor, payload_text in await tx.stream(rows, {"names": [str(step) for step in STEPS]}):
+    async for chain, name, actor, payload_text, is_of_before in await tx.stream(
+        rows, {"names": [str(step) for step in STEPS]}
+    ):
         # Read here and not by PostgreSQL, which fails on some escapes that a payload may hold.
-        tell(told, chain, name, actor, json.loads(payload_text))
-    return told
+        payload = json.loads(payload_text)
+        tell(trail.told, chain, name, actor, payload)
+        request_id = payload.get("actionRequestId")
+        match name:
+            case Step.ACTION_PROPOSED if is_of_before:
+                trail.of_before.add(request_id)
+            case Step.VOTE_CAST:
+                trail.cast.setdefault(request_id, []).append((actor, payload))
+            case Step.ACTION_STARTED:
+                trail.runs[request_id] = _Run(payload["idempotencyKey"])
+            case Step.ACTION_EXECUTED | Step.OUTCOME_RECONCILED:
+                before = trail.runs.get(request_id, _Run(""))
+                trail.runs[request_id] = _Run(before.key, payload["outcome"], payload["detail"])
+    return trail
 
 
 async def _check_votes(
@@ -141,7 +177,7 @@ def _why_not_signed(row: VoteRow, signer: VoteSigner) -> str:
     return "is forged or was changed: its signature does not fit"
 
 
-def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
+def _check_request(row: ActionRequest, one: Told | None, counted: _Counted, cast: Sequence[Cast]) -> list[str]:
     """(2) and (3)"""
     if one is None or one.status is None:
         return ["is in the table and not on the trail"]
@@ -163,10 +199,10 @@ def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
         whys.append(f"has the status {row.status}, and the trail leads to {one.status}")
     status = row.status
     if one.verdict == Verdict.NEEDS_APPROVAL:
-        if status in _IS_APPROVED and len(counted.approvers) < one.quorum:
-            whys.append(f"is {status} with {len(counted.approvers)} of the {one.quorum} approvals that it needs")
-        approvers = {voter: one.groups_of.get(voter, ()) for voter in counted.approvers}
-        if status in _IS_APPROVED and not speak_for_all(one.distinct_groups, approvers):
+        people_for_it = approvers(counted.approvers, cast)
+        if status in _IS_APPROVED and len(people_for_it) < one.quorum:
+            whys.append(f"is {status} with {len(people_for_it)} of the {one.quorum} approvals that it needs")
+        if status in _IS_APPROVED and not speak_for_all(one.distinct_groups, people_for_it):
             whys.append(f"is {status}, and not each of {', '.join(one.distinct_groups)} has an approval of its own")
         if status in (*_IS_APPROVED, RequestStatus.PENDING) and counted.is_rejected:
             whys.append(f"is {status}, and somebody rejected it")
@@ -177,10 +213,29 @@ def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
     return whys
 
 
-def _check_run(row: Any, *, has_run: bool) -> list[str]:
+def _check_digest(row: ActionRequest, ticket: Ticket, digest_of: DigestOf) -> list[str]:
+    """(2)"""
+    try:
+        digest = digest_of(row, ticket)
+    except (NotCanonical, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"was changed: no digest can be taken of it ({error})"]
+    return [] if digest == row.digest else ["or its ticket was changed: its digest does not follow from the rows"]
+
+
+def _check_run(row: ActionRequest, run: Execution | None, said: _Run | None) -> list[str]:
     """(5)"""
-    if has_run and row.status not in _HAS_RUN:
+    if run is None:
+        return [f"is {row.status}, and there is no record of a run"] if row.status in _HAS_RUN else []
+    if row.status not in _HAS_RUN:
         return [f"was run, and its status is {row.status}"]
-    if not has_run and row.status in _HAS_RUN:
-        return [f"is {row.status}, and there is no record of a run"]
-    return []
+    if said is None:
+        return ["was run, and the trail does not say so"]
+    return [
+        f"has a run with the {what} {stored!a}, and the trail says {told!a}"
+        for what, stored, told in (
+            ("key", run.idempotency_key, said.key),
+            ("state", run.state, said.state),
+            ("detail", run.detail, said.detail),
+        )
+        if stored != told
+    ]

@@ -403,6 +403,8 @@ class AuditEvent(Table):
     __tablename__ = "audit_events"
     __table_args__ = (
         Index("audit_by_time", "at"),
+        Index("audit_of_groups", "seq", postgresql_where="chain = 'system' and name = 'group_changed'"),
+        Index("audit_without_key", "chain", postgresql_where="key_id is null"),
         Index(
             "audit_of_links",
             "seq",
@@ -492,13 +494,11 @@ class StopRow(Table):
 
 
 class WatchedGroup(Table):
-    """Who was in a policy group when it was last looked at, so that a change is noticed. Nothing is decided by it."""
+    """When a policy group was last looked at, so that several processes look no more often than one."""
 
     __tablename__ = "watched_groups"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    members: Mapped[list[Any]]
-    """[{key, name, isNamed}] of everybody in Slack's user group; isNamed: the settings name them too."""
     looked_at: Mapped[datetime]
 
 

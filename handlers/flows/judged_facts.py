@@ -180,6 +180,11 @@ def digest_of(request: ActionRequest, ticket: Ticket) -> str:
     return members_digest(members_of(request, ticket, ticket_revision=ticket.revision))
 
 
+def digest_as_shown(request: ActionRequest, ticket: Ticket) -> str:
+    """The digest for the revision of the ticket that was shown: a decision stays what it was."""
+    return members_digest(members_of(request, ticket, ticket_revision=request.ticket_revision))
+
+
 def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) -> dict[str, JsonValue]:
     """What the digest covers, from the rows as they stand."""
     requester = requester_of(ticket)

@@ -45,6 +45,7 @@ from policy.terms import (
     Provenance,
     RequestStatus,
     Verdict,
+    folded_address,
 )
 from policy.votes import by_human, speak_for_all
 from policy.waiting import Waiting, next_look
@@ -197,7 +198,7 @@ async def _with_candidates(desk: Desk, draft: _Draft) -> _Draft:  # (4)
 
 
 def _has_address(person: Person, address: str) -> bool:
-    return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
+    return bool(address) and folded_address(person.email) == folded_address(address)
 
 
 async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Proposed, Judgement]:  # (5)

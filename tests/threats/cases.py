@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from handlers.flows.judged_facts import digest_as_shown
 from policy.terms import PersonKey
 from storage import audit, evidence, job_queue, people, verification
 from storage.audit import Step
@@ -41,7 +42,7 @@ async def assert_vouched_for(desk: RunningDesk, case: Case) -> None:
     """What the tables say of the request is what the trail and the votes say."""
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
     assert [one for one in found if str(case.request_id) in one] == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.void_outdated import void_outdated
 from policy.terms import PersonKey, RequestFacts, Tally, Vote
 from policy.votes import tally
@@ -106,7 +107,7 @@ async def test_threat_21_a_vote_that_looks_at_no_groups_starts_a_run_that_is_ref
     async with desk.database.transaction() as tx:
         await verification.verify(tx)
         await tx.execute(text("update action_requests set status = 'approved' where id = :id"), {"id": case.request_id})
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
         await tx.rollback()
     assert any("not each of security, support has an approval of its own" in one for one in found), found
 
@@ -148,6 +149,18 @@ async def test_threat_15_a_kept_request_gives_no_vote_to_whom_the_new_policy_for
 
         assert await status_of(desk, case) == "pending"
         assert await desk.value("select count(*) from votes") == 0
+
+
+async def test_threat_15_a_request_that_would_be_kept_is_void_while_slack_does_not_say_who_had_a_part_in_it(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    case = await open_case(desk)
+    with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+        desk.slack.faults.fail_next("users.info", times=50, error="internal_error")
+        assert await void_outdated(desk.parts.reception.desk) == 1
+        desk.slack.faults.clear()
+
+    assert await status_of(desk, case) == "void"
 
 
 async def test_threat_15_a_request_that_asks_for_less_than_the_new_policy_is_void(
