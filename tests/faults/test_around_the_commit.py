@@ -61,7 +61,9 @@ async def test_a_vote_that_counts_is_never_said_to_be_none(desk: RunningDesk) ->
     sana = desk.slack.person("sana")
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 2)):  # whose addresses to ask for, and the vote
+        with with_parts(
+            desk, database=GoneAfter(desk.database, 3)
+        ):  # whether a passkey is asked for, whose addresses, and the vote
             await sana.click("desk-approvals", case.card_ts, action_id="request.approve")
         said = await desk.until(lambda: sana.ephemerals("desk-approvals"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -113,8 +114,8 @@ async def test_what_the_new_version_keeps_is_decided_under_it(database_url: str,
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("settings.toml", HIGH, "[risk.high]\nquorum = many\n", "settings.toml:24: this is no TOML"),
-        ("settings.toml", "quorum = 2\n", "quorum = 4\n", "settings.toml:32: risk.critical: needs 4 of security"),
+        ("settings.toml", HIGH, "[risk.high]\nquorum = many\n", r"settings\.toml:\d+: this is no TOML"),
+        ("settings.toml", "quorum = 2\n", "quorum = 4\n", r"settings\.toml:\d+: risk\.critical: needs 4 of security"),
         ("settings.toml", '["support", "security"]', '["support", "security", "legal"]', "COUNTERSIGN_LEGAL_GROUP"),
         ("site.cedar", 'when { resource.risk == Risk::"critical" };', "when { resource.rsik };", "site.cedar:"),
         ("site.cedar", 'when { resource.risk == Risk::"critical" };', "when { false };", "cases/ALLOW/"),
@@ -131,7 +132,7 @@ async def test_threat_15_a_version_that_is_not_good_is_not_taken_and_the_channel
         desk.parts.policy_watch.ask()
         [told] = await desk.until(lambda: news(desk))
 
-        assert any(said in line for line in told["problems"]), told["problems"]
+        assert any(re.search(said, line) for line in told["problems"]), told["problems"]
         assert told["inForce"] == version(desk.parts) == before
         [refused] = await on_record(desk, "policy_refused")
         assert (refused["inForce"], refused["problems"]) == (before, told["problems"])

@@ -13,10 +13,12 @@ from uuid import UUID
 import pytest
 
 from handlers.flows.edit_request import UNCHANGED
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.listeners import edits
 from handlers.registry import BUTTONS, COMMANDS, SHORTCUTS, VIEWS
 from policy.terms import Ruling
 from storage import evidence, verification
+from tests.passkeys import approve as confirmed
 from tests.running import RunningDesk
 from tests.scenario.test_false_authority import text_of
 from tests.threats.cases import (
@@ -99,7 +101,7 @@ async def rules(desk: RunningDesk, case: Case, step: str) -> list[str]:
 async def assert_evidence_holds(desk: RunningDesk, *cases: Case) -> None:
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
     assert [one for one in found for case in cases if str(case.request_id) in one] == []
 
 
@@ -275,7 +277,7 @@ async def test_threat_08_votes_on_what_was_edited_count_for_nothing(desk: Runnin
     case = await open_case(desk)
     suspend = await open_form(desk, case, "user.suspend", {"email": "bob@acme.example"})
     critical = replace(case, request_id=suspend, card_ts=await card_of(desk, suspend))
-    await approve(desk, critical, "sana")
+    await confirmed(desk, "sana", critical.card_ts)
     assert await votes(desk, critical) == 1
     person = desk.slack.person("sam")
     await person.click("desk-approvals", critical.card_ts, action_id=EDIT)
@@ -284,7 +286,7 @@ async def test_threat_08_votes_on_what_was_edited_count_for_nothing(desk: Runnin
     person.reload()
 
     new = await replacement_of(desk, critical, case.key_id)
-    await approve(desk, new, "victor")
+    await confirmed(desk, "victor", new.card_ts)
 
     assert (await status(desk, critical), await status(desk, new)) == ("void", "pending")
     assert await votes(desk, new) == 1
@@ -328,6 +330,7 @@ async def test_threat_22_an_approved_request_is_past_being_edited(desk: RunningD
 
 @pytest.mark.parametrize("standing", ["running", "unknown", "executed", "rejected", "expired", "withdrawn", "denied"])
 async def test_threat_22_what_runs_or_has_ended_is_not_edited(desk: RunningDesk, standing: str) -> None:
+    """By a row alone, so its trail contradicts it: it is refused before anybody asks how it stands."""
     case, key_id = await open_case(desk), await new_key(desk)
     sent = submission_of(desk, case, "sam", "edit_request", str(case.request_id), {"keyId": key_id})
     await change(
@@ -337,7 +340,7 @@ async def test_threat_22_what_runs_or_has_ended_is_not_edited(desk: RunningDesk,
     await desk.slack.forge.send(sent)
     await settled(desk)
 
-    assert await rules(desk, case, "edit_refused") == ["core-no-settled-request"]
+    assert await rules(desk, case, "edit_refused") == ["core-no-contradicted-request"]
     assert await status(desk, case) == standing
 
 
@@ -399,7 +402,7 @@ async def test_threat_21_an_editor_edited_out_of_the_row_makes_nobody_an_approve
     await assert_undecided(desk, new)
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
     assert [one for one in found if str(new.request_id) in one and "and the trail says" in one]
 
 

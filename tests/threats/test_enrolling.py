@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.reseal_passkeys import reseal_passkeys
 from policy.votes import VoteSigner
 from storage import evidence, verification
@@ -15,7 +16,7 @@ from storage.embedded import EmbeddedServer
 from tests.keys import VOTE_KEY
 from tests.passkeys import Authenticator, give_passkey, links_in, open_page, send
 from tests.running import RunningDesk, running_desk
-from tests.threats.cases import change, settled
+from tests.threats.cases import BOB, VICTOR, change, link, settled, unlink
 from tests.threats.conftest import fresh_database
 from tests.threats.planted import SIGNER, with_parts
 
@@ -65,7 +66,7 @@ async def press(desk: RunningDesk, who: str, ts: str, what: str) -> None:
 async def findings(desk: RunningDesk) -> list[str]:
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        return [one for one in await evidence.check(tx, SIGNER) if one.startswith("passkey")]
+        return [one for one in await evidence.check(tx, SIGNER, digest_as_shown) if one.startswith("passkey")]
 
 
 async def refusals(desk: RunningDesk) -> list[str]:
@@ -90,14 +91,11 @@ async def test_step_up_a_passkey_waits_until_somebody_else_of_security_approves_
 
 async def test_step_up_an_account_that_is_linked_to_the_owners_does_not_approve_it(desk: RunningDesk) -> None:
     passkey_id, ts, _ = await enrolled(desk, "bob")
-    link = (
-        "insert into account_links values ('T0ACME00001/U0BOB000001', 'T0ACME00001/U0VICTOR001', 'told', 'op', now())"
-    )
-    await change(desk, link)
+    await link(desk, BOB, VICTOR)
     try:
         await press(desk, "victor", ts, "approve")
     finally:
-        await change(desk, "delete from account_links")
+        await unlink(desk, BOB, VICTOR)
 
     assert await state_of(desk, passkey_id) == "waiting"
     assert (await refusals(desk))[-1] == "core-no-own-passkey"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from html import escape
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from bot.settings import SettingsError
+from policy.errors import PolicyUnusable
 from storage.embedded import EmbeddedServer
 from tests.passkeys import (
     Authenticator,
@@ -24,6 +25,7 @@ from tests.passkeys import (
 from tests.running import RunningDesk, running_desk
 from tests.threats.cases import card_of, change, open_case, open_form, settled
 from tests.threats.conftest import fresh_database
+from tests.threats.planted import policy_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,8 +34,13 @@ SUSPEND = {"email": "erin@acme.example"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningDesk]:
+    folder = policy_folder(tmp_path_factory.mktemp("policy") / "cedar")
+    settings = folder / "settings.toml"
+    # More suspensions of one person than a desk lets through in a day.
+    settings.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 1000", settings.read_text()))
     with fresh_database(postgres) as url:
-        async with running_desk(url, tmp_path_factory.mktemp("desk")) as running:
+        environment = {"COUNTERSIGN_POLICY": str(folder)}
+        async with running_desk(url, tmp_path_factory.mktemp("desk"), environment=environment) as running:
             yield running
 
 
@@ -325,10 +332,10 @@ async def test_step_up_a_passkey_that_somebody_put_into_the_table_runs_nothing(
 async def test_without_a_public_address_the_bot_does_not_start_and_says_the_cure(
     postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with fresh_database(postgres) as url, pytest.raises(SettingsError) as caught:
+    with fresh_database(postgres) as url, pytest.raises(PolicyUnusable) as caught:
         async with running_desk(url, tmp_path_factory.mktemp("desk"), environment={"COUNTERSIGN_PUBLIC_URL": ""}):
             pytest.fail("it started")
 
     [problem] = caught.value.problems
-    assert problem.startswith("COUNTERSIGN_PUBLIC_URL: is missing") and "critical" in problem
-    assert "https://desk.example.com" in problem and 'step_up = "none"' in problem
+    assert problem.startswith("settings.toml:") and "risk.critical" in problem
+    assert "COUNTERSIGN_PUBLIC_URL is missing; set it to" in problem and 'step_up = "none"' in problem

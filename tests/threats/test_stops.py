@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.stop_desk import By, set_stop, stops_in_force, write_lift
 from policy.stops import Stop, StopScope
 from policy.terms import PersonKey
@@ -295,15 +296,15 @@ async def test_threat_19_a_stop_that_was_lifted_or_made_in_the_database_alone_is
     await say(desk, "olivia", "stop all Wait")
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        assert [one for one in await evidence.check(tx, SIGNER) if one.startswith("stop ")] == []
+        assert [one for one in await evidence.check(tx, SIGNER, digest_as_shown) if one.startswith("stop ")] == []
         await tx.execute(text("update stops set lifted_by = 'me', lifted_at = now(), lift_reason = 'so'"
                               " where lifted_at is null"))  # fmt: skip
-        assert "the trail has it in force" in " ".join(await evidence.check(tx, SIGNER))
+        assert "the trail has it in force" in " ".join(await evidence.check(tx, SIGNER, digest_as_shown))
         await tx.rollback()
     async with desk.database.transaction() as tx:
         await tx.execute(text("set local session_replication_role = replica"))
         await tx.execute(text("delete from stops where lifted_at is null"))
-        assert "is on the trail and not in the table" in " ".join(await evidence.check(tx, SIGNER))
+        assert "is on the trail and not in the table" in " ".join(await evidence.check(tx, SIGNER, digest_as_shown))
         await tx.rollback()
 
 
