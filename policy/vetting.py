@@ -93,16 +93,22 @@ def setting_of(group: str) -> str:
     return f"COUNTERSIGN_{group.upper()}"
 
 
-def _case(one: Deadlock) -> tuple[str, str, str]:
-    return one.action_id, one.requester, one.proposer
+def _case(one: Deadlock) -> tuple[str, str, str, bool]:
+    return one.action_id, one.requester, one.proposer, one.is_break_glass
 
 
 def _placed(folder: Path, deadlocks: Sequence[Deadlock]) -> list[str]:
     found = []
-    for risk in dict.fromkeys(one.risk for one in deadlocks):
+    usual = [one for one in deadlocks if not one.is_break_glass]
+    for risk in dict.fromkeys(one.risk for one in usual):
         where = line_of_setting(folder, ["risk", risk.value, "quorum"])
         found += [
             f"{where}: risk.{line}; ask for fewer people, permit more of them to decide, or forbid proposing it"
-            for line in in_words(one for one in deadlocks if one.risk is risk)
+            for line in in_words(one for one in usual if one.risk is risk)
         ]
+    where = line_of_setting(folder, ["break_glass", "quorum"])
+    found += [
+        f"{where}: break_glass: {line}; ask for fewer people, name a larger group, or take [break_glass] out"
+        for line in in_words(one for one in deadlocks if one.is_break_glass)
+    ]
     return found

@@ -4,13 +4,14 @@ The trail is believed here, so its chains are verified first (`storage.verificat
 
     1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
     2  every request is on its ticket's trail with the same digest, verdict, quorum, groups that must approve, earlier
-       request that it replaces, revision and editors; every request there is in the table; and whichever replaces
-       another is the one that the other was replaced by
+       request that it replaces, revision, editors and reason for break-glass; every request there is in the table; and
+       whichever replaces another is the one that the other was replaced by
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it
     4  accounts are linked, and stops are set and lifted, in the tables as on the trail
     5  every run belongs to a request that was approved, and every request that ran has a run
-    6  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
+    6  every review of a break-glass request is due and recorded in both alike (`storage.review_evidence`)
+    7  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from storage import people, requests, stop_evidence
 from storage.audit import ticket_chain
 from storage.database import Transaction
 from storage.passkey_evidence import check_passkeys
+from storage.review_evidence import check_reviews
 from storage.schema import ActionRequest, Execution, VoteRow
 from storage.told import STEPS, Told, tell
 
@@ -61,6 +63,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         ActionRequest.replaces,
         ActionRequest.revision,
         ActionRequest.editors,
+        ActionRequest.break_glass,
     ).order_by(ActionRequest.created_at, ActionRequest.id)
     async for row in await tx.stream(rows):
         whys = _check_request(row, told.get(str(row.id)), counted.get(str(row.id), _Counted()))
@@ -72,7 +75,7 @@ async def check(tx: Transaction, signer: VoteSigner) -> list[str]:
         for request_id, one in told.items()
         if request_id not in known
     ]
-    findings += _check_replaced(told) + await stop_evidence.check(tx)
+    findings += _check_replaced(told) + await stop_evidence.check(tx) + await check_reviews(tx, told)
     return findings + await check_passkeys(tx, signer)
 
 
@@ -156,6 +159,7 @@ def _check_request(row: Any, one: Told | None, counted: _Counted) -> list[str]:
         ("earlier request that it replaces", str(row.replaces or ""), one.replaces),
         ("revision", row.revision, one.revision),
         ("editors", sorted(row.editors), sorted(one.editors)),
+        ("reason for break-glass", row.break_glass, one.break_glass),
     ):
         if stored != said:
             whys.append(f"has the {what} {stored}, and the trail says {said}")
