@@ -130,7 +130,7 @@ async def steps(desk: RunningDesk, case: Case, name: str) -> list[Any]:
 
 async def send_review(desk: RunningDesk, case: Case, who: str, words: str = "It was right; rotate the key.") -> None:
     """What `who`'s form for the review would send, whether they were shown one or not."""
-    payload = submission_of(desk, case, who, "record_review", str(case.request_id), {"review": words})
+    payload = submission_of(desk, case, who, "record_review", str(case.request_id), {"review": words}, "ticket.open")
     await desk.slack.forge.send(payload)
     await settled(desk)
 
@@ -202,7 +202,7 @@ async def propose(desk: RunningDesk, case: Case, who: str, why: str | None = WHY
     return ""
 
 
-async def test_threat_01_whoever_asked_does_not_break_the_glass_for_themselves_nor_does_their_other_account(
+async def test_threat_05_whoever_asked_does_not_break_the_glass_for_themselves_nor_does_their_other_account(
     desk: RunningDesk,
 ) -> None:
     case = await open_case(desk, who="olivia", channel="help", operator="sam")
@@ -218,7 +218,7 @@ async def test_threat_01_whoever_asked_does_not_break_the_glass_for_themselves_n
     assert await propose(desk, case, SAM) == ""
 
 
-async def test_threat_01_whom_it_is_done_to_does_not_break_the_glass_nor_does_their_other_account(
+async def test_threat_05_whom_it_is_done_to_does_not_break_the_glass_nor_does_their_other_account(
     desk: RunningDesk,
 ) -> None:
     case = await open_case(desk)
@@ -242,7 +242,7 @@ async def test_threat_05_who_made_the_ticket_of_somebody_elses_post_does_not_bre
     assert await propose(desk, case, VICTOR) == ""
 
 
-async def test_threat_07_no_agent_breaks_the_glass(desk: RunningDesk) -> None:
+async def test_threat_20_no_agent_breaks_the_glass(desk: RunningDesk) -> None:
     case = await open_case(desk)
     provenance = {"keyId": Provenance.OPERATOR}
     proposal = Proposal(case.ticket_id, "api_key.revoke", {"keyId": case.key_id}, provenance, break_glass=WHY)
@@ -270,7 +270,7 @@ async def test_nobody_breaks_the_glass_without_a_reason_in_words(desk: RunningDe
     assert await desk.value("select count(*) from action_requests") == known
 
 
-async def test_threat_01_who_started_it_does_not_approve_it_nor_does_their_other_account(desk: RunningDesk) -> None:
+async def test_threat_05_who_started_it_does_not_approve_it_nor_does_their_other_account(desk: RunningDesk) -> None:
     case = await opened(desk, "sam")
 
     await press(desk, case, "sam")
@@ -318,7 +318,7 @@ async def test_threat_01_nobody_outside_the_group_approves_it(desk: RunningDesk,
     await assert_undecided(desk, case)
 
 
-async def test_threat_10_a_row_that_was_made_an_emergency_or_given_another_reason_does_not_run(
+async def test_threat_21_a_row_that_was_made_an_emergency_or_given_another_reason_does_not_run(
     desk: RunningDesk,
 ) -> None:
     usual, real = await open_case(desk), await opened(desk)
@@ -333,7 +333,7 @@ async def test_threat_10_a_row_that_was_made_an_emergency_or_given_another_reaso
         assert "reason for break-glass" in await named(desk, case)
 
 
-async def test_threat_10_with_the_digest_forged_as_well_the_trail_contradicts_it(desk: RunningDesk) -> None:
+async def test_threat_21_with_the_digest_forged_as_well_the_trail_contradicts_it(desk: RunningDesk) -> None:
     case = await open_case(desk, operator="victor")
     await change(desk, "update action_requests set break_glass = :why where id = :id", why=WHY, id=case.request_id)
     async with desk.database.transaction() as tx:
@@ -364,7 +364,7 @@ async def test_a_stop_covers_what_was_started_by_break_glass(desk: RunningDesk) 
         await command(desk, "victor", "resume api_key.revoke Done")
 
 
-async def test_threat_01_nobody_who_had_a_part_in_it_reviews_it_nor_does_their_other_account(
+async def test_threat_05_nobody_who_had_a_part_in_it_reviews_it_nor_does_their_other_account(
     desk: RunningDesk,
 ) -> None:
     case = await ran(desk)
@@ -392,7 +392,7 @@ async def test_threat_01_nobody_who_had_a_part_in_it_reviews_it_nor_does_their_o
     await assert_vouched_for(desk, case)
 
 
-async def test_threat_10_an_approver_whose_vote_was_deleted_still_does_not_review_it(desk: RunningDesk) -> None:
+async def test_threat_21_an_approver_whose_vote_was_deleted_still_does_not_review_it(desk: RunningDesk) -> None:
     case = await ran(desk)
     await change(desk, "delete from votes where request_id = :id and voter = :sam", id=case.request_id, sam=SAM)
 
@@ -447,7 +447,7 @@ async def test_a_review_that_is_missing_is_announced_each_day_and_stands_on_app_
         ),
     ],
 )
-async def test_threat_10_a_review_that_was_taken_away_moved_or_made_up_is_named(
+async def test_threat_21_a_review_that_was_taken_away_moved_or_made_up_is_named(
     desk: RunningDesk, forgery: str, said: str
 ) -> None:
     case = await ran(desk)
