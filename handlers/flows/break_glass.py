@@ -6,11 +6,12 @@ What it leaves out, and what it does not, is the gate's to say (`policy.break_gl
 from __future__ import annotations
 
 from handlers.desk import Desk
-from handlers.errors import BadInput
+from handlers.errors import BadInput, Refused
 from handlers.flows.judged_facts import reporters_of
 from handlers.flows.one_person import Addresses, linked
 from handlers.views.propose_modals import BREAK_GLASS_BLOCK
 from policy.break_glass import is_said
+from policy.replies import REPLIES
 from policy.terms import ActionFacts, Audience, Judgement, Person, PersonKey, Proposer, Verdict
 from storage import deliveries
 from storage.database import Transaction
@@ -19,6 +20,19 @@ from storage.schema import ActionRequest, Ticket
 
 REASON_LENGTH = 1000
 NO_REASON = "Say what cannot wait, in a few words. Everybody who decides or reviews it will read it."
+
+
+def has_break_glass(desk: Desk) -> bool:
+    """Whether there is any on this desk."""
+    return desk.gate.break_glass is not None
+
+
+def check_start(desk: Desk, reason: str) -> None:
+    """Raises Refused where there is none, or nothing is said: before somebody fills in a form in vain."""
+    code = "" if is_said(reason) else "core-no-break-glass-without-reason"
+    code = code if has_break_glass(desk) else "core-no-break-glass-here"
+    if code:
+        raise Refused(f"break-glass: {code}", code=code, reply=REPLIES[code])
 
 
 def check_reason(reason: str | None) -> None:

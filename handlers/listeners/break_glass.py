@@ -7,6 +7,7 @@ import re
 
 from actions.errors import UnknownAction
 from handlers.errors import BadInput, Refused
+from handlers.flows.break_glass import check_start
 from handlers.flows.check_access import require_access
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
 from handlers.flows.review_request import WORDS_FIELD, open_review, record_review
@@ -17,8 +18,6 @@ from handlers.views.blocks import Block
 from handlers.views.break_glass import recorded, review_modal
 from handlers.views.notice_modal import notice_modal
 from handlers.views.propose_modals import action_form_modal, reason_field
-from policy.break_glass import is_said
-from policy.replies import REPLIES
 
 _ASKED = re.compile(r"#?([0-9]{1,11})\s+(\S+)(?:\s+(.*))?", re.DOTALL | re.ASCII)
 _NO_SUCH = "That names no action of this desk, so nothing was done. Try again with one such as api_key.revoke."
@@ -34,12 +33,7 @@ async def start(call: Call, number: int, action_id: str, reason: str) -> None:
     """The action's form, with the reason in it; nothing is proposed before it is sent."""
     person, desk = await call.person(), call.reception.desk
     await require_access(desk, person, f"break the glass for ticket {number}")
-    if desk.gate.break_glass is None:
-        code = "core-no-break-glass-here"
-        raise Refused("no [break_glass] in the settings", code=code, reply=REPLIES[code])
-    if not is_said(reason):
-        code = "core-no-break-glass-without-reason"
-        raise Refused("no reason given", code=code, reply=REPLIES[code])
+    check_start(desk, reason)
     try:
         desk.catalogue.get(action_id)
     except UnknownAction as error:

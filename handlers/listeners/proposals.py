@@ -9,6 +9,7 @@ from uuid import UUID
 
 from actions.catalogue import ActionSpec, Catalogue
 from handlers.errors import BadInput, NotFound
+from handlers.flows.break_glass import has_break_glass
 from handlers.flows.check_access import require_access
 from handlers.flows.propose_action import Proposal, Proposed, propose_action
 from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
@@ -66,7 +67,7 @@ async def submit_choice(call: Call) -> Block | None:
     ticket = await ticket_page(desk, ticket_id)
     metadata = json.dumps({"ticket": str(ticket_id), "action": spec.action_id})
     fields = form_fields(desk.catalogue, spec.action_id)
-    fields += [] if desk.gate.break_glass is None else [reason_field()]
+    fields += [reason_field()] if has_break_glass(desk) else []
     form = action_form_modal(_choice(spec), fields, ticket.row, metadata)
     return {"response_action": "update", "view": form}
 

@@ -232,14 +232,14 @@ async def test_threat_05_who_made_the_ticket_of_somebody_elses_post_does_not_bre
     desk: RunningDesk,
 ) -> None:
     key_id = await new_key(desk)
-    ts = desk.slack.workflow_post("desk-triage", "Intake", f"Please revoke API key {key_id} right now.")
+    ts = await desk.slack.person("sam").post("desk-triage", f"Please revoke API key {key_id} right now.")
     await desk.slack.person("sana").shortcut("make_ticket", "desk-triage", ts)
     ticket_id = await desk.until(lambda: desk.value("select id from tickets where slack_ts = :ts", ts=ts))
     await desk.idle()
     case = Case(ticket_id, "desk-triage", ts, ticket_id, ticket_id, ts, ts, key_id)
 
     assert await propose(desk, case, SANA) == "core-no-break-glass-of-ones-own"
-    assert await propose(desk, case, VICTOR) == "unknown-requester-breaks-no-glass"
+    assert await propose(desk, case, VICTOR) == ""
 
 
 async def test_threat_20_no_agent_breaks_the_glass(desk: RunningDesk) -> None:
