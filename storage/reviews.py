@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from storage.database import Transaction
 from storage.schema import ActionRequest, ReviewRow, Ticket
@@ -46,3 +46,8 @@ async def to_remind_of(tx: Transaction, now: datetime, *, limit: int = 100) -> S
         .limit(limit)
     )
     return rows.all()
+
+
+async def put_off(tx: Transaction, request_id: UUID, until: datetime) -> None:
+    """Let nobody be reminded of a review before `until`."""
+    await tx.execute(update(ReviewRow).where(ReviewRow.request_id == request_id).values(remind_at=until))

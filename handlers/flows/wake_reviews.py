@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.flows.break_glass import announce
 from handlers.flows.review_request import WITHIN_A_DAY
+from handlers.flows.wake_requests import LOOK_AGAIN
 from policy.digest import utc_text
 from storage import audit, deliveries, requests, reviews
 from storage.audit import Step
 from storage.deliveries import BREAK_GLASS_OVERDUE
+
+log = logging.getLogger(__name__)
 
 
 async def wake_reviews(desk: Desk) -> int:
@@ -18,7 +22,12 @@ async def wake_reviews(desk: Desk) -> int:
     async with desk.database.transaction() as tx:
         due = await reviews.to_remind_of(tx, desk.clock())
     for request_id in due:
-        await _remind(desk, request_id)
+        try:
+            await _remind(desk, request_id)
+        except Exception as error:  # the others must be announced whatever is odd about this one
+            log.error("nobody was reminded of the review of %s: %r", request_id, error, exc_info=error)
+            async with desk.database.transaction() as tx:
+                await reviews.put_off(tx, request_id, desk.clock() + LOOK_AGAIN)
     return len(due)
 
 

@@ -439,6 +439,22 @@ async def test_a_review_that_is_missing_is_announced_each_day_and_stands_on_app_
     await assert_vouched_for(desk, case)
 
 
+async def test_threat_18_what_is_announced_of_it_is_held_where_another_company_reads(desk: RunningDesk) -> None:
+    case = await open_case(desk)
+    desk.slack.admin.share_channel("desk-triage", "T0EXTERN001")
+    try:
+        case = await start(desk, case)
+        states = "select channel, state from deliveries where request_id = :id and kind = 'break_glass_started'"
+
+        async def held() -> bool:
+            found = dict(map(tuple, await desk.rows(states, id=case.request_id)))
+            return found == {"C0TRIAGE001": "held", "C0APPROVE01": "posted"}
+
+        await desk.until(held)
+    finally:
+        desk.slack.admin.unshare_channel("desk-triage", "T0EXTERN001")
+
+
 @pytest.mark.parametrize(
     ("forgery", "said"),
     [
