@@ -1,11 +1,12 @@
-"""The policy that the bench measures under: the shipped one, on a site where a click is enough at every risk.
+"""The policy that the bench measures under: the shipped one, where a click is enough at every risk and no limit is met.
 
-What is compared is the gate, and none of the others asks for a passkey.
+What is compared is the gate, and none of the others asks for a passkey or counts requests.
 """
 
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from functools import cache
@@ -21,5 +22,6 @@ def clicks_suffice() -> Path:
     atexit.register(shutil.rmtree, parent, ignore_errors=True)
     folder = Path(shutil.copytree(DEFAULT_FOLDER, parent / "cedar"))
     settings = folder / SETTINGS_FILE
-    settings.write_text(settings.read_text().replace('step_up = "passkey"', 'step_up = "none"'))
+    text = settings.read_text().replace('step_up = "passkey"', 'step_up = "none"')
+    settings.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", text))
     return folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,6 @@ from bot.demo.local import FOLDER
 from bot.settings import read_settings
 from bot.wiring import build
 from handlers.desk import Desk
-from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE
 from storage import directory
 from storage.embedded import EmbeddedServer, start_embedded
 from storage.migrate import migrate
@@ -153,33 +151,20 @@ async def start_bot(rig: Rig, slack: SlackChild, database_url: str, part: str) -
     folder = rig.folder / f"bot-{len(rig.children)}"
     return await rig.child(
         "bot", part, **slack.environment, DATABASE_URL=database_url, COUNTERSIGN_DATA=str(folder),
-        COUNTERSIGN_POLICY=str(roomy_policy(rig.folder)),
     )  # fmt: skip
-
-
-def roomy_policy(folder: Path) -> Path:
-    """The shipped policy in `folder`, with limits that the thousands of requests of one measurement do not reach."""
-    copy = folder / "policy"
-    if not copy.exists():
-        shutil.copytree(DEFAULT_FOLDER, copy)
-        settings = copy / SETTINGS_FILE
-        settings.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", settings.read_text()))
-    return copy
 
 
 @asynccontextmanager
 async def desk_below_slack(slack: SlackChild, database_url: str) -> AsyncIterator[Desk]:
     """The shipped desk, with people from memory at the seam where Slack's would be; no bot runs."""
-    with tempfile.TemporaryDirectory() as folder:
-        policy = str(roomy_policy(Path(folder)))
-        environment = {**slack.environment, "DATABASE_URL": database_url, "COUNTERSIGN_POLICY": policy}
-        parts = await build(read_settings(environment), database_url)
-        try:
-            async with parts.database.transaction() as tx:
-                await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
-            yield replace(parts.reception.desk, people=InMemoryPeople())
-        finally:
-            await parts.database.close()
+    # The environment of the local Slack names the policy too.
+    parts = await build(read_settings({**slack.environment, "DATABASE_URL": database_url}), database_url)
+    try:
+        async with parts.database.transaction() as tx:
+            await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
+        yield replace(parts.reception.desk, people=InMemoryPeople())
+    finally:
+        await parts.database.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float, every: float = 0.05) -> None:

@@ -23,6 +23,7 @@ from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
 from handlers.flows.reseal_passkeys import reseal_passkeys
 from handlers.flows.wake_requests import wake_requests
+from handlers.flows.wake_reviews import wake_reviews
 from handlers.flows.write_checkpoints import write_checkpoints
 from handlers.group_check import group_problems
 from storage.database import DatabaseUnavailable
@@ -175,6 +176,7 @@ async def _waking(parts: Parts) -> None:
     while True:
         try:
             await wake_requests(parts.reception.desk)
+            await wake_reviews(parts.reception.desk)
         except DatabaseUnavailable as error:
             log.warning("could not look for requests that are due: %s", error)
         except Exception as error:  # expiry and reconciliation must not end with the first row that is odd

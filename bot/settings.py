@@ -29,6 +29,7 @@ WHERE = {
     "SLACK_SIGNING_SECRET": "api.slack.com/apps > your app > Basic Information > Signing Secret",
     "COUNTERSIGN_TRIAGE_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
     "COUNTERSIGN_APPROVALS_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
+    "COUNTERSIGN_BREAK_GLASS_CHANNEL": "the id (C…) of a channel of your company in which more people read",
     "COUNTERSIGN_INTAKE_CHANNELS": "the ids (C…) of the channels that take tickets, separated by commas",
     "COUNTERSIGN_SUPPORT_GROUP": "the id (S…) of the user group of your support leads: its menu > Copy group ID",
     "COUNTERSIGN_SECURITY_GROUP": "the id (S…) of the user group of your security team: its menu > Copy group ID",
@@ -151,10 +152,13 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         approvals_channel=reader.one("COUNTERSIGN_APPROVALS_CHANNEL", _CHANNEL, "a channel id"),
         intake_channels=reader.many("COUNTERSIGN_INTAKE_CHANNELS", _CHANNEL, "channel ids"),
         groups={name: reader.group(name) for name in reader.group_names()},
+        break_glass_channel=reader.maybe("COUNTERSIGN_BREAK_GLASS_CHANNEL", _CHANNEL, "a channel id"),
     )
-    inside = {desk.triage_channel, desk.approvals_channel} & desk.intake_channels
+    inside = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} & desk.intake_channels
     if inside - {""}:
-        reader.problem("COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage or the approvals channel")
+        reader.problem(
+            "COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage, the approvals or the break-glass channel"
+        )
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
     is_one_of_several = role != "all" or (database_url is not None and not is_demo)
@@ -257,6 +261,9 @@ class _Reader:
         elif not form.match(found):
             self.problem(name, f"{found!r} is not {what}")
         return found
+
+    def maybe(self, name: str, form: re.Pattern[str], what: str) -> str | None:
+        return None if self.text(name) is None else self.one(name, form, what)
 
     def many(self, name: str, form: re.Pattern[str], what: str) -> frozenset[str]:
         found = [one.strip() for one in (self.text(name) or "").split(",") if one.strip()]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from handlers.listeners import (
     approvals,
     batches,
+    break_glass,
     commands,
     edits,
     groups,
@@ -34,6 +35,7 @@ BUTTONS: Mapping[str, Listener] = {
     "request.edit": edits.edit,
     "request.see": edits.see,
     "requests.review": batches.review,
+    "review.open": break_glass.ask_for_review,
     "passkey.show": passkeys.show,
     "passkey.approve": passkeys.approve,
     "passkey.revoke": passkeys.revoke,
@@ -51,6 +53,7 @@ BUTTONS: Mapping[str, Listener] = {
 VIEWS: Mapping[str, Listener] = {
     "reject_request": approvals.reject,
     "review_requests": batches.submit,
+    "record_review": break_glass.submit_review,
     "edit_request": edits.submit_edit,
     "confirm_suggestion": proposals.submit_confirmed,
     "choose_action": proposals.submit_choice,

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policy import entities, invariants
+from policy.break_glass import BreakGlass
 from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
 from policy.limits import Counted
@@ -22,6 +23,7 @@ from policy.loading import read_case_files
 from policy.passkeys import Passkey, PasskeyState
 from policy.problem_words import what_is_wrong
 from policy.replies import NOT_PERMITTED
+from policy.reviews import Review
 from policy.stops import Stop, StopScope
 from policy.terms import (
     ActionFacts,
@@ -72,6 +74,19 @@ class CaseActor(BaseModel):
         )
 
 
+class CaseBreakGlass(BaseModel):
+    """That it is a break-glass request."""
+
+    model_config = _STRICT
+
+    reason: str = "The key is being used right now."
+    group: str | None = "support"
+
+    def break_glass(self) -> BreakGlass:
+        """As the gate would see it where the settings name this group."""
+        return BreakGlass(self.reason, self.group)
+
+
 class CaseRequest(BaseModel):
     """What it is tried on."""
 
@@ -102,6 +117,7 @@ class CaseRequest(BaseModel):
     requester_limit: int | None = None
     target_count: int = 0
     target_limit: int | None = None
+    break_glass: CaseBreakGlass | None = None
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -122,6 +138,8 @@ class CaseRequest(BaseModel):
             is_stopped=self.is_stopped,
             of_requester=Counted(self.requester_count, self.requester_limit),
             on_target=Counted(self.target_count, self.target_limit),
+            break_glass=None if self.break_glass is None else self.break_glass.break_glass(),
+            reporters=frozenset(map(PersonKey.parse, self.editors)),
         )
 
     def request(self, step: Step) -> RequestFacts:
@@ -168,6 +186,20 @@ class CasePasskey(BaseModel):
         return Passkey("passkey", PersonKey.parse(self.owner), b"credential", b"key", self.state)
 
 
+class CaseReview(BaseModel):
+    """The review that somebody wants to record."""
+
+    model_config = _STRICT
+
+    involved: tuple[str, ...] = ("HOME/PAT", "HOME/SANA")
+    is_open: bool = True
+    group: str | None = "support"
+
+    def review(self) -> Review:
+        """As the gate would see it where the settings name this group."""
+        return Review("request", frozenset(map(PersonKey.parse, self.involved)), self.is_open, self.group)
+
+
 class Case(BaseModel):
     """One story."""
 
@@ -176,11 +208,12 @@ class Case(BaseModel):
     shows: str
     """The policy that must decide, or 'not-permitted'."""
     why: str = Field(min_length=10)
-    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift", "enrol", "revoke"]
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift", "enrol", "revoke", "review"]
     by: CaseActor
     request: CaseRequest = CaseRequest()
     stop: CaseStop = CaseStop()
     passkey: CasePasskey = CasePasskey()
+    review: CaseReview = CaseReview()
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
@@ -253,6 +286,10 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
         asked = Question(who, case.do, entities.passkey_ref(passkey), {})
         broken_by = invariants.broken_by_enrolment if case.do == "enrol" else invariants.broken_by_revocation
         return engine.ask(asked, [*facts, entities.passkey_entity(passkey)]), broken_by(actor, passkey)
+    if case.do == "review" and isinstance(actor, Person):
+        review = case.review.review()
+        asked = Question(who, case.do, entities.review_ref(review), {})
+        return engine.ask(asked, [*facts, entities.review_entity(review)]), invariants.broken_by_review(actor, review)
     if case.do in ("propose", "runUnattended"):
         action = case.request.action()
         answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))

@@ -40,6 +40,7 @@ _FOR_THE_CORE_ALONE = frozenset(
         "subjectUserIds",
         "subjectAddresses",
         "aboutUserId",
+        "involvedUserIds",
     }
 )
 _TAKEN = frozenset({PERMITTED, *REASONS})

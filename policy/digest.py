@@ -61,6 +61,7 @@ class RequestParts(TypedDict):
     replaces: str | None
     revision: int
     editors: Iterable[PersonKey]
+    break_glass: str | None
 
 
 def request_digest(**parts: Unpack[RequestParts]) -> str:
@@ -75,10 +76,11 @@ def digest_members(**parts: Unpack[RequestParts]) -> dict[str, JsonValue]:
     value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`, `expires_at` (UTC,
     microseconds), `card` (the substance of the approval card as rendered), `requester_kind`, `requester` and `proposer`
     (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails` (sorted);
-    `distinct_groups` (sorted) where approvals must come from different groups; and of an edited request `replaces` (the
-    id of the earlier one), `revision` and `editors` (sorted pairs: who had a part in what it replaces). From
-    `requester_kind` on they are not for reading: an edit of those rows would make an excluded person eligible, an
-    unknown human a known one, or two people of one group enough, and so it voids the votes.
+    `distinct_groups` (sorted) where approvals must come from different groups; of an edited request `replaces` (the
+    id of the earlier one), `revision` and `editors` (sorted pairs: who had a part in what it replaces); and of a
+    break-glass request `break_glass`, its reason. From `requester_kind` on they are not for reading: an edit of those
+    rows would make an excluded person eligible, an unknown human a known one, two people of one group enough, or an
+    emergency of what is none, and so it voids the votes.
     """
     requester, proposer = parts["requester"], parts["proposer"]
     members: dict[str, JsonValue] = {
@@ -106,6 +108,8 @@ def digest_members(**parts: Unpack[RequestParts]) -> dict[str, JsonValue]:
         members["revision"] = parts["revision"]
     if editors := sorted(set(parts["editors"])):
         members["editors"] = [_pair(key) for key in editors]
+    if parts["break_glass"] is not None:
+        members["break_glass"] = parts["break_glass"]
     return members
 
 

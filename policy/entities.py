@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from policy.engine import Entity, EntityRef
 from policy.passkeys import Passkey
+from policy.reviews import Review
 from policy.stops import Stop
 from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts, folded_address
 
@@ -57,8 +58,8 @@ def proposal_entities(action: ActionFacts) -> list[Entity]:
     """The action as it is being put forward: nobody has been shown anything yet."""
     attrs: Entity = {
         "status": _ref("RequestStatus", "proposed"),
-        "editors": [],
-        "editorUserIds": [],
+        "editors": _person_refs(action.reporters),
+        "editorUserIds": _user_ids(action.reporters),
         "digest": "",
         "policyVersion": "",
         "expiresAtMicros": 0,
@@ -126,6 +127,19 @@ def passkey_entity(passkey: Passkey) -> Entity:
     return {"uid": passkey_ref(passkey), "attrs": attrs, "parents": []}
 
 
+def review_ref(review: Review) -> EntityRef:
+    """How Cedar names a review."""
+    return _ref("Review", review.request_id)
+
+
+def review_entity(review: Review) -> Entity:
+    """A review that somebody wants to record."""
+    attrs: Entity = {"isOpen": review.is_open, "involvedUserIds": _user_ids(review.involved)}
+    if review.group is not None:
+        attrs["group"] = _ref("Group", review.group)
+    return {"uid": review_ref(review), "attrs": attrs, "parents": []}
+
+
 def micros(moment: datetime) -> int:
     """Whole microseconds since 1970, exactly. Raises TypeError for a moment without a time zone."""
     return (moment - _EPOCH) // _MICROSECOND
@@ -152,7 +166,11 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "isStopped": action.is_stopped,
         "requesterCount": action.of_requester.so_far,
         "targetCount": action.on_target.so_far,
+        "isBreakGlass": action.break_glass is not None,
+        "hasBreakGlassReason": action.break_glass is not None and action.break_glass.has_reason,
     }
+    if action.break_glass is not None and action.break_glass.group is not None:
+        attrs["breakGlassGroup"] = _ref("Group", action.break_glass.group)
     limits = {"requesterLimit": action.of_requester.limit, "targetLimit": action.on_target.limit}
     attrs |= {name: limit for name, limit in limits.items() if limit is not None}
     if (key := action.requester.key) is not None:

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policy import entities, invariants
+from policy.break_glass import approval_words
 from policy.compiling import PolicyNote
 from policy.confirming import Confirmations
 from policy.engine import Answer, PolicyEngine, Question
 from policy.errors import PolicyUnusable
 from policy.invariants import Sight, Step
 from policy.limits import limit_words
-from policy.loading import RiskSettings
+from policy.loading import BreakGlassSettings, RiskSettings
 from policy.one_person import humans
 from policy.passkeys import Passkey, Site
+from policy.reviews import Review
 from policy.stops import Stop
 from policy.terms import (
     ActionFacts,
@@ -95,6 +97,11 @@ class Gate:
         """What the site's settings ask of requests of this risk: quorum, times, whom to tell."""
         return self._engine.asked_of(risk)
 
+    @property
+    def break_glass(self) -> BreakGlassSettings | None:
+        """What the site's settings say of break-glass; None where there is none."""
+        return self._engine.settings.break_glass
+
     def judge_proposal(self, action: ActionFacts, proposer: Proposer) -> Judgement:
         """Say whether `proposer` may put this forward and, if so, whether it may run without an approval."""
         propose, unattended = self._weigh_proposal(action, proposer)
@@ -103,12 +110,16 @@ class Gate:
             if finding.is_broken or (finding is propose and not propose.is_allowed):
                 words, reply = self._denial_words(finding, action)
                 return Judgement(Verdict.DENY, words, deciding(finding), 0, 0, reply=reply)
-        ttl_seconds = self._engine.ttl_seconds(action.risk)
+        glass = None if action.break_glass is None else self.break_glass
+        ttl_seconds = self._engine.ttl_seconds(action.risk) if glass is None else glass.ttl_seconds
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
             return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
         quorum, groups = self._engine.quorum(action.risk), self._engine.distinct_groups(action.risk)
         reason = _approval_words(action, quorum)
+        if glass is not None:
+            quorum, groups = glass.quorum, frozenset()
+            reason = approval_words(action.risk.value, glass.group, quorum)
         if self.asks_for_passkey(action.risk):
             reason += " Each approval is confirmed with a passkey."
         return Judgement(Verdict.NEEDS_APPROVAL, reason, propose.policy_ids, quorum, ttl_seconds, groups)
@@ -183,12 +194,13 @@ class Gate:
         policy asks for no more than its card says; and if each vote on it would count today. From then on every vote
         and the run are judged by this policy.
         """
-        may_keep = self._engine.keeps_waiting(request.action.risk)
+        # What was started by break-glass was shown with the group that approves it, and ends with the policy.
+        may_keep = self._engine.keeps_waiting(request.action.risk) and request.action.break_glass is None
         over = request.policy_version if may_keep else self.policy_version
         sight = replace(self._sight(request, digest_now, now), policy_version=over)
         step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
         try:
-            broken = invariants.broken_by_state(request, sight, step)
+            broken = self._broken_by_state(request, sight, step)
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
@@ -228,7 +240,7 @@ class Gate:
         """
         sight = self._sight(request, digest_now, now)
         try:
-            broken = invariants.broken_by_state(request, sight, Step.RUN)  # 1
+            broken = self._broken_by_state(request, sight, Step.RUN)  # 1
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
@@ -252,6 +264,13 @@ class Gate:
         question = Question(entities.actor_ref(person), "lift", entities.STOP, {})
         answer = self._engine.ask(question, [entities.actor_entity(person), entities.stop_entity(stop)])
         return describe(weigh(answer, invariants.broken_by_lift(person, stop)), self._engine.notes)
+
+    def rule_on_review(self, review: Review, person: Person) -> Ruling:
+        """Say whether `person`, read live with every account of theirs, may record this review."""
+        review = replace(review, group=None if self.break_glass is None else self.break_glass.group)
+        question = Question(entities.actor_ref(person), "review", entities.review_ref(review), {})
+        answer = self._engine.ask(question, [entities.actor_entity(person), entities.review_entity(review)])
+        return describe(weigh(answer, invariants.broken_by_review(person, review)), self._engine.notes)
 
     def rule_on_enrolment(self, passkey: Passkey, person: Person) -> Ruling:
         """Say whether `person`, read live with every account of theirs, may let somebody's new passkey count."""
@@ -288,11 +307,13 @@ class Gate:
         by_actor = invariants.broken_by_actor(editor)
         try:
             sight = self._sight(request, digest_now, now, is_asking=False)
-            broken = by_actor or invariants.broken_by_state(request, sight, Step.APPROVE)
+            broken = by_actor or self._broken_by_state(request, sight, Step.APPROVE)
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
             return describe(Finding.refused(broken), self._engine.notes)
+        if request.action.break_glass is not None:
+            return refusal("break-glass-is-not-edited")
         propose, _ = self._weigh_proposal(request.action, editor)
         return describe(propose, self._engine.notes)
 
@@ -332,6 +353,10 @@ class Gate:
         facts = [entities.actor_entity(person), entities.passkey_entity(passkey)]
         return describe(weigh(self._engine.ask(question, facts), broken), self._engine.notes)
 
+    def _broken_by_state(self, request: RequestFacts, sight: Sight, step: Step) -> frozenset[str]:
+        """What keeps anybody from it under the settings in force. Raises TypeError."""
+        return invariants.broken_by_state(replace(request, action=self._in_force(request.action)), sight, step)
+
     def _sight(self, request: RequestFacts, shown_digest: str, now: datetime, *, is_asking: bool = True) -> Sight:
         """`is_asking`: what the risk asks for beside the click is asked for."""
         asks = is_asking and self.asks_for_passkey(request.action.risk)
@@ -349,10 +374,21 @@ class Gate:
         is_other = request.policy_version != self.policy_version
         return self.policy_version if is_ours or is_other else request.decided_under
 
+    def _in_force(self, action: ActionFacts) -> ActionFacts:
+        """A break-glass request with the group that the settings in force name, whatever it came with."""
+        if action.break_glass is None:
+            return action
+        group = None if self.break_glass is None else self.break_glass.group
+        return replace(action, break_glass=replace(action.break_glass, group=group))
+
     def _needed(self, request: RequestFacts) -> int:
+        if request.action.break_glass is not None and self.break_glass is not None:
+            return max(request.quorum, self.break_glass.quorum)
         return max(request.quorum, self._engine.quorum(request.action.risk))
 
     def _groups_needed(self, request: RequestFacts) -> frozenset[str]:
+        if request.action.break_glass is not None:
+            return request.distinct_groups
         return request.distinct_groups | self._engine.distinct_groups(request.action.risk)
 
     def _not_proposable(self, request: RequestFacts, proposer: Proposer | None) -> Ruling | None:
@@ -417,7 +453,7 @@ class Gate:
         return found
 
     def _weigh_proposal(self, action: ActionFacts, proposer: Proposer) -> tuple[Finding, Finding]:
-        actor = entities.actor_ref(proposer)
+        actor, action = entities.actor_ref(proposer), self._in_force(action)
         questions = [Question(actor, one, entities.PROPOSAL, {}) for one in ("propose", "runUnattended")]
         facts = [entities.actor_entity(proposer), *entities.proposal_entities(action)]
         propose, unattended = self._engine.ask_many(questions, facts)
@@ -438,6 +474,7 @@ class Gate:
         self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
     ) -> tuple[tuple[Answer, frozenset[str]], ...]:
         """Cedar's answer and the invariants broken in code, for each. Raises TypeError."""
+        request = replace(request, action=self._in_force(request.action))
         context = entities.decision_context(
             shown_digest=sight.shown_digest,
             policy_version=sight.policy_version,

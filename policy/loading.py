@@ -97,6 +97,19 @@ class RiskSettings(BaseModel):
         return self
 
 
+class BreakGlassSettings(BaseModel):
+    """The emergency way, where the site has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: GroupName
+    """Whose people approve it, instead of those whom the permits name."""
+    quorum: int = Field(default=2, ge=2, le=10, strict=True)
+    ttl_seconds: int = Field(ge=60, le=7 * 86400, strict=True)
+    review_within_seconds: int = Field(ge=60, le=90 * 86400, strict=True)
+    """How soon after it ran somebody else must have reviewed it."""
+
+
 class PolicySettings(BaseModel):
     """`settings.toml`."""
 
@@ -104,6 +117,8 @@ class PolicySettings(BaseModel):
 
     groups: frozenset[GroupName] = Field(min_length=1)
     risk: dict[Risk, RiskSettings]
+    break_glass: BreakGlassSettings | None = None
+    """Left out: there is none."""
 
     def asks_for_passkey(self, risk: Risk) -> bool:
         """Whether an approval at this risk counts only with a passkey."""
@@ -128,6 +143,10 @@ def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...],
                 ("risk", higher.value, "step_up"),
                 f'{lower.value} risk asks for a passkey and this one does not; write `step_up = "passkey"` here',
             )
+    glass = settings.break_glass
+    if glass is not None and glass.group not in settings.groups:
+        what = f"{glass.group} is not in groups; name it in `groups` at the top, or another one here"
+        yield ("break_glass", "group"), what
     for risk, asked in settings.risk.items():
         if asked.escalate_to is not None and asked.escalate_to not in settings.groups:
             key = ("risk", risk.value, "escalate_to")

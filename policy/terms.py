@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from policy.break_glass import BreakGlass
 from policy.limits import NOTHING_COUNTED, Counted
 
 CanonicalParams = Mapping[str, JsonValue]
@@ -237,6 +238,11 @@ class ActionFacts:
     """While it is being put forward: what counts against its requester's limit, and"""
     on_target: Counted = NOTHING_COUNTED
     """against its target's. Of a stored request, which was counted then, nothing."""
+    break_glass: BreakGlass | None = None
+    """For a request that is put forward by break-glass."""
+    reporters: frozenset[PersonKey] = frozenset()
+    """While it is being put forward: whoever made the ticket of somebody else's message. Of a stored request they are
+    among the editors."""
     is_stopped: bool = field(kw_only=True)
     """A stop that is in force covers it (`policy.stops`). Nobody may leave this out."""
 

@@ -59,8 +59,9 @@ def vet(
     refused = set(find_hopeless(engine, actions, everybody))
     if in_force is not None:
         before = {group: members.get(group) or assumed(group) for group in in_force.settings.groups}
-        known = {_case(one) for one in find_deadlocks(in_force, actions, before)}
-        refused |= {one for one in deadlocks if _case(one) not in known}
+        known = {_case(one) for one in find_deadlocks(in_force, actions, before) if not one.is_break_glass}
+        # Where too few could approve by break-glass for some who start it, there is the usual way.
+        refused |= {one for one in deadlocks if _case(one) not in known and not one.is_break_glass}
     problems += _placed(folder, [one for one in deadlocks if one in refused])
     if problems:
         raise PolicyUnusable(problems)
@@ -99,10 +100,16 @@ def _case(one: Deadlock) -> tuple[str, str, str]:
 
 def _placed(folder: Path, deadlocks: Sequence[Deadlock]) -> list[str]:
     found = []
-    for risk in dict.fromkeys(one.risk for one in deadlocks):
+    usual = [one for one in deadlocks if not one.is_break_glass]
+    for risk in dict.fromkeys(one.risk for one in usual):
         where = line_of_setting(folder, ["risk", risk.value, "quorum"])
         found += [
             f"{where}: risk.{line}; ask for fewer people, permit more of them to decide, or forbid proposing it"
-            for line in in_words(one for one in deadlocks if one.risk is risk)
+            for line in in_words(one for one in usual if one.risk is risk)
         ]
+    where = line_of_setting(folder, ["break_glass", "quorum"])
+    found += [
+        f"{where}: break_glass: {line}; ask for fewer people, name a larger group, or take [break_glass] out"
+        for line in in_words(one for one in deadlocks if one.is_break_glass)
+    ]
     return found

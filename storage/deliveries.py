@@ -15,7 +15,12 @@ from storage import job_queue
 from storage.database import Transaction
 from storage.schema import Delivery
 
-CARDS = ("triage_card", "approval_card", "passkey_card")
+BREAK_GLASS_STARTED, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE = (
+    "break_glass_started",
+    "break_glass_review",
+    "break_glass_overdue",
+)
+CARDS = ("triage_card", "approval_card", "passkey_card", BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE)
 """The kinds that are rendered again when their facts change."""
 
 

@@ -4,15 +4,17 @@ The trail is believed here, so its chains are verified first (`storage.verificat
 
     1  every vote bears a signature of a known key, and the trail has it; every vote of the trail is in the table
     2  every request is on its ticket's trail with the same digest, verdict, quorum, groups that must approve, earlier
-       request that it replaces, revision and editors; every request there is in the table; whichever replaces another
-       is the one that the other was replaced by; and the digest follows from the rows of the request and its ticket
+       request that it replaces, revision, editors and reason for break-glass; every request there is in the table;
+       whichever replaces another is the one that the other was replaced by; and the digest follows from the rows of the
+       request and its ticket
     3  its status is where the trail's steps lead; and where it says that the request was approved, so do verified votes
        of as many people as the trail's quorum, one of each group that must approve, and none against it. Accounts that
        were known to be one person's when they voted are one
     4  accounts are linked, and stops are set and lifted, in the tables as on the trail
     5  every run belongs to a request that was approved, and every request that ran has a run, with the key, the state
        and the detail that the trail has
-    6  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
+    6  every review of a break-glass request is due and recorded in both alike (`storage.review_evidence`)
+    7  every passkey stands where the trail's steps lead, and one that counts is sealed (`storage.passkey_evidence`)
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from storage.approvers import Cast, approvers
 from storage.audit import Step, ticket_chain
 from storage.database import Transaction
 from storage.passkey_evidence import check_passkeys
+from storage.review_evidence import check_reviews
 from storage.schema import ActionRequest, Execution, Ticket, VoteRow
 from storage.told import STEPS, Told, tell
 
@@ -93,7 +96,7 @@ async def check(tx: Transaction, signer: VoteSigner, digest_of: DigestOf) -> lis
         for request_id, one in trail.told.items()
         if request_id not in known
     ]
-    findings += _check_replaced(trail.told) + await stop_evidence.check(tx)
+    findings += _check_replaced(trail.told) + await stop_evidence.check(tx) + await check_reviews(tx, trail.told)
     return findings + await check_passkeys(tx, signer)
 
 
@@ -192,6 +195,7 @@ def _check_request(row: ActionRequest, one: Told | None, counted: _Counted, cast
         ("earlier request that it replaces", str(row.replaces or ""), one.replaces),
         ("revision", row.revision, one.revision),
         ("editors", sorted(row.editors), sorted(one.editors)),
+        ("reason for break-glass", row.break_glass, one.break_glass),
     ):
         if stored != said:
             whys.append(f"has the {what} {stored}, and the trail says {said}")

@@ -260,6 +260,8 @@ class ActionRequest(Table):
     revision: Mapped[int] = mapped_column(default=1)
     editors: Mapped[list[Any]] = mapped_column(default=list)
     """Who proposed or edited what this one replaces; none of them may decide it."""
+    break_glass: Mapped[str | None]
+    """Why it was started by break-glass; part of the digest. None for every other request."""
     card: Mapped[list[Any]]
     """The blocks of the card's substance as shown; part of the digest."""
     digest: Mapped[str]
@@ -352,6 +354,26 @@ class Execution(Table):
     detail: Mapped[dict[str, Any]]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class ReviewRow(Table):
+    """The review that a break-glass request has to have once it ran."""
+
+    __tablename__ = "break_glass_reviews"
+    __table_args__ = (
+        Index("reviews_open", "remind_at", postgresql_where="reviewed_at is null"),
+        CheckConstraint("(reviewed_at is null) = (reviewed_by is null)", name="a_review_has_an_author"),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("action_requests.id"), primary_key=True)
+    due_at: Mapped[datetime]
+    remind_at: Mapped[datetime]
+    """When people are told next that it is missing; first when it is due."""
+    reviewed_by: Mapped[str | None]
+    reviewed_by_label: Mapped[str] = mapped_column(default="")
+    reviewed_at: Mapped[datetime | None]
+    words: Mapped[str] = mapped_column(default="")
+    """What they found."""
 
 
 class Delivery(Table):

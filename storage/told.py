@@ -47,6 +47,8 @@ STEPS: tuple[str, ...] = (
     Step.VOTE_CAST,
     Step.ACTION_EXECUTED,
     Step.OUTCOME_RECONCILED,
+    Step.REVIEW_DUE,
+    Step.REVIEW_RECORDED,
 )
 """The steps that tell something of a request."""
 
@@ -69,6 +71,12 @@ class Told:
     replaced_by: str = ""
     revision: int = 1
     editors: tuple[str, ...] = ()
+    break_glass: str | None = None
+    """Why it was started by break-glass, if it was."""
+    review_due: str = ""
+    """When its review is due, as the trail writes moments; "" where none is."""
+    review: tuple[str, str] | None = None
+    """Who recorded that review, and their words."""
     status: RequestStatus | None = None
     """Where the steps led; None before the policy's word on it."""
     kept_under: str | None = None
@@ -101,6 +109,7 @@ def tell(told: dict[str, Told], chain: str, name: str, actor: str, payload: Mapp
             one.digest = payload["digest"]
             one.replaces, one.revision = payload.get("replaces", ""), payload.get("revision", 1)
             one.editors = tuple(payload.get("editors", ()))
+            one.break_glass = payload.get("breakGlass")
         case Step.POLICY_DECIDED:
             one.verdict, one.quorum = payload["verdict"], payload["quorum"]
             one.distinct_groups = tuple(payload.get("distinctGroups", ()))
@@ -110,6 +119,10 @@ def tell(told: dict[str, Told], chain: str, name: str, actor: str, payload: Mapp
         case Step.VOTE_CAST:
             one.votes.add((actor, payload["choice"], payload["digest"]))
             one.groups_of[actor] = payload.get("voter", {}).get("groups", ())
+        case Step.REVIEW_DUE:
+            one.review_due = payload["dueAt"]
+        case Step.REVIEW_RECORDED:
+            one.review = actor, payload["words"]
         case Step.REQUEST_REPLACED:
             one.replaced_by = payload["replacedBy"]
             _move(one, name, RequestEvent.REPLACED)

@@ -30,8 +30,9 @@ async def judge_anew(
     if judged.verdict is Verdict.DENY:
         return judged
     key = proposer.key if isinstance(proposer, Person) else None
-    stopped = await is_stopped(tx, ticket, facts.action_id, key, await reporters_of(tx, ticket))
+    reporters = await reporters_of(tx, ticket)
+    stopped = await is_stopped(tx, ticket, facts.action_id, key, reporters)
     of_requester, on_target = await count_requests(desk, tx, ticket, facts, target)
-    now = replace(facts, is_stopped=stopped, of_requester=of_requester, on_target=on_target)
+    now = replace(facts, is_stopped=stopped, of_requester=of_requester, on_target=on_target, reporters=reporters)
     anew = desk.gate.judge_proposal(now, proposer)
     return anew if anew.verdict is Verdict.DENY else judged

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from actions.catalogue import ActionSpec, Catalogue
+from policy.break_glass import BreakGlass
 from policy.digest import digest_members, members_digest
 from policy.terms import (
     ActionFacts,
@@ -52,6 +53,7 @@ def action_facts(
     subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
     is_stopped: bool,
+    break_glass: str | None = None,
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
     return ActionFacts(
@@ -72,6 +74,7 @@ def action_facts(
         ),
         proposable_by=spec.proposable_by,
         is_stopped=is_stopped,
+        break_glass=None if break_glass is None else BreakGlass(break_glass),
     )
 
 
@@ -128,6 +131,7 @@ async def new_request_facts(
             subject_emails=subject_emails,
             provenance=provenance,
             is_stopped=stopped,
+            break_glass=request.break_glass,
         ),
         proposer=proposer,
         editors=reporters | frozenset(map(PersonKey.parse, request.editors)),
@@ -208,6 +212,7 @@ def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) 
         replaces=None if request.replaces is None else str(request.replaces),
         revision=request.revision,
         editors=[PersonKey.parse(key) for key in request.editors],
+        break_glass=request.break_glass,
     )
 
 

@@ -17,6 +17,7 @@ from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
+from handlers.flows.review_request import break_glass_letter
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
 from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
@@ -29,7 +30,7 @@ from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
 from storage import deliveries, passkeys, requests, tickets
 from storage.database import Transaction
-from storage.deliveries import CARDS
+from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GLASS_STARTED, CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
 
 SIBLING_SECONDS = 2.0
@@ -221,6 +222,8 @@ async def _render(
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])
             return notices.still_waiting(facts, people, args["group"])
+        case kind if kind in (BREAK_GLASS_STARTED, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE) and request is not None:
+            return await break_glass_letter(desk, tx, kind, request, ticket)
         case "acknowledgement":
             return notices.acknowledgement(ticket.number)
         case "outcome":

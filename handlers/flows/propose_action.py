@@ -19,6 +19,7 @@ from actions.catalogue import ActionSpec
 from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
+from handlers.flows.break_glass import REASON_LENGTH, announce_start, as_starter, check_reason
 from handlers.flows.check_member import check_member
 from handlers.flows.count_requests import asker_of
 from handlers.flows.judge_anew import judge_anew
@@ -72,6 +73,8 @@ class Proposal:
     """The request that it is to undo."""
     replaces: UUID | None = None
     """The waiting request that this is an edit of."""
+    break_glass: str | None = None
+    """Why it cannot wait for those who usually decide; None for a request like any other."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
 
 
 async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
+    check_reason(proposal.break_glass)
     spec, params = _validated(desk, proposal)  # (1)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, proposal.ticket_id)
@@ -185,6 +189,7 @@ def _facts(
         subject_emails=subject_emails,
         provenance=dict(proposal.provenance),
         is_stopped=False,  # Looked up where it is written (5).
+        break_glass=proposal.break_glass,
     )
 
 
@@ -221,9 +226,8 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> tuple[Propo
         if (undoes := draft.proposal.undoes) is not None:
             action_id = draft.spec.action_id
             await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
-        anew = await judge_anew(
-            desk, tx, ticket, draft.facts, draft.proposer, draft.judgement, target=_target(draft, ticket)
-        )
+        proposer = await as_starter(tx, ticket, draft.facts, draft.proposer, draft.judgement, addresses)
+        anew = await judge_anew(desk, tx, ticket, draft.facts, proposer, draft.judgement, target=_target(draft, ticket))
         draft = replace(draft, judgement=anew)
         request = _row(desk, draft, ticket)
         replaced = await _replaced(desk, tx, draft, request)
@@ -329,6 +333,7 @@ def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
         distinct_groups=sorted(judgement.distinct_groups),
         revision=1,
         editors=[],
+        break_glass=None if (why := draft.proposal.break_glass) is None else storable(why, limit=REASON_LENGTH),
         card=[],
         digest="",
         created_at=now,
@@ -399,6 +404,8 @@ def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -
     proposed = ids | {"params": request.params, "digest": request.digest} | lineage(request)
     if request.undoes is not None:
         proposed |= {"undoes": str(request.undoes)}
+    if request.break_glass is not None:
+        proposed |= {"breakGlass": request.break_glass}
     events.append(NewEvent(Step.ACTION_PROPOSED, actor, proposed))
     if before:
         earlier = [
@@ -434,3 +441,4 @@ async def _next(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
             shown_digest=request.digest if request.card else None,
         )
         await deliveries.post(tx, card, delivery_id=desk.new_id(), at=request.created_at)
+        await announce_start(desk, tx, request)

@@ -164,6 +164,7 @@ def request_card(
         undoes=None if request.undoes is None else str(request.undoes),
         revision=request.revision,
         editors=tuple(PersonKey.parse(key).user_id for key in request.editors),
+        break_glass=request.break_glass,
     )
 
 

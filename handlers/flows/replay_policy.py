@@ -69,6 +69,7 @@ def _request(
         subject_emails=frozenset(request.subject_emails),
         provenance=provenance,
         is_stopped=False,  # What a policy makes of a request is not what somebody stopped for a while.
+        break_glass=request.break_glass,
     )
     is_reported = "/" in one.opened_by and one.opened_by != ticket.requester
     return PastRequest(

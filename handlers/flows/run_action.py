@@ -30,6 +30,7 @@ from handlers.errors import IdentityUnavailable, TryLater
 from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
+from handlers.flows.review_request import require_review
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
@@ -288,6 +289,7 @@ async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, r
         step = Step.OUTCOME_RECONCILED if before is RequestStatus.UNKNOWN else Step.ACTION_EXECUTED
         await audit.record(tx, ticket.id, step, "bot", _outcome_payload(request, outcome), at=now)
         await _tell(desk, tx, ticket, request, run, outcome)
+        await require_review(desk, tx, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
 
 

@@ -15,7 +15,7 @@ from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.check_access import require_access
 from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
-from handlers.listeners import pages, passkeys, stops
+from handlers.listeners import break_glass, pages, passkeys, stops
 from handlers.listeners.call import Call
 from handlers.slack_messages import Posted, read_message
 from handlers.slack_text import as_written
@@ -27,7 +27,8 @@ _NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "method_not_suppo
 
 
 async def command(call: Call) -> None:
-    """`/countersign tickets | ticket N | audit N | new TEXT | passkey | stop … | resume … | stops | help`."""
+    """`/countersign tickets | ticket N | audit N | new TEXT | passkey | break-glass … | stop … | resume … | stops` and
+    `help`."""
     words = str(call.body.get("text") or "").strip()
     verb, _, rest = words.partition(" ")
     match verb.lower():
@@ -46,6 +47,8 @@ async def command(call: Call) -> None:
             await stops.stop(call, *wanted)
         case "resume" if wanted := stops.read(rest):
             await stops.resume(call, *wanted)
+        case "break-glass" if asked := break_glass.read(rest):
+            await break_glass.start(call, *asked)
         case "stops":
             await stops.show(call)
         case _:

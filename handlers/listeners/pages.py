@@ -17,6 +17,7 @@ from handlers.flows.private_links import has_pages
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.flows.review_batch import waiting_alike
+from handlers.flows.review_request import missing_reviews
 from handlers.flows.stop_desk import stops_in_force
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
@@ -159,7 +160,9 @@ async def _list_blocks(desk: Desk, showing: TicketStatus, offset: int) -> Sequen
     rows = await ticket_rows(desk, status=showing, offset=offset, limit=PAGE_SIZE + 1)
     is_first = showing is TicketStatus.OPEN and offset == 0
     alike = await waiting_alike(desk) if is_first else ()
-    return ticket_list(rows, showing=showing, offset=offset, stops=await stops_in_force(desk), alike=alike)
+    reviews = await missing_reviews(desk)
+    stops = await stops_in_force(desk)
+    return ticket_list(rows, showing=showing, offset=offset, stops=stops, alike=alike, reviews=reviews)
 
 
 def _list_metadata(showing: TicketStatus, offset: int) -> str:

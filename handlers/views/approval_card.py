@@ -32,6 +32,7 @@ from handlers.views.blocks import (
     utc,
     when,
 )
+from handlers.views.break_glass import on_card
 from handlers.views.facts import ReadersFacts, RequestCardFacts, TurnedDownFacts, VoteFacts
 from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import escape_markup, mono, one_line, visible
@@ -73,6 +74,7 @@ def approval_substance(request: RequestCardFacts) -> list[Block] | None:
 def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     return [
         header(_whole(request.action_title)),
+        *on_card(request),
         *_turned_down(request.turned_down),
         *_revision(request),
         rich(*_what_it_does(request)),
@@ -277,14 +279,15 @@ def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
         later = [] if request.replaced_by is None else [_see_later(request, request.replaced_by)]
         return actions(*later, look)
     rest = [look, *review_button(request.waiting_alike, request.request_id)]
-    edit = button("Edit…", "request.edit", request.request_id)
+    # An emergency stays what was started: nobody gives another person's reason for other values.
+    edit = [] if request.break_glass is not None else [button("Edit…", "request.edit", request.request_id)]
     reject = button("Reject", "request.reject", request.request_id, style="danger")
     withdraw = [] if request.proposer_user_id is None else [_withdraw(request)]
     if not is_complete:
-        return actions(reject, edit, *withdraw, *rest)
+        return actions(reject, *edit, *withdraw, *rest)
     confirm = _question(request) if request.risk in (Risk.HIGH, Risk.CRITICAL) else None
     approve = button("Approve", "request.approve", request.request_id, style="primary", confirm=confirm)
-    return actions(approve, reject, edit, *withdraw, *rest)
+    return actions(approve, reject, *edit, *withdraw, *rest)
 
 
 def _see_later(request: RequestCardFacts, later_id: str) -> Block:
@@ -330,7 +333,8 @@ def _too_large(request: RequestCardFacts) -> list[Block]:
 
 def _fallback(request: RequestCardFacts, is_complete: bool) -> str:
     state = request_status_words(request.status)
-    about = f"{one_line(request.action_title, HEADER_LENGTH)} for ticket #{request.ticket_number}"
+    lead = "" if request.break_glass is None else "BREAK-GLASS: "
+    about = f"{lead}{one_line(request.action_title, HEADER_LENGTH)} for ticket #{request.ticket_number}"
     values = ", ".join(f"{param.name} {visible(mono(param.value), 120)}" for param in request.params[:4])
     note = "" if is_complete else " Too large to be shown whole: it cannot be approved here."
     return escape_markup(f"{state}: {about}. {values}.{note}"[:1500])

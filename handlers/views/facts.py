@@ -231,6 +231,24 @@ class RequestCardFacts:
     """The request that took the place of this one."""
     waiting_alike: int = 0
     """How many requests of the same action wait, this one included."""
+    break_glass: str | None = None
+    """Why it was started by break-glass, in its starter's words; None for every other request."""
+
+
+@dataclass(frozen=True)
+class ReviewFacts:
+    """The review of a break-glass request, due or recorded."""
+
+    request_id: str
+    action_title: str
+    ticket_number: int
+    due_at: datetime
+    is_overdue: bool
+    by_user_id: str | None = None
+    by_label: str = ""
+    at: datetime | None = None
+    """When it was recorded; None as long as it is missing."""
+    words: str = ""
 
 
 @dataclass(frozen=True)

@@ -242,6 +242,11 @@ def help_text() -> Notice:
         ("new TEXT", "make a ticket of TEXT"),
         ("passkey", "enrol a passkey, or revoke one of yours"),
         (
+            "break-glass N ACTION WHY",
+            "propose an action on ticket N as an emergency, where the settings allow that: others approve it, more"
+            " people are told, and it is reviewed afterwards",
+        ),
+        (
             "stop WHAT REASON",
             "let nothing of it be approved or run: all, an action such as api_key.revoke, or a @person",
         ),

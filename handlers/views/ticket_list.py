@@ -18,7 +18,8 @@ from handlers.views.blocks import (
     say,
     section,
 )
-from handlers.views.facts import StopFacts, TicketRowFacts, WaitingAlikeFacts
+from handlers.views.break_glass import banner as missing_reviews
+from handlers.views.facts import ReviewFacts, StopFacts, TicketRowFacts, WaitingAlikeFacts
 from handlers.views.plain import one_line
 from handlers.views.stops import banner
 from handlers.views.wording import (
@@ -44,14 +45,20 @@ def ticket_list(
     offset: int = 0,
     stops: Sequence[StopFacts] = (),
     alike: Sequence[WaitingAlikeFacts] = (),
+    reviews: Sequence[ReviewFacts] = (),
 ) -> list[Block]:
     """One page of tickets, as they stand from `offset` on; of more than `PAGE_SIZE` rows the rest is not shown.
 
     `stops`: those in force, which stand above everything. `alike`: the actions of which several requests wait, to be
-    reviewed together.
+    reviewed together. `reviews`: those of break-glass requests that are missing.
     """
     page = rows[:PAGE_SIZE]
-    blocks = [*banner(stops), header(f"{TICKET_STATUS_WORDS[showing]} tickets"), _choices(showing, offset)]
+    blocks = [
+        *banner(stops),
+        *missing_reviews(reviews),
+        header(f"{TICKET_STATUS_WORDS[showing]} tickets"),
+        _choices(showing, offset),
+    ]
     blocks += [_waiting_alike(one) for one in alike[:_ALIKE_SHOWN]]
     if not page:
         blocks += [divider(), rich(line(say(_nothing(showing, offset))))]

@@ -43,6 +43,7 @@ SHOWN: dict[str, Any] = {
     "replaces": None,
     "revision": 1,
     "editors": (),
+    "break_glass": None,
 }
 OTHERWISE: dict[str, Any] = {
     "request_id": "r2",
@@ -64,6 +65,7 @@ OTHERWISE: dict[str, Any] = {
     "replaces": "r0",
     "revision": 2,
     "editors": (PersonKey("T", "U5"),),
+    "break_glass": "it is being used right now",
 }
 
 

@@ -25,6 +25,7 @@ import cedarpy
 import pytest
 
 from policy import entities, invariants
+from policy.break_glass import BreakGlass
 from policy.engine import Question
 from policy.invariants import Sight, Step
 from policy.loading import DEFAULT_FOLDER
@@ -193,6 +194,10 @@ def keeping_from(code: str, **changes: Mapping[str, Any]) -> Value:
     return Value(**changes, breaks=lambda step: set() if step is Step.REJECT else {code})
 
 
+def broken_without_glass(step: Step) -> set[str]:
+    return set() if step is Step.REJECT else {"core-no-break-glass-here", "core-no-break-glass-by-others"}
+
+
 FREE = Value()
 WHAT: dict[str, list[Value]] = {
     "status": [Value({"status": one}, breaks=partial(broken_by_status, one)) for one in RequestStatus],
@@ -211,6 +216,8 @@ WHAT: dict[str, list[Value]] = {
         Value(person={"has_confirmed": True}, sight={"asks_for_passkey": True}),
         keeping_from("core-no-unconfirmed-vote", sight={"asks_for_passkey": True}),
     ],
+    # Where there is none. Who approves where there is one is a matter of both halves: test_break_glass has every pair.
+    "break-glass": [FREE, Value(action={"break_glass": BreakGlass("why")}, breaks=broken_without_glass)],
 }  # fmt: skip
 _ALL = [value for values in WHAT.values() for value in values]
 WHAT_FIELDS = {
@@ -231,6 +238,7 @@ IN_CEDAR = {
     "request.matches_trail": {"resource.matchesTrail"},
     "request.was_rejected_meanwhile": {"resource.wasRejectedMeanwhile"},
     "action.is_stopped": {"resource.isStopped"},
+    "action.break_glass": {"resource.isBreakGlass", "resource.hasBreakGlassReason", "resource.breakGlassGroup"},
     "request.proposer": {"resource.proposer", "resource.proposerUserId"},
     "request.editors": {"resource.editors", "resource.editorUserIds"},
     "action.requester": {"resource.requester", "resource.requesterUserId"},
@@ -411,13 +419,13 @@ def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
             f"\n{len(WHOS) * len(WHATS)} decisions, {free} allowed; of both gates asked {asked}, and of the code alone"
             f" {len(beside)}; {time.perf_counter() - started:.1f} s"
         )
-    assert len(WHOS) == 8 * 2 * 4**3 * 7 and len(WHATS) == 3 * len(RequestStatus) * 2**7 * 4
+    assert len(WHOS) == 8 * 2 * 4**3 * 7 and len(WHATS) == 3 * len(RequestStatus) * 2**8 * 4
     # A full member of the group passes where it is done to nobody or to somebody else, and who has no address only
     # where none has to be compared. Who has one account passes wherever it is not theirs, which an alias of somebody
     # else's is not: as requester, proposer or editor (2 each), and among four of the subjects.
     # And of what is decided: approving and running with a passkey or where none is asked for; rejecting besides with
-    # none, stopped or not, twin or not.
-    free_whos, free_whats = 2 + 1 + 2**3 * 4, 2 * 3 + 2**2 * 4
+    # none, stopped or not, twin or not, by break-glass or not.
+    free_whos, free_whats = 2 + 1 + 2**3 * 4, 2 * 3 + 2**3 * 4
     assert free == free_whos * free_whats and allowed >= free_whos + free_whats - 1
 
 

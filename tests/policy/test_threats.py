@@ -202,6 +202,7 @@ SHOWN: dict[str, Any] = {
     "replaces": None,
     "revision": 1,
     "editors": (),
+    "break_glass": None,
 }
 
 

@@ -252,10 +252,16 @@ def click_of(desk: RunningDesk, case: Case, who: str, action_id: str = "request.
 
 
 def submission_of(
-    desk: RunningDesk, case: Case, who: str, callback_id: str, metadata: str, values: dict[str, str]
+    desk: RunningDesk,
+    case: Case,
+    who: str,
+    callback_id: str,
+    metadata: str,
+    values: dict[str, str],
+    pressed: str = "request.approve",
 ) -> dict[str, Any]:
-    """A view_submission with any callback id, metadata and values, by anybody."""
-    payload = click_of(desk, case, who)
+    """A view_submission with any callback id, metadata and values, by anybody; `pressed`: a button of the card."""
+    payload = click_of(desk, case, who, pressed)
     for name in ("actions", "container", "channel", "message", "state", "response_url"):
         payload.pop(name, None)
     state = {name: {name: {"type": "plain_text_input", "value": value}} for name, value in values.items()}

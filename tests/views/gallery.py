@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.views import notices, stops
+from handlers.views import break_glass, notices, stops
 from handlers.views.approval_card import approval_card, approval_substance, card_to_read
 from handlers.views.audit_modal import audit_modal
 from handlers.views.batch_modal import batch_modal, batch_result_modal
@@ -23,6 +23,7 @@ from handlers.views.facts import (
     ReadersFacts,
     RequestCardFacts,
     ReviewedFacts,
+    ReviewFacts,
     StopChangeFacts,
     StopFacts,
     TicketFacts,
@@ -39,6 +40,7 @@ from handlers.views.propose_modals import (
     choose_action_modal,
     confirm_modal,
     edit_modal,
+    reason_field,
     reject_modal,
 )
 from handlers.views.rendered import Rendered
@@ -50,6 +52,13 @@ from policy.passkeys import PasskeyState
 from policy.stops import StopScope
 from policy.terms import Choice, RequestStatus
 from tests.views import builders as b
+
+
+def reviews_of(words: str) -> dict[str, ReviewFacts]:
+    """A review that is due, one that is overdue, and one that is recorded."""
+    due = ReviewFacts("r-1", words[:100], 12, b.AT, is_overdue=False)
+    done = replace(due, by_user_id="U0SANA00001", by_label=words[:300], at=b.AT, words=words)
+    return {"due": due, "late": replace(due, is_overdue=True), "recorded": done}
 
 
 def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
@@ -105,6 +114,13 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
     drawn["approval_card with undo"] = approval_card(undone, approval_substance(undone))
     third = replace(request, revision=3, editors=("U0OLIVIA001", words), replaced_by="r-4", status=RequestStatus.VOID)
     drawn["approval_card replaced"] = approval_card(third, approval_substance(third))
+    urgent = replace(request, break_glass=words[:1000], quorum=2)
+    drawn["approval_card by break-glass"] = approval_card(urgent, approval_substance(urgent))
+    drawn["break_glass started"] = break_glass.started(urgent)
+    for name, review in reviews_of(words).items():
+        drawn[f"break_glass ran {name}"] = break_glass.ran(urgent, review)
+        drawn[f"break_glass overdue {name}"] = break_glass.overdue(urgent, review)
+    drawn["break_glass recorded"] = break_glass.recorded()
     several = replace(request, status=RequestStatus.PENDING, waiting_alike=7)
     drawn["approval_card of several"] = approval_card(several, substance)
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
@@ -153,6 +169,15 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
         "review nothing": batch_modal(BatchFacts("Revoke an API key", (), 0, 3)),
         "reviewed": batch_result_modal((BatchResultFacts("Revoke an API key, ticket #12", "Recorded.", True),)),
         "edit": edit_modal(ticket.requests[-1], ticket.row, fields),
+        "form by break-glass": action_form_modal(
+            choice, [*fields, reason_field(ticket.row.subject)], ticket.row, "t-1"
+        ),
+        "break_glass review": break_glass.review_modal(
+            replace(ticket.requests[-1], break_glass=str(ticket.row.subject)[:1000])
+        ),
+        "list with missing reviews": home(
+            ticket_list([ticket.row] * 30, reviews=list(reviews_of(ticket.row.subject).values()) * 3)
+        ),
     }
 
 
