@@ -90,13 +90,8 @@ class PolicyWatch:
         self._asked.set()
 
     async def keep_looking(self) -> None:
-        """Look every few seconds, and when asked."""
+        """Look at once, every few seconds from then on, and when asked."""
         while True:
-            try:
-                async with asyncio.timeout(LOOK_EVERY_SECONDS):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
             is_asked = self._asked.is_set()
             self._asked.clear()
             try:
@@ -105,6 +100,11 @@ class PolicyWatch:
                 log.warning("changed policy files could not be taken yet: %s", error)
             except Exception as error:  # the version in force stays, and the next look tries again
                 log.error("could not look at the policy files: %r", error, exc_info=error)
+            try:
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass
 
     async def look(self, *, is_written: bool = False) -> None:
         """Look once. `is_written`: whoever asks says that the files are complete."""
