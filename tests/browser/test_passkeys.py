@@ -70,6 +70,7 @@ async def enrolled(desk: RunningDesk, page_of: PageFactory, who: str, approver: 
     said = await press(page, expecting="waits for somebody")
     made = await desk.value("select id::text from passkeys where owner like :who", who=f"%{person.id}")
     card = await desk.until(lambda: passkey_card(desk, made))
+    await desk.idle()  # A press counts once we know where the card stands.
     await desk.slack.person(approver).click("desk-approvals", card["ts"], action_id="passkey.approve")
     await desk.until(lambda: desk.value("select 1 from passkeys where id = :id and state = 'approved'", id=UUID(made)))
     assert "Its code: " in said
