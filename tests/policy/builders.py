@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from copy import copy
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from policy.engine import PolicyEngine
 from policy.gate import Gate
-from policy.loading import DEFAULT_FOLDER, StepUp
+from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE, StepUp
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -125,6 +126,14 @@ def vote(voter: Person, *, choice: Choice = Choice.APPROVE, signer: VoteSigner =
 def policy_copy(folder: Path) -> Path:
     """The shipped policy, to be spoilt by a test."""
     return Path(shutil.copytree(DEFAULT_FOLDER, folder / "cedar"))
+
+
+def roomy_policy(folder: Path) -> Path:
+    """The same, with limits that many stories about one target or requester do not reach."""
+    copy = policy_copy(folder)
+    file = copy / SETTINGS_FILE
+    file.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", file.read_text()))
+    return copy
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,7 +37,6 @@ from handlers.flows.wake_requests import wake_requests
 from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.lifecycle import TERMINAL
-from policy.loading import SETTINGS_FILE
 from policy.one_person import own_address
 from policy.terms import (
     Assertion,
@@ -56,7 +54,8 @@ from storage.database import Database
 from storage.told import TrailBroken
 from tests.faults.crashes import CrashingDatabase, Fuse, Killed
 from tests.passkeys import SITE, Authenticator, assertion_for, give_passkey_to
-from tests.threats.planted import SIGNER, policy_folder
+from tests.policy.builders import roomy_policy
+from tests.threats.planted import SIGNER
 
 START = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
 HOME = "T0ACME00001"
@@ -365,7 +364,4 @@ class World:
 def _engine() -> PolicyEngine:
     # Many stories share one database: with the shipped limits most of what they propose would be denied.
     with TemporaryDirectory() as parent:
-        folder = policy_folder(Path(parent) / "cedar")
-        file = folder / SETTINGS_FILE
-        file.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", file.read_text()))
-        return PolicyEngine.load(folder)
+        return PolicyEngine.load(roomy_policy(Path(parent)))

@@ -30,14 +30,15 @@ from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.propose_action import Proposal, propose_action
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
-from policy.terms import Choice, PersonKey, Provenance, Requester, RequesterKind, Ruling
+from policy.terms import Assertion, Choice, PersonKey, Provenance, Requester, RequesterKind, Ruling, Vote
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.targets import DeskInDatabase, DirectoryInDatabase
 from tests.keys import AUDIT_KEYS
+from tests.passkeys import assertion_for, give_passkey_to
 from tests.running import import_demo_directory
 from tests.threats.conftest import fresh_database
-from tests.threats.gate_world import START, World
+from tests.threats.gate_world import ASKS_FOR_PASSKEY, START, World
 from tests.threats.planted import ForgivingGate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,9 +103,19 @@ async def whole_way(desk: Desk, text: str, name: str) -> str:
     came = [await _status(desk, proposed.request_id), await _post(desk, proposed.request_id)]
     for number, approver in enumerate(APPROVERS[: 2 if action_id == "user.suspend" else 1]):
         ballot = Ballot(proposed.request_id, Choice.APPROVE, f"click-{proposed.request_id}-{number}")
+        if action_id in ASKS_FOR_PASSKEY:
+            ballot = replace(ballot, assertion=await _confirmed(desk, ballot, approver))
         await cast_vote(desk, ballot, await desk.people.resolve(approver))
     await run_action(desk, proposed.request_id)
     return " ".join([action_id, *came, await _status(desk, proposed.request_id)])
+
+
+async def _confirmed(desk: Desk, ballot: Ballot, approver: PersonKey) -> Assertion:
+    async with desk.database.transaction() as tx:
+        found = await tx.execute(sql("select digest from action_requests where id = :id"), {"id": ballot.request_id})
+        digest = str(found.scalar_one())
+    vote = Vote(str(ballot.request_id), approver, ballot.choice, digest, desk.clock(), ballot.slack_request_id)
+    return assertion_for(vote, await give_passkey_to(desk, approver))
 
 
 async def _status(desk: Desk, request_id: UUID) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from html import escape
 from typing import Any
@@ -22,10 +21,10 @@ from tests.passkeys import (
     open_page,
     send,
 )
+from tests.policy.builders import roomy_policy
 from tests.running import RunningDesk, running_desk
 from tests.threats.cases import card_of, change, open_case, open_form, settled
 from tests.threats.conftest import fresh_database
-from tests.threats.planted import policy_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,10 +33,7 @@ SUSPEND = {"email": "erin@acme.example"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningDesk]:
-    folder = policy_folder(tmp_path_factory.mktemp("policy") / "cedar")
-    settings = folder / "settings.toml"
-    # More suspensions of one person than a desk lets through in a day.
-    settings.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 1000", settings.read_text()))
+    folder = roomy_policy(tmp_path_factory.mktemp("policy"))
     with fresh_database(postgres) as url:
         environment = {"COUNTERSIGN_POLICY": str(folder)}
         async with running_desk(url, tmp_path_factory.mktemp("desk"), environment=environment) as running:
