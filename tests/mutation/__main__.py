@@ -33,10 +33,15 @@ from tests.mutation.operators import Mutant, mutants
 from tests.mutation.swapping import CannotSwap, swap_in
 
 REPOSITORY = Path(__file__).parents[2]
-MODULES = ("gate", "invariants", "votes", "weighing", "lifecycle", "digest", "one_person")
+MODULES = ("gate", "run_rulings", "proposal_rulings", "desk_rulings", "asking", "invariants", "votes", "weighing",
+           "lifecycle", "digest", "one_person")  # fmt: skip
 EXPLAINED = REPOSITORY / "tests/policy/survivors.toml"
 OWN = {
-    "gate": ("gate_runs", "gate", "withdrawal", "kept_requests", "distinct_groups"),
+    "gate": ("gate", "withdrawal", "editing"),
+    "run_rulings": ("gate_runs", "kept_requests", "distinct_groups", "confirming"),
+    "proposal_rulings": ("gate", "limits", "break_glass"),
+    "desk_rulings": ("passkey_rulings", "stops", "break_glass", "gate"),
+    "asking": ("gate", "gate_runs", "kept_requests", "distinct_groups", "confirming", "break_glass"),
     "invariants": ("gate", "cases"),
     "votes": ("votes", "distinct_groups"),
     "weighing": ("weighing", "engine", "gate"),
@@ -46,10 +51,11 @@ OWN = {
 }
 """The tests that are about a module, by their files: they find most of its faults."""
 QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases", "withdrawal",
-         "kept_requests", "distinct_groups", "one_person", "weighing", "why_cant_i")  # fmt: skip
+         "kept_requests", "distinct_groups", "one_person", "weighing", "why_cant_i", "editing", "confirming",
+         "break_glass", "stops", "limits", "passkey_rulings")  # fmt: skip
 EXHAUSTIVE = ("test_every_combination", "every_combination_of_the_yes_and_no")
 """What takes seconds, by words of its name; only for the modules of EXHAUSTED."""
-EXHAUSTED = ("gate", "invariants")
+EXHAUSTED = ("gate", "run_rulings", "proposal_rulings", "desk_rulings", "asking", "invariants")
 SLOW = ("test_cases.py", "test_laws.py", "test_why_cant_i.py")
 """The files that load many policies or draw many examples; for the same modules only."""
 LONGEST_SECONDS = 300
