@@ -13,7 +13,8 @@ from actions.errors import InvalidParams
 from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
 from handlers.flows.find_card import of_card, pressed_card
-from handlers.flows.propose_action import Proposal, Proposed, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import Proposed, propose_action
 from handlers.flows.read_ticket import request_card, requester_facts, row_facts
 from handlers.flows.replace_request import reply_to_edit, rule_on_edit
 from handlers.views.facts import RequestCardFacts, TicketRowFacts

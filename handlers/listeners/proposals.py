@@ -11,7 +11,8 @@ from actions.catalogue import ActionSpec, Catalogue
 from handlers.errors import BadInput, NotFound
 from handlers.flows.break_glass import has_break_glass
 from handlers.flows.check_access import require_access
-from handlers.flows.propose_action import Proposal, Proposed, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import Proposed, propose_action
 from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id

@@ -16,7 +16,8 @@ import pytest
 from copilot.suggestions import ActionOffer, FoundValue, SuggestedAction, TicketText, TriageResult
 from handlers.desk import Desk, People
 from handlers.errors import IdentityUnavailable, Refused, TryLater
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.triage_ticket import triage_ticket
 from policy.terms import Person, PersonKey, Provenance, Severity
 from storage.database import Database, DatabaseUnavailable, Transaction

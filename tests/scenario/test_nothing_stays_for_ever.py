@@ -15,7 +15,8 @@ from actions.executors import Outcome, Run
 from actions.runner import Runner
 from handlers.desk import Desk
 from handlers.flows.cast_vote import Ballot, cast_vote
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.run_action import PERSON_NEEDED, run_action
 from handlers.flows.wake_requests import LOOK_AGAIN, wake_requests
 from policy.terms import Choice, PersonKey, Provenance

@@ -36,7 +36,8 @@ from pydantic import BaseModel, ConfigDict
 from actions.catalogue import ActionSpec
 from actions.executors import Outcome, Run
 from actions.runner import Runner
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from policy.terms import PersonKey, Provenance, Risk
 from storage.audit import Step
 from tests.running import RunningDesk

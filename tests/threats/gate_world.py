@@ -30,7 +30,8 @@ from handlers.desk import Desk, DeskSettings, GroupSetting
 from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.cast_vote import Ballot, cast_vote
 from handlers.flows.open_ticket import NewTicket, open_ticket
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.record_message import Change, record_change
 from handlers.flows.run_action import run_action
 from handlers.flows.wake_requests import wake_requests

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from handlers.errors import BadInput, Refused
 from handlers.flows.judged_facts import digest_as_shown, digest_of
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.wake_reviews import wake_reviews
 from policy.terms import Agent, PersonKey, Provenance, Verdict
 from storage import evidence, requests, verification

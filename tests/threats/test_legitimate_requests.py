@@ -27,7 +27,8 @@ from actions.runner import Runner
 from handlers.desk import Desk
 from handlers.flows.cast_vote import Ballot, cast_vote
 from handlers.flows.open_ticket import NewTicket, open_ticket
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
 from policy.terms import Assertion, Choice, PersonKey, Provenance, Requester, RequesterKind, Ruling, Vote

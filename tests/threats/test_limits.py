@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from handlers.errors import Refused
-from handlers.flows.propose_action import Proposal, Proposed, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import Proposed, propose_action
 from policy.terms import PersonKey, Provenance
 from storage.embedded import EmbeddedServer
 from tests.policy.builders import edit, policy_copy
