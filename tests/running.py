@@ -45,7 +45,7 @@ class RunningDesk:
     def database(self) -> Database:
         return self.parts.database
 
-    async def until(self, condition: Callable[[], T | Awaitable[T]], *, seconds: float = 10) -> T:
+    async def until(self, condition: Callable[[], T | Awaitable[T]], *, seconds: float = 25) -> T:
         """Wait until the condition gives something true, and return that."""
         deadline = time.monotonic() + seconds
         while True:
@@ -77,7 +77,7 @@ class RunningDesk:
         found: UUID = await self.until(lambda: self.value("select id from tickets"), seconds=seconds)
         return found
 
-    async def idle(self, *, seconds: float = 15) -> None:
+    async def idle(self, *, seconds: float = 30) -> None:
         """Wait until no job is waiting or running (jobs that were put back for later do not count)."""
 
         async def nothing_to_do() -> bool:

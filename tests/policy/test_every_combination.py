@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import combinations, product
 from typing import Any
 
@@ -290,18 +290,24 @@ NOBODY = Stakes("somebody else", "somebody else", "somebody else", "somebody els
 A_FREE_WHAT = next(one for one in WHATS if one.step is Step.APPROVE and not one.broken())
 
 
-def watched(kind: str, value: Any, reads: set[str]) -> Any:
-    """The same value, which notes what is read of it, and of the action in it."""
-
-    class Watched(type(value)):  # type: ignore[misc]  # whichever of the terms it is
+@cache
+def _watched_class(of: type) -> type:
+    class Watched(of):  # type: ignore[valid-type, misc]  # whichever of the terms it is
         def __getattribute__(self, name: str) -> Any:
             found = super().__getattribute__(name)
-            if not name.startswith("__"):
-                reads.add(f"{kind}.{name}")
+            if name.startswith("__"):
+                return found
+            kind, reads = self.__dict__["__watch"]
+            reads.add(f"{kind}.{name}")
             return watched("action", found, reads) if name == "action" else found
 
-    made = object.__new__(Watched)
-    made.__dict__.update(value.__dict__)
+    return Watched
+
+
+def watched(kind: str, value: Any, reads: set[str]) -> Any:
+    """The same value, which notes what is read of it, and of the action in it."""
+    made = object.__new__(_watched_class(type(value)))
+    made.__dict__.update(value.__dict__, __watch=(kind, reads))
     return made
 
 
@@ -397,17 +403,21 @@ def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
     free_who = Who("a full member", ("security",), NOBODY)
     # Every half, beside one that breaks nothing; and one of each kind of half beside one of each kind of the other. The
     # latter, since no rule sees both halves, where few rules are broken: two of both gates, three of the code alone.
-    kinds_of_who = {(one.broken(), one.groups): one for one in reversed(WHOS)}.values()
-    kinds_of_what = {(one.broken(), one.step): one for one in reversed(WHATS)}.values()
+    kinds_of_who = {(one.broken(), one.groups): one for one in reversed(WHOS)}
+    kinds_of_what = {(one.broken(), one.step): one for one in reversed(WHATS)}
+    beside = [
+        (len(by_who | by_what), who, what)
+        for ((by_who, _), who), ((by_what, _), what) in product(kinds_of_who.items(), kinds_of_what.items())
+        if len(by_who | by_what) <= 3
+    ]
     pairs = [(one, A_FREE_WHAT) for one in WHOS] + [(free_who, one) for one in WHATS]
-    pairs += [one for one in product(kinds_of_who, kinds_of_what) if len(one[0].broken() | one[1].broken()) <= 2]
+    pairs += [(who, what) for rules, who, what in beside if rules <= 2]
     for who, what, finding in ask(pairs):
         told = (who, what.step, what.broken())
         assert_is(finding, {*who.broken(), *what.broken()}, is_in_group=bool(who.groups), told=told)
         asked, allowed = asked + 1, allowed + finding.is_allowed
 
-    beside = [one for one in product(kinds_of_who, kinds_of_what) if len(one[0].broken() | one[1].broken()) <= 3]
-    for one, what in beside:
+    for _, one, what in beside:
         about = what.on(one.stakes.request("request-1", RequestStatus.PENDING))
         who = voter(one.account, *one.groups, **what.of_person())
         broken = invariants.broken_by_decision(who, about, what.sight(), what.step)
