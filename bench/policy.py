@@ -24,4 +24,5 @@ def clicks_suffice() -> Path:
     settings = folder / SETTINGS_FILE
     text = settings.read_text().replace('step_up = "passkey"', 'step_up = "none"')
     settings.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", text))
+    (folder / "cases" / "DENY" / "critical-action-is-approved-without-a-passkey.json").unlink()
     return folder

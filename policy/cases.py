@@ -217,6 +217,8 @@ class Case(BaseModel):
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
+    asks_for_passkey: bool | None = None
+    """Whether an approval needs its voter's passkey; left out, what the settings say for the risk."""
 
 
 def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
@@ -310,11 +312,12 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
 
 
 def _sight(engine: PolicyEngine, case: Case) -> Sight:
+    by_settings = engine.asks_for_passkey(case.request.risk)
     return Sight(
         shown_digest="another" if case.is_other_digest else "as-stored",
         policy_version="another" if case.is_other_policy else "as-stored",
         now=_NOW + timedelta(hours=2) if case.is_expired else _NOW,
-        asks_for_passkey=engine.asks_for_passkey(case.request.risk),
+        asks_for_passkey=by_settings if case.asks_for_passkey is None else case.asks_for_passkey,
     )
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.policy import clicks_suffice
 from policy import invariants
 from policy.__main__ import main
 from policy.cases import ask_both, check_case, find, read_cases, run_cases
 from policy.engine import PolicyEngine
 from policy.errors import PolicyUnusable
 from policy.gate import Gate
-from policy.loading import CORE_FILE, DEFAULT_FOLDER
+from policy.loading import CORE_FILE, DEFAULT_FOLDER, SETTINGS_FILE
 from policy.replies import NOT_PERMITTED
 from tests.policy.builders import ENGINE, SIGNER, edit, policy_copy
 
@@ -155,3 +156,18 @@ def test_what_the_how_to_prints_is_what_the_check_prints(capsys: pytest.CaptureF
     main([])
 
     assert capsys.readouterr().out.partition(", version")[0] in "\n".join(doc_blocks())
+
+
+def test_a_site_without_step_up_takes_out_the_one_case_that_says_there_is(tmp_path: Path) -> None:
+    folder = policy_copy(tmp_path)
+    edit(folder / SETTINGS_FILE, 'step_up = "passkey"', 'step_up = "none"')
+
+    [problem] = run_cases(PolicyEngine.load(folder), folder)
+
+    assert "critical-action-is-approved-without-a-passkey.json: should be denied, but is allowed" in problem
+
+
+def test_the_bench_measures_under_a_policy_that_a_bot_would_start_with() -> None:
+    folder = clicks_suffice()
+
+    assert run_cases(PolicyEngine.load(folder), folder) == ()
