@@ -59,6 +59,7 @@ async def measure(rig: Rig) -> Sequence[Table]:
         read_settings({**slack.environment, "COUNTERSIGN_DATA": str(rig.folder / "gate")}),
         rig.database(),
         live_group_lists_a_minute=1_000_000,
+        presses_a_minute=1_000_000,
     )
     click = {"user": {"id": SANA.key.user_id, "team_id": SANA.team_id}}
 

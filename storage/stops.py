@@ -35,6 +35,14 @@ async def is_stopped(tx: Transaction, action_id: str, people: Collection[PersonK
     return await _is_covered(tx, [as_stop(row) for row in await in_force(tx)], action_id, people)
 
 
+async def first_on(tx: Transaction, action_id: str, people: Collection[PersonKey]) -> StopRow | None:
+    """The oldest stop that covers it: to be shown, not to decide by, for one may be set right after."""
+    for row in await in_force(tx):
+        if await _is_covered(tx, [as_stop(row)], action_id, people):
+            return row
+    return None
+
+
 async def hold_alone(tx: Transaction) -> None:
     """Wait until nobody is deciding anything, and let nobody until `tx` ends."""
     await tx.execute(_ALONE)

@@ -70,6 +70,10 @@ async def approve(desk: RunningDesk, case: Case, who: str = "sana") -> None:
     await settled(desk)
 
 
+def card_text(desk: RunningDesk, case: Case) -> str:
+    return text_of(message_at(desk, "desk-approvals", case.card_ts, viewer="sana"))
+
+
 async def in_force(desk: RunningDesk) -> list[tuple[str, str]]:
     return [(one.scope.value, one.value) for one in await stops_in_force(desk.parts.reception.desk)]
 
@@ -88,6 +92,10 @@ async def test_what_is_stopped_cannot_be_approved_but_rejected_and_after_the_lif
     told = await say(desk, "olivia", f"stop {what} It leaked & spreads")
 
     assert "Stopped" in told and "begins to run from now on" in told
+    await desk.idle()
+    assert all(
+        "Stopped: " in card_text(desk, one) and "“It leaked & spreads”" in card_text(desk, one) for one in (case, other)
+    )
     await approve(desk, case)
     await assert_undecided(desk, case)
     assert await last_refusal(desk, case) == "core-no-stopped"
@@ -97,6 +105,8 @@ async def test_what_is_stopped_cannot_be_approved_but_rejected_and_after_the_lif
     await sana.submit(values={"reason": "no need"})
     assert await status(desk, other) == "rejected"
     assert "Stop lifted" in await say(desk, "sana", f"resume {what} It is over")
+    await desk.idle()
+    assert not any("Stopped: " in card_text(desk, one) for one in (case, other))
     await approve(desk, case)
     await assert_ran_once(desk, case)
     await assert_vouched_for(desk, case)
