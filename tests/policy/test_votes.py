@@ -179,11 +179,11 @@ def test_a_seal_holds_for_one_kind_of_thing_one_body_and_one_key() -> None:
 
     assert key_id == "k1" and len(seal) == 64
     assert SIGNER.holds(b"one.kind\n", b"body", seal, key_id) is True
-    for domain, body, given, name in [
+    for domain, body, text, name in [
         (b"other.kind\n", b"body", seal, key_id),
         (b"one.kind\n", b"another", seal, key_id),
         (b"one.kind\n", b"body", "0" * 64, key_id),
         (b"one.kind\n", b"body", seal, "k2"),
         (b"one.kind\n", b"body", "\ud800", key_id),
     ]:
-        assert SIGNER.holds(domain, body, given, name) is False
+        assert SIGNER.holds(domain, body, text, name) is False
