@@ -39,9 +39,11 @@ async def known_groups(tx: Transaction) -> Mapping[str, Mapping[PersonKey, Known
     A step that somebody without the key put there counts for nothing.
     """
     groups: dict[str, dict[PersonKey, KnownMember]] = {}
+    key_id: str | None = None
     for event in map(audit.stored, await tx.execute(_CHANGES)):
-        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS)):
+        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS), after=key_id):
             continue
+        key_id = event.key_id
         members = groups.setdefault(event.payload["group"], {})
         for one in event.payload["removed"]:
             members.pop(PersonKey.parse(one["key"]), None)

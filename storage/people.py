@@ -114,9 +114,11 @@ async def links_contradicted(tx: Transaction) -> list[str]:
     Somebody who takes a row out of the table would let an account decide what another one of its human asked for.
     """
     told: set[frozenset[str]] = set()
+    key_id: str | None = None
     for event in map(audit.stored, await tx.execute(_LINKS_TOLD)):
-        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS)):
+        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS), after=key_id):
             return [f"the step {event.seq} of the chain {event.chain} about linked accounts was changed"]
+        key_id = event.key_id
         ends = frozenset(PersonKey.parse(one).user_id for one in event.payload["accounts"])
         told = told | {ends} if event.name == Step.PEOPLE_LINKED else told - {ends}
     stored = {frozenset(PersonKey.parse(end).user_id for end in (row.one, row.other)) for row in await links(tx)}

@@ -171,11 +171,9 @@ async def of_ticket(tx: Transaction, ticket_id: UUID) -> Story:
 
 
 def _holds(events: list[StoredEvent], keys: AuditKeys | None, head: tuple[int, bytes]) -> bool:
-    prev, is_keyed = GENESIS, False
+    prev, key_id = GENESIS, None
     for number, event in enumerate(events, 1):
-        if event.seq != number or event.prev_hash != prev or (is_keyed and event.key_id is None):
+        if event.seq != number or event.prev_hash != prev or not audit.is_genuine(event, keys, after=key_id):
             return False
-        if not audit.is_genuine(event, keys):
-            return False
-        prev, is_keyed = event.hash, event.key_id is not None
-    return is_keyed and head == (len(events), prev)
+        prev, key_id = event.hash, event.key_id
+    return key_id is not None and head == (len(events), prev)
