@@ -318,6 +318,24 @@ async def test_threat_19_a_stop_that_was_lifted_or_made_in_the_database_alone_is
         await tx.rollback()
 
 
+async def test_threat_21_a_stop_that_is_lifted_in_its_row_alone_still_holds(desk: RunningDesk) -> None:
+    case = await open_case(desk)
+    await say(desk, "olivia", "stop api_key.revoke Wait")
+
+    await change(
+        desk, "update stops set lifted_by = 'me', lifted_at = now(), lift_reason = 'so' where lifted_at is null"
+    )
+    await approve(desk, case)
+    await assert_undecided(desk, case)
+    assert await last_refusal(desk, case) == "core-no-stopped"
+
+    # Set once more it is in force in both places, and is lifted as ever.
+    await say(desk, "olivia", "stop api_key.revoke Once more")
+    assert "Stop lifted" in await say(desk, "sana", "resume api_key.revoke It is over")
+    await approve(desk, case)
+    await assert_ran_once(desk, case)
+
+
 @pytest.mark.parametrize("sql", ["update stops set reason = 'x'", "delete from stops", "truncate stops"])
 async def test_threat_19_the_database_itself_refuses_changes_to_stops(desk: RunningDesk, sql: str) -> None:
     await say(desk, "olivia", "stop all Wait")
