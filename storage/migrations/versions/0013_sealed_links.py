@@ -1,0 +1,22 @@
+"""Private links are sealed with the vote key. Those that wait are some minutes old, and are asked for again."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("delete from private_links")
+    op.add_column("private_links", sa.Column("seal", sa.Text(), nullable=False))
+    op.add_column("private_links", sa.Column("seal_key_id", sa.Text(), nullable=False))
+
+
+def downgrade() -> None:
+    op.drop_column("private_links", "seal_key_id")
+    op.drop_column("private_links", "seal")
