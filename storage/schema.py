@@ -435,6 +435,13 @@ class AuditEvent(Table):
             "seq",
             postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
         ),
+        Index(
+            "audit_of_passkeys",
+            "seq",
+            postgresql_where=(
+                "chain = 'system' and name in ('passkey_enrolled', 'passkey_approved', 'passkey_revoked')"
+            ),
+        ),
     )
 
     chain: Mapped[str] = mapped_column(primary_key=True)
