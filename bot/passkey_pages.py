@@ -19,10 +19,10 @@ from typing import Annotated, Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from handlers.desk import Desk
 from handlers.errors import HandlingError, IdentityUnavailable
 from handlers.flows.confirm_vote import PasskeyAnswer, confirm_vote, read_confirmation
 from handlers.flows.enrol_passkey import enrol_passkey, read_enrolment
+from handlers.reception import Reception
 from handlers.views.passkey_pages import b64url, confirmation_page, enrolment_page, gone_page
 from policy.passkeys import Site
 from storage.database import DatabaseUnavailable
@@ -82,10 +82,10 @@ class Attested(BaseModel):
 
 
 class PasskeyPages:
-    """The handlers, for one site."""
+    """The handlers, for one site. Each takes the desk once, when it is asked, and so the policy in force."""
 
-    def __init__(self, desk: Desk, site: Site, now: Callable[[], float]) -> None:
-        self._desk = desk
+    def __init__(self, reception: Reception, site: Site, now: Callable[[], float]) -> None:
+        self._reception = reception
         self._site = site
         self._asked = _Asked(now)
 
@@ -121,7 +121,7 @@ class PasskeyPages:
 
         async def do(sent: Asserted) -> str:
             answer = PasskeyAnswer(sent.id, sent.clientDataJSON, sent.authenticatorData, sent.signature)
-            await confirm_vote(self._desk, _token(request), answer)
+            await confirm_vote(self._reception.desk, _token(request), answer)
             return "Your approval is recorded. You can close this page; the card in Slack says how it goes on."
 
         return await self._take(request, Asserted, do)
@@ -131,7 +131,7 @@ class PasskeyPages:
 
         async def do(sent: Attested) -> str:
             made = await enrol_passkey(
-                self._desk,
+                self._reception.desk,
                 _token(request),
                 credential_id=sent.id,
                 client_data=sent.clientDataJSON,
@@ -145,7 +145,7 @@ class PasskeyPages:
         return await self._take(request, Attested, do)
 
     async def _confirmation_html(self, token: str) -> str:
-        facts = await read_confirmation(self._desk, token)
+        facts = await read_confirmation(self._reception.desk, token)
         request = facts.request
         names = dict(request.eligible)
         names |= {vote.voter_user_id: vote.voter_label for vote in request.votes}
@@ -170,7 +170,7 @@ class PasskeyPages:
         )
 
     async def _enrolment_html(self, token: str) -> str:
-        facts = await read_enrolment(self._desk, token)
+        facts = await read_enrolment(self._reception.desk, token)
         key = str(facts.person)
         return enrolment_page(
             person_label=facts.person_label,

@@ -40,7 +40,7 @@ def make_web_app(parts: Parts, *, now: Callable[[], float] = time.time) -> web.A
     app.router.add_post(INTAKE_PATH, server.intake)
     app.router.add_get(INTAKE_PATH + "/{channel}/{correlation_id}", server.intake_status)
     if parts.settings.site is not None:
-        app.router.add_routes(PasskeyPages(parts.reception.desk, parts.settings.site, now).routes())
+        app.router.add_routes(PasskeyPages(parts.reception, parts.settings.site, now).routes())
     secret = parts.settings.slack.signing_secret
     if secret is not None:
         app.router.add_post(SLACK_PATH, _SlackDoor(parts, secret).take)

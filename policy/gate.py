@@ -47,16 +47,19 @@ class Gate(RunRulings, DeskRulings):
         """Say whether `voter`, read live at the click, may say `choice`. Rejecting asks for no passkey, and else for no
         less than approving.
 
-        `assertion`: what the voter confirmed it with; `passkeys`: theirs, as they are stored now. An agent may be
-        handed in: it is answered, and always refused.
+        `assertion`: what the voter confirmed it with, which has to hold if there is one, whatever the risk asks for;
+        `passkeys`: theirs, as they are stored now. An agent may be handed in: it is answered, and always refused.
         """
         sight = self._sight(request, shown_digest, now)
+        sight = replace(sight, asks_for_passkey=sight.asks_for_passkey or assertion is not None)
         why = ""
         if isinstance(voter, Person) and sight.asks_for_passkey:
             vote = Vote(request.request_id, voter.key, choice, shown_digest, now, "", assertion=assertion)
             why = self.confirmations.why_not(vote, passkeys, is_new=True)
             voter = replace(voter, has_confirmed=not why)
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
+        if finding.is_allowed and assertion is not None and why:  # A rejection, for which neither gate asks for one.
+            finding = Finding.refused(["core-no-unconfirmed-vote"])
         return told_why(describe(finding, self._engine.notes), why)
 
     def rule_on_click(

@@ -55,9 +55,14 @@ class Passkey:
     seal_key_id: str = ""
 
     @property
+    def digest(self) -> str:
+        """Names the credential and its key: what the trail has of it."""
+        return hashlib.sha256(self.credential_id + self.public_key).hexdigest()
+
+    @property
     def fingerprint(self) -> str:
-        """What its owner and the person who approves it read to each other."""
-        digits = hashlib.sha256(self.credential_id + self.public_key).hexdigest()[:12]
+        """What its owner and the person who approves it read to each other: the digest's beginning."""
+        digits = self.digest[:12]
         return f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from policy.passkeys import Passkey, PasskeyState
 from policy.terms import Assertion, PersonKey
-from storage import deliveries
+from storage import deliveries, passkey_trail
 from storage.database import Transaction
 from storage.schema import Delivery, PasskeyRow, PrivateLink
 
@@ -20,10 +20,17 @@ CARD = "passkey_card"
 
 
 async def of_people(tx: Transaction, keys: Collection[PersonKey], *, lock: bool = False) -> Sequence[PasskeyRow]:
-    """Everybody's of these, oldest first, whatever their state."""
+    """Everybody's of these, oldest first, whatever their state.
+
+    Left out are those that the trail says were revoked and whose rows say otherwise: nothing undoes that.
+    """
+    if not keys:
+        return ()
     wanted = select(PasskeyRow).where(PasskeyRow.owner.in_([str(key) for key in keys]))
     wanted = wanted.order_by(PasskeyRow.enrolled_at, PasskeyRow.id)
-    return (await tx.scalars(wanted.with_for_update() if lock else wanted)).all() if keys else ()
+    rows = (await tx.scalars(wanted.with_for_update() if lock else wanted)).all()
+    taken_back = await passkey_trail.revoked(tx) if rows else frozenset()
+    return [row for row in rows if row.state == PasskeyState.REVOKED or str(row.id) not in taken_back]
 
 
 async def everybody(tx: Transaction, *, lock: bool = False) -> Sequence[PasskeyRow]:

@@ -328,7 +328,7 @@ class PrivateLink(Table):
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     """Hex SHA-256 of what stands in the link; the token itself is nowhere."""
     purpose: Mapped[str]
-    """'vote' or 'enrolment'."""
+    """'confirm' or 'enrol'."""
     person: Mapped[str]
     request_id: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
     digest: Mapped[str] = mapped_column(default="")
@@ -339,6 +339,9 @@ class PrivateLink(Table):
     expires_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[datetime | None]
+    seal: Mapped[str]
+    """Hex HMAC-SHA-256 over all of the above but attempts and use; a row whose seal does not hold opens nothing."""
+    seal_key_id: Mapped[str]
 
 
 class Execution(Table):
@@ -433,6 +436,13 @@ class AuditEvent(Table):
             postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
         ),
         Index("audit_of_stops", "seq", postgresql_where="chain = 'system' and name in ('stop_set', 'stop_lifted')"),
+        Index(
+            "audit_of_passkeys",
+            "seq",
+            postgresql_where=(
+                "chain = 'system' and name in ('passkey_enrolled', 'passkey_approved', 'passkey_revoked')"
+            ),
+        ),
     )
 
     chain: Mapped[str] = mapped_column(primary_key=True)

@@ -154,9 +154,12 @@ async def give_passkey_to(parts: Desk, owner: PersonKey, **options: Any) -> Auth
     )
     async with parts.database.transaction() as tx:
         tx.add(row)
-        payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": as_passkey(row).fingerprint}
+        kept = as_passkey(row)
+        payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": kept.fingerprint}
+        payload["digest"] = kept.digest
         await audit.record(tx, None, Step.PASSKEY_ENROLLED, row.owner, payload, at=row.enrolled_at)
-        await let_count(tx, row, parts.signer, by="operator:test", at=row.enrolled_at, new_id=parts.new_id)
+        why = await let_count(tx, row, parts.signer, by="operator:test", at=row.enrolled_at, new_id=parts.new_id)
+        assert why == ""
     return made
 
 

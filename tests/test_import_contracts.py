@@ -118,7 +118,7 @@ def _is_desk(node: ast.expr) -> bool:
 def test_the_runner_that_the_desk_carries_is_used_by_run_action_alone_and_the_gate_by_flows(tree: Path) -> None:
     """A contract sees imports only; what every flow is handed could be used without one."""
     assert uses_of("runner", tree) == {"handlers/flows/run_action.py"}
-    signing = {"cast_vote.py", "decide_passkey.py", "reseal_passkeys.py"}
+    signing = {"cast_vote.py", "decide_passkey.py", "private_links.py", "reseal_passkeys.py"}
     assert uses_of("signer", tree) == {f"handlers/flows/{name}" for name in signing}
     assert {path for path in uses_of("gate", tree) if not path.startswith("handlers/flows/")} == set()
 

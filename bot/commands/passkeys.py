@@ -56,7 +56,9 @@ def approve(wanted: argparse.Namespace) -> int:
     async def change(tx: Transaction, row: PasskeyRow, by: str) -> str:
         if signer is None or row.state != PasskeyState.WAITING:
             return ""
-        await let_count(tx, row, signer, by=by, at=datetime.now(UTC), new_id=uuid4)
+        why = await let_count(tx, row, signer, by=by, at=datetime.now(UTC), new_id=uuid4)
+        if why:
+            raise _Contradicted(why)
         return f"the passkey of {row.owner} counts from now on"
 
     return asyncio.run(_change(wanted.passkey, change, "does not wait for an approval"))
@@ -74,13 +76,21 @@ def revoke(wanted: argparse.Namespace) -> int:
     return asyncio.run(_change(wanted.passkey, change, "is revoked already"))
 
 
+class _Contradicted(Exception):
+    """The row is not what the trail says was enrolled."""
+
+
 async def _change(name: str, change: Callable[[Transaction, PasskeyRow, str], Awaitable[str]], otherwise: str) -> int:
     async with opened(writes=True) as database, database.transaction() as tx:
         row = await passkeys.named(tx, name)
         if row is None:
             print(f"there is no passkey {name!r}; `countersign passkeys list` shows them", file=sys.stderr)
             return 1
-        done = await change(tx, row, f"operator:{getpass.getuser()}")
+        try:
+            done = await change(tx, row, f"operator:{getpass.getuser()}")
+        except _Contradicted as error:
+            print(f"the passkey {row.id} was not approved: {error}; let its owner enrol another", file=sys.stderr)
+            return 1
         if not done:
             print(f"the passkey {row.id} {otherwise}", file=sys.stderr)
             return 1

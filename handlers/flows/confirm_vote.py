@@ -92,6 +92,7 @@ async def read_confirmation(desk: Desk, token: str) -> ConfirmationFacts:
     """What the link's page shows. Changes nothing. Raises Refused or NotFound.  (2)"""
     async with desk.database.transaction() as tx:
         link = await open_link(desk, tx, token, Purpose.VOTE)
+        _require_approval(link)
         request = None if link.request_id is None else await requests.get(tx, link.request_id)
         ticket = None if request is None else await tickets.get(tx, request.ticket_id)
         if request is None or ticket is None:
@@ -117,20 +118,26 @@ async def confirm_vote(desk: Desk, token: str, answer: PasskeyAnswer) -> VoteRes
     """Cast the vote that the link is for. Raises Refused, NotFound or IdentityUnavailable.  (3)"""
     async with desk.database.transaction() as tx:
         link = await open_link(desk, tx, token, Purpose.VOTE, is_attempt=True)
-    if link.request_id is None or link.choice is None:
+    _require_approval(link)
+    if link.request_id is None:
         raise NotFound("request")
     voter = await desk.people.resolve(link.person)
     assertion = Assertion(
         link.name, answer.credential_id, answer.client_data, answer.authenticator_data, answer.signature
     )
-    ballot = Ballot(link.request_id, link.choice, link.slack_request_id, assertion=assertion, shown=link.digest)
+    ballot = Ballot(link.request_id, Choice.APPROVE, link.slack_request_id, assertion=assertion, shown=link.digest)
     return await cast_vote(desk, ballot, voter)
+
+
+def _require_approval(link: OpenLink) -> None:
+    """Nothing but an approval is confirmed on a page. Raises NotFound."""
+    if link.choice is not Choice.APPROVE:
+        raise NotFound("request")
 
 
 def _vote(link: OpenLink) -> Vote:
     """The vote that the challenge is made of; when it is cast is no part of that."""
-    choice = link.choice or Choice.APPROVE
-    return Vote(str(link.request_id), link.person, choice, link.digest, link.expires_at, link.slack_request_id)
+    return Vote(str(link.request_id), link.person, Choice.APPROVE, link.digest, link.expires_at, link.slack_request_id)
 
 
 async def _credential_ids(tx: Transaction, owner: PersonKey) -> tuple[bytes, ...]:

@@ -19,7 +19,7 @@ from handlers.views.facts import PasskeyFacts
 from policy.passkeys import PasskeyState, sealed
 from policy.terms import Audience, Person, PersonKey, Ruling
 from policy.votes import VoteSigner
-from storage import audit, deliveries, passkeys
+from storage import audit, deliveries, passkey_trail, passkeys
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
@@ -27,17 +27,25 @@ from storage.schema import PasskeyRow
 
 NOTICE = "passkey_notice"
 """The kind of the announcement; its words are a view's."""
+CONTRADICTED = (
+    "This passkey is not as it was enrolled, so it was not approved. Refuse it, tell whoever runs this desk, and let"
+    " its owner enrol a new one."
+)
 
 
 async def approve_passkey(
-    desk: Desk, passkey_id: UUID, person: Person, *, channel: str, message_ts: str
+    desk: Desk, passkey_id: UUID, shown: str, person: Person, *, channel: str, message_ts: str
 ) -> PasskeyFacts:
-    """Let it count: only on its own card. Raises Refused (on record), NotFound or IdentityUnavailable."""
-    return await with_addresses(desk, [person], partial(_approve, desk, passkey_id, person, (channel, message_ts)))
+    """Let it count: only on its own card, and only what that showed. `shown`: the code that stood there.
+
+    Raises Refused (on record), NotFound or IdentityUnavailable.
+    """
+    place = channel, message_ts
+    return await with_addresses(desk, [person], partial(_approve, desk, passkey_id, shown, person, place))
 
 
 async def _approve(
-    desk: Desk, passkey_id: UUID, person: Person, place: tuple[str, str], addresses: Addresses
+    desk: Desk, passkey_id: UUID, shown: str, person: Person, place: tuple[str, str], addresses: Addresses
 ) -> PasskeyFacts:
     async with desk.database.transaction() as tx:
         card = await deliveries.at_message(tx, *place)
@@ -47,8 +55,10 @@ async def _approve(
         ties = await addresses.ties(tx, [person.key, PersonKey.parse(row.owner)])
         ruling = desk.gate.rule_on_enrolment(passkeys.as_passkey(row), linked(person, ties))
         if ruling.is_allowed:
-            await let_count(tx, row, desk.signer, by=str(person.key), at=desk.clock(), new_id=desk.new_id)
-        else:
+            why = "" if passkeys.as_passkey(row).fingerprint == shown else "the card showed another code"
+            why = why or await let_count(tx, row, desk.signer, by=str(person.key), at=desk.clock(), new_id=desk.new_id)
+            ruling = Ruling(False, "passkey-contradicted", why, CONTRADICTED) if why else ruling
+        if not ruling.is_allowed:
             await _record_refusal(desk, tx, row, person, "approve", ruling)
     return _answer(row, ruling)
 
@@ -67,12 +77,20 @@ async def revoke_passkey(desk: Desk, passkey_id: UUID, person: Person) -> Passke
 
 async def let_count(
     tx: Transaction, row: PasskeyRow, signer: VoteSigner, *, by: str, at: datetime, new_id: Callable[[], UUID]
-) -> None:
-    """Seal a waiting passkey; whoever calls this has asked whether that may be."""
-    approved = sealed(passkeys.as_passkey(row), signer, approved_by=by)
+) -> str:
+    """Seal a waiting passkey, if the trail says that this very one waits; else why not, in words for operators.
+
+    Whoever calls this has asked whether the approver may.
+    """
+    waiting = passkeys.as_passkey(row)
+    why = await passkey_trail.why_not_waiting(tx, waiting)
+    if why:
+        return why
+    approved = sealed(waiting, signer, approved_by=by)
     row.state, row.approved_by, row.approved_at = approved.state, by, at
     row.seal, row.seal_key_id = approved.seal, approved.seal_key_id
     await _announce(tx, row, Step.PASSKEY_APPROVED, by=by, at=at, new_id=new_id)
+    return ""
 
 
 async def take_back(tx: Transaction, row: PasskeyRow, *, by: str, at: datetime, new_id: Callable[[], UUID]) -> None:

@@ -105,7 +105,8 @@ async def enrol_passkey(
 
 
 async def _announce(desk: Desk, tx: Transaction, row: PasskeyRow) -> None:
-    payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": passkeys.as_passkey(row).fingerprint}
+    made = passkeys.as_passkey(row)
+    payload = {"passkeyId": str(row.id), "owner": row.owner, "fingerprint": made.fingerprint, "digest": made.digest}
     await audit.record(tx, None, Step.PASSKEY_ENROLLED, row.owner, payload, at=row.enrolled_at)
     card = NewDelivery(
         passkeys.CARD, Audience.INTERNAL, desk.settings.approvals_channel, args={"passkeyId": str(row.id)}

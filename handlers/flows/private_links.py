@@ -1,6 +1,9 @@
 """A link that is given to one person privately, for one thing, once, and for a few minutes.
 
 Opening it decides nothing. What its page sends back is taken five times at most, and counts at most once.
+
+What a link is bound to is sealed with the key that signs votes: a row that somebody wrote into the table, or changed
+there, opens nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import Refused
+from policy.digest import canonical_json, utc_text
 from policy.passkeys import Site
 from policy.terms import Choice, PersonKey
 from storage import passkeys
@@ -22,6 +26,7 @@ from storage.schema import PrivateLink
 LASTS = timedelta(minutes=5)
 ATTEMPTS = 5
 _TOKEN_BYTES = 32
+_SEAL_DOMAIN = b"countersign.private-link.v1\n"
 
 
 class Purpose(StrEnum):
@@ -83,19 +88,19 @@ async def give_link(
 ) -> GivenLink:
     """Make a link. Only the hash of its token is kept. Raises Refused."""
     site, token, now = site_of(desk), secrets.token_urlsafe(_TOKEN_BYTES), desk.clock()
-    tx.add(
-        PrivateLink(
-            token_hash=passkeys.token_hash(token),
-            purpose=purpose,
-            person=str(person),
-            request_id=request_id,
-            digest=digest,
-            choice=choice or "",
-            slack_request_id=slack_request_id,
-            created_at=now,
-            expires_at=now + LASTS,
-        )
+    link = PrivateLink(
+        token_hash=passkeys.token_hash(token),
+        purpose=purpose,
+        person=str(person),
+        request_id=request_id,
+        digest=digest,
+        choice=choice or "",
+        slack_request_id=slack_request_id,
+        created_at=now,
+        expires_at=now + LASTS,
     )
+    link.seal_key_id, link.seal = desk.signer.seal(_SEAL_DOMAIN, _body(link))
+    tx.add(link)
     return GivenLink(f"{site.origin}/passkeys/{purpose}/{token}", now + LASTS)
 
 
@@ -110,6 +115,8 @@ async def open_link(
         raise _gone("link-used", "This link was used already, and it counts once. There is nothing more to do here.")
     if desk.clock() >= link.expires_at:
         raise _gone("link-expired", "The time of this link is over. Ask for a new one in Slack.")
+    if not desk.signer.holds(_SEAL_DOMAIN, _body(link), link.seal, link.seal_key_id):
+        raise _gone("link-forged", "This link does not hold: it is not as it was given. Ask for a new one in Slack.")
     if is_attempt and link.attempts >= ATTEMPTS:
         raise _gone("link-worn-out", "This was tried too often. Ask for a new link in Slack.")
     link.attempts += is_attempt
@@ -121,6 +128,23 @@ async def open_link(
         link.request_id,
         link.digest,
         Choice(link.choice) if link.choice else None,
+    )
+
+
+def _body(link: PrivateLink) -> bytes:
+    """All but the tries and the use, which are counted in the row."""
+    return canonical_json(
+        {
+            "link": link.token_hash,
+            "purpose": str(link.purpose),
+            "person": link.person,
+            "request": None if link.request_id is None else str(link.request_id),
+            "digest": link.digest,
+            "choice": str(link.choice),
+            "slack_request": link.slack_request_id,
+            "created_at": utc_text(link.created_at),
+            "expires_at": utc_text(link.expires_at),
+        }
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handlers.flows.decide_passkey import approve_passkey, revoke_passkey
 from handlers.flows.enrol_passkey import ask_to_enrol
-from handlers.listeners.call import Call
+from handlers.listeners.call import Call, read_id
 from handlers.views import passkey_card
 
 
@@ -18,9 +18,11 @@ async def show(call: Call) -> None:
 async def approve(call: Call) -> None:
     """Somebody else's passkey counts from now on."""
     person = await call.person()
+    name, _, shown = call.value.partition(" ")
     passkey = await approve_passkey(
         call.reception.desk,
-        call.id_value(),
+        read_id(name),
+        shown,
         person,
         channel=call.channel or "",
         message_ts=call.message_ts or "",

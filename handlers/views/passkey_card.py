@@ -71,7 +71,9 @@ def _buttons(passkey: PasskeyFacts) -> list[Block]:
         "Yes, approve",
         is_dangerous=False,
     )
-    approve = button("Approve", "passkey.approve", passkey.passkey_id, style="primary", confirm=sure)
+    approve = button(
+        "Approve", "passkey.approve", f"{passkey.passkey_id} {passkey.fingerprint}", style="primary", confirm=sure
+    )
     return [actions(approve, _revoke(passkey, "Refuse"))]
 
 

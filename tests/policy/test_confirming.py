@@ -71,6 +71,22 @@ def test_a_click_alone_votes_against_and_not_for() -> None:
     assert GATE.rule_on_click(WAITING, ANN, Choice.APPROVE, shown_digest=DIGEST, now=NOW).is_allowed
 
 
+@pytest.mark.parametrize("choice", list(Choice))
+@pytest.mark.parametrize("risk", [Risk.LOW, Risk.MEDIUM, Risk.HIGH, Risk.CRITICAL])
+def test_what_is_handed_in_has_to_hold_whatever_the_risk_asks_for(risk: Risk, choice: Choice) -> None:
+    waiting = request(action(risk=risk), quorum=2)
+    bare = Vote("request-1", ANN.key, choice, DIGEST, NOW, "trigger-1")
+    good = assertion_for(bare, DEVICES[ANN.key])
+
+    def ruled(assertion: Assertion) -> Ruling:
+        return GATE.rule_on_vote(
+            waiting, ANN, choice, shown_digest=DIGEST, now=NOW, assertion=assertion, passkeys=PASSKEYS
+        )
+
+    assert ruled(good).is_allowed
+    assert ruled(replace(good, signature=b"junk")).code == "core-no-unconfirmed-vote"
+
+
 @pytest.mark.parametrize("state", [PasskeyState.WAITING, PasskeyState.REVOKED])
 def test_only_a_passkey_that_counts_confirms(state: PasskeyState) -> None:
     mine, others = PASSKEYS

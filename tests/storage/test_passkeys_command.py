@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
 import pytest
 
 from bot.commands import passkeys as command
+from bot.commands.database import opened
+from storage import audit, passkeys
+from storage.audit import Step
 from tests.keys import AUDIT_KEY, VOTE_KEY
+
+
+async def enrolled(passkey_id: UUID) -> None:
+    """The step of the enrolment of what the table has under this id."""
+    async with opened(writes=True) as database, database.transaction() as tx:
+        row = await passkeys.get(tx, passkey_id)
+        assert row is not None
+        payload = {"passkeyId": str(row.id), "owner": row.owner, "digest": passkeys.as_passkey(row).digest}
+        await audit.record(tx, None, Step.PASSKEY_ENROLLED, row.owner, payload, at=datetime.now(UTC))
 
 
 def test_an_operator_lets_the_first_passkey_count_from_the_terminal(
@@ -26,6 +40,9 @@ def test_an_operator_lets_the_first_passkey_count_from_the_terminal(
             (passkey_id,),
         )
     wanted = argparse.Namespace(passkey=str(passkey_id))
+    assert command.approve(wanted) == 1, "the trail does not say that anybody enrolled it"
+    assert "no genuine step" in capsys.readouterr().err
+    asyncio.run(enrolled(passkey_id))
 
     codes = [command.approve(wanted), command.approve(wanted), command.revoke(wanted), command.revoke(wanted)]
 
@@ -34,5 +51,5 @@ def test_an_operator_lets_the_first_passkey_count_from_the_terminal(
     assert "revoked" in capsys.readouterr().out
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("select name, payload->>'by' from audit_events order by seq").fetchall()
-    assert [row[0] for row in rows] == ["passkey_approved", "passkey_revoked"]
-    assert all(row[1].startswith("operator:") for row in rows)
+    assert [row[0] for row in rows] == ["passkey_enrolled", "passkey_approved", "passkey_revoked"]
+    assert all(row[1].startswith("operator:") for row in rows[1:])
