@@ -32,6 +32,7 @@ from handlers.flows.as_told import as_told
 from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
+from handlers.flows.read_ticket import REPLY
 from handlers.flows.review_request import require_review
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
@@ -321,7 +322,7 @@ async def _tell(
 ) -> None:
     message_id = outcome.detail.get("messageId")
     channel = customer_channel(ticket)
-    if request.action_id == "ticket.reply_to_customer" and outcome.is_done and channel is not None:
+    if run.action_id == REPLY and outcome.is_done and channel is not None:
         reply = NewDelivery(
             "customer_reply",
             Audience.CUSTOMER,
@@ -329,7 +330,7 @@ async def _tell(
             ticket_id=ticket.id,
             request_id=request.id,
             thread_ts=ticket.slack_ts,
-            args={"text": run.text("text"), "messageId": message_id},
+            args={"messageId": message_id},
         )
         await deliveries.post(tx, reply, delivery_id=desk.new_id(), at=desk.clock())
     await tell_requester(desk, tx, ticket, request)
