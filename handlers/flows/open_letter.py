@@ -12,20 +12,22 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows import decide_passkey, stop_desk
+from handlers.flows.as_told import as_told, is_of_before
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
 from handlers.flows.review_request import break_glass_letter
-from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
+from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, refuse, supersede
 from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
-from handlers.views.approval_card import approval_card, destination_blocks
+from handlers.views.approval_card import approval_card, contradicted_card, destination_blocks
 from handlers.views.facts import ReadersFacts
 from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
+from policy.lifecycle import TERMINAL
 from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
 from storage import deliveries, passkeys, requests, tickets
@@ -33,6 +35,8 @@ from storage.database import Transaction
 from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GLASS_STARTED, CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
 
+NOT_A_REPLY = "the trail tells of no reply in these words that was approved and run"
+CUSTOMER_REPLY = "customer_reply"
 SIBLING_SECONDS = 2.0
 """How long to wait for an earlier notice of the same request that may be on its way."""
 
@@ -45,6 +49,15 @@ class Shown:
     """The thread or reader that the card named is the one it would go to now."""
     companies: frozenset[str]
     """Who else read the channel when the card was posted; nobody, where nothing was said of that."""
+
+
+@dataclass(frozen=True)
+class PostedCard:
+    """An approval card as it stands."""
+
+    rendered: Rendered
+    is_complete: bool
+    """It shows all that a vote is about, and the trail tells the same."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,9 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             return None
         if delivery.kind == "outcome" and await _is_superseded(desk, tx, delivery):
             return None
+        if delivery.kind == CUSTOMER_REPLY and not await _is_decided(tx, delivery):
+            await refuse(desk, tx, delivery, NOT_A_REPLY)
+            return None
         # A held message may have been attempted before it was held: it is looked up like any other.
         was_attempted = delivery.state in ("posting", "held")
         letter = await _letter(desk, tx, delivery, was_attempted=was_attempted)
@@ -118,6 +134,16 @@ async def _is_settled(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
         return False
     await supersede(desk, tx, delivery, f"the request is {request.status} by now, which its card says")
     return True
+
+
+async def _is_decided(tx: Transaction, delivery: Delivery) -> bool:
+    """Whether a reply is what people decided on: a delivery is a row, and anything might stand in it."""
+    request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
+    ticket = None if request is None else await tickets.get(tx, request.ticket_id)
+    if request is None or ticket is None or request.action_id != REPLY or delivery.ticket_id != ticket.id:
+        return False
+    one = await as_told(tx, request, ticket)
+    return one is not None and one.status is RequestStatus.EXECUTED and not one.illegal
 
 
 async def _is_superseded(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
@@ -217,7 +243,7 @@ async def _render(
         case "triage_card":
             return triage_card(await ticket_facts(tx, desk.catalogue, ticket.id))
         case "approval_card" if request is not None:
-            return await card_as_posted(desk, tx, delivery, request)
+            return (await card_as_posted(desk, tx, delivery, request)).rendered
         case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])
@@ -231,19 +257,30 @@ async def _render(
             words = notices.customer_outcome(ticket.number, action_id, RequestStatus(args["status"]))
             if words is not None:
                 return words
-        case "customer_reply":
-            return notices.customer_reply(args["text"])
+        case kind if kind == CUSTOMER_REPLY and request is not None:
+            return notices.customer_reply(str(request.params["text"]))  # The request's row is what was decided on.
     raise LookupError(f"no view for delivery {delivery.id} of kind {delivery.kind}")
 
 
-async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, request: ActionRequest) -> Rendered:
-    """A request's approval card as it stands now."""
+async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, request: ActionRequest) -> PostedCard:
+    """A request's approval card as it stands now: what it is about is shown only where the trail tells the same."""
+    facts = await request_card_facts(tx, desk.catalogue, request)
+    if not await _may_be_shown(tx, request):
+        return PostedCard(contradicted_card(facts), is_complete=False)
     # What was hashed is what is shown: the stored substance, never one drawn again.
     substance = request.card if delivery.shown_digest == request.digest and request.card else None
-    facts = await request_card_facts(tx, desk.catalogue, request)
     stop = await stop_desk.stop_on(tx, request)
     shown = replace(facts, can_undo=await can_undo(desk, tx, request), stop=stop)
-    return approval_card(shown, substance, _readers(delivery))
+    return PostedCard(approval_card(shown, substance, _readers(delivery)), is_complete=bool(substance))
+
+
+async def _may_be_shown(tx: Transaction, request: ActionRequest) -> bool:
+    ticket = await tickets.get(tx, request.ticket_id)
+    if ticket is None:
+        return False
+    # Nothing can be decided on a card of what has ended, so those of before there was a key are there to be read.
+    has_ended = RequestStatus(request.status) in TERMINAL
+    return (has_ended and await is_of_before(tx, request)) or await as_told(tx, request, ticket) is not None
 
 
 def _readers(card: Delivery) -> ReadersFacts | None:
@@ -262,7 +299,8 @@ def _readers_wanted_of(delivery: Delivery, ticket: Ticket, request: ActionReques
 async def _shown(
     desk: Desk, tx: Transaction, delivery: Delivery, ticket: Ticket, request: ActionRequest | None
 ) -> Shown | None:
-    if delivery.kind != "customer_reply" or request is None or request.verdict != Verdict.NEEDS_APPROVAL:
+    one = None if delivery.kind != CUSTOMER_REPLY or request is None else await as_told(tx, request, ticket)
+    if request is None or one is None or one.verdict != Verdict.NEEDS_APPROVAL:
         return None
     facts = await request_card_facts(tx, desk.catalogue, request)
     cards = await deliveries.of_request(tx, request.id, kind="approval_card")

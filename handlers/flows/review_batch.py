@@ -12,7 +12,8 @@ from handlers.desk import Desk
 from handlers.errors import NotFound
 from handlers.flows.judged_facts import request_facts
 from handlers.flows.one_person import Addresses, Unasked, linked, ties_about, with_addresses
-from handlers.flows.show_request import blocks_of_card
+from handlers.flows.show_request import newest_card
+from handlers.views.approval_card import card_to_read
 from handlers.views.batch_modal import ROOM, blocks_needed
 from handlers.views.facts import BatchFacts, ReviewedFacts, WaitingAlikeFacts
 from policy.terms import Person, PersonKey
@@ -85,10 +86,11 @@ async def _reviewed(desk: Desk, tx: Transaction, request: ActionRequest) -> Revi
     ticket, card = await tickets.get(tx, request.ticket_id), await deliveries.card_of(tx, request.id)
     if ticket is None or card is None:
         raise NotFound("approval card")
+    posted = await newest_card(desk, tx, request)
     return ReviewedFacts(
         request_id=str(request.id),
         ticket_number=ticket.number,
         digest=request.digest,
-        is_complete=bool(request.card) and card.shown_digest == request.digest,
-        card=tuple(await blocks_of_card(desk, tx, request)),
+        is_complete=posted.is_complete and card.shown_digest == request.digest,
+        card=tuple(card_to_read(posted.rendered)),
     )

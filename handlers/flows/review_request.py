@@ -6,6 +6,7 @@ an added one lets anybody in. Recording a review lets nothing happen, so no stop
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
+from handlers.flows.as_told import as_told
 from handlers.flows.break_glass import announce
 from handlers.flows.judged_facts import request_facts
 from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
@@ -32,6 +34,8 @@ from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GL
 from storage.schema import ActionRequest, ReviewRow, Ticket
 from storage.told import Told, TrailBroken
 
+log = logging.getLogger(__name__)
+
 WORDS_FIELD = "review"
 WORDS_LENGTH = 3000
 NO_WORDS = "Say what you found, in a few words: was it right, and what follows from it?"
@@ -41,14 +45,14 @@ _SHOWN = 10
 _UNREADABLE = Ruling(
     False,
     "core-no-contradicted-request",
-    "The trail does not hold, so nobody knows who had a part in it.",
+    "The trail does not hold or tells something else, so nobody knows who had a part in it.",
     "What is stored of this request is not what its record says, so nothing was done. Tell whoever runs this desk.",
 )
 
 
 async def require_review(desk: Desk, tx: Transaction, request: ActionRequest) -> None:
     """Once a break-glass request ran, whatever came of it: somebody has to look at it, and everybody hears that."""
-    if request.break_glass is None or await reviews.get(tx, request.id) is not None:
+    if not await _is_review_missing(tx, request):
         return
     now, glass = desk.clock(), desk.gate.break_glass
     due_at = now + (WITHIN_A_DAY if glass is None else timedelta(seconds=glass.review_within_seconds))
@@ -56,6 +60,16 @@ async def require_review(desk: Desk, tx: Transaction, request: ActionRequest) ->
     payload = _ids(request) | {"dueAt": utc_text(due_at)}
     await audit.record(tx, request.ticket_id, Step.REVIEW_DUE, "policy", payload, at=now)
     await announce(desk, tx, BREAK_GLASS_REVIEW, request)
+
+
+async def _is_review_missing(tx: Transaction, request: ActionRequest) -> bool:
+    """As the trail tells; by the rows only where it cannot be read any more."""
+    try:
+        one = (await told.of_ticket(tx, request.ticket_id)).requests.get(request.id)
+    except TrailBroken as error:
+        log.error("whether request %s needs a review is read from its row: %s", request.id, error)
+        return request.break_glass is not None and await reviews.get(tx, request.id) is None
+    return one is not None and one.break_glass is not None and not one.review_due
 
 
 async def open_review(desk: Desk, request_id: UUID, person: Person) -> RequestCardFacts:
@@ -124,14 +138,12 @@ async def _ruling(
     person: Person,
     addresses: Addresses,
 ) -> Ruling:
-    try:
-        story = await told.of_ticket(tx, ticket.id)
-    except TrailBroken:
+    one = await as_told(tx, request, ticket)
+    if one is None:  # Who asked for it, proposed it and suffered it stands in the rows alone.
         return _UNREADABLE
-    one = story.requests.get(request.id)
     facts = await request_facts(tx, request, ticket, desk.catalogue)
     voted = {vote.voter for vote in (await requests.votes(tx, [request.id]))[request.id]}
-    voted |= set() if one is None else {voter for voter, _, _ in one.votes}
+    voted |= {voter for voter, _, _ in one.votes}
     voters = frozenset(map(PersonKey.parse, voted))
     ties = await ties_about(tx, addresses, facts, [person.key, *voters])
     involved = {facts.proposer, facts.action.requester.key, *facts.editors, *facts.action.subjects, *voters}
@@ -143,10 +155,9 @@ async def _ruling(
     return desk.gate.rule_on_review(review, linked(person, ties))
 
 
-def _is_open(row: ReviewRow | None, one: Told | None) -> bool:
+def _is_open(row: ReviewRow | None, one: Told) -> bool:
     """In the table and on the trail: what only one of them says is no review to be recorded."""
-    is_due = row is not None and one is not None and bool(one.review_due)
-    return is_due and row is not None and row.reviewed_at is None and one is not None and one.review is None
+    return row is not None and bool(one.review_due) and row.reviewed_at is None and one.review is None
 
 
 async def _write(

@@ -11,7 +11,8 @@
 
 A worker that dies after (4) leaves a request that is 'running'. Whoever picks it up asks the target what became of
 the idempotency key, and only if the target says that nothing did is it carried out, under the same key: after (2) and
-(3) once more, because 'running' is only what a row says. The key is made anew from the request for the same reason.
+(3) once more, because 'running' is only what a row says, and what is carried out is what was judged there. The target
+is asked about nothing but what the trail tells, either: where the rows say something else, the outcome stays unknown.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from uuid import UUID
 from actions.executors import Outcome, Run
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, TryLater
+from handlers.flows.as_told import as_told
 from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
+from handlers.flows.read_ticket import REPLY
 from handlers.flows.review_request import require_review
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
@@ -49,6 +52,7 @@ RECONCILE_SECONDS = (5, 15, 60, 300, 900)
 CUT_OFF_SECONDS = 60
 """After this long a run that nobody heard of is looked at, should its worker have died: longer than any run takes. The
 job queue hands the worker's job to another; this is the second net."""
+CONTRADICTED = "What is stored of this request is not what its record says: run countersign audit verify."
 PERSON_NEEDED = "A person has to look: the target still cannot say what became of it. It goes on being asked."
 
 _OUTCOME_EVENTS: Mapping[str, RequestEvent] = {
@@ -149,11 +153,12 @@ async def _claim(
         now = desk.clock()
         request.status = move(RequestStatus.APPROVED, RequestEvent.STARTED)
         request.wake_at = now + timedelta(seconds=CUT_OFF_SECONDS)
-        key = _idempotency_key(request)
+        run = _run(request, desk)
+        key = run.idempotency_key
         tx.add(Execution(request_id=request.id, idempotency_key=key, state="running", detail={}, started_at=now))
         payload = _ids(request) | {"idempotencyKey": key, "votes": len(stored.votes)}
         await audit.record(tx, ticket.id, Step.ACTION_STARTED, "bot", payload, at=now)
-        return _run(request, key, desk)
+        return run
 
 
 async def _rule(
@@ -203,13 +208,13 @@ async def _record_refusal(desk: Desk, tx: Transaction, request: ActionRequest, r
 
 async def _reconcile(desk: Desk, request_id: UUID, stored: _Stored) -> None:
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id)
-        execution = await requests.execution(tx, request_id)
-        if request is None or execution is None:
+        found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
+        if found is None or execution is None:
             log.error("request %s is %s, and there is no record of a run", request_id, stored.status)
             return
-        run, attempts = _run(request, _idempotency_key(request), desk), execution.attempts
-    outcome = await desk.runner.reconcile(run)
+        run, attempts = _run(found[0], desk), execution.attempts
+        is_as_told = await as_told(tx, *found) is not None
+    outcome = await desk.runner.reconcile(run) if is_as_told else Outcome("unknown", CONTRADICTED)
     if outcome is None and stored.status is RequestStatus.RUNNING:
         # The target is sure that nothing happened: the first attempt was cut off before it reached it.
         await _begin_again(desk, request_id, stored, run, attempts)
@@ -223,15 +228,17 @@ async def _reconcile(desk: Desk, request_id: UUID, stored: _Stored) -> None:
 async def _begin_again(desk: Desk, request_id: UUID, stored: _Stored, run: Run, attempts: int) -> None:
     """Carry out a run that was cut off, if the evidence still stands and nobody was faster. Raises TryLater.
 
-    `attempts`: how many there had been when the target was asked. Whoever counts the next one is the one who begins.
+    `run`: what the target was asked about, which is called off where it may not begin. `attempts`: how many there had
+    been then. Whoever counts the next one is the one who begins.
     """
     voters, proposer = await _people(desk, stored)  # (2)
     claim = partial(_claim_again, desk, request_id, voters, proposer, attempts)
-    ruling = await _with_addresses(desk, request_id, voters, claim)
-    if ruling is None:
+    claimed = await _with_addresses(desk, request_id, voters, claim)
+    if claimed is None:
         return
+    ruling, judged = claimed
     if ruling.is_allowed:
-        outcome = await desk.runner.run(run)
+        run, outcome = judged, await desk.runner.run(judged)
     else:
         why = f"It was cut off before anything happened, and does not begin again: {ruling.reason}"
         outcome = await _called_off(desk, run, why)
@@ -250,8 +257,8 @@ async def _claim_again(
     proposer: Proposer,
     attempts: int,
     addresses: Addresses,
-) -> Ruling | None:
-    """Count another attempt and say whether it may be made; None where somebody was faster."""
+) -> tuple[Ruling, Run] | None:
+    """Count another attempt and say whether it may be made, and of what; None where somebody was faster."""
     async with desk.database.transaction() as tx:
         found, execution = await requests.locked(tx, request_id), await requests.execution(tx, request_id)
         if found is None or execution is None:
@@ -264,7 +271,7 @@ async def _claim_again(
         request.wake_at = desk.clock() + timedelta(seconds=CUT_OFF_SECONDS)
         if not ruling.is_allowed:
             await _record_refusal(desk, tx, request, ruling)
-        return ruling
+        return ruling, _run(request, desk)  # From the row that was judged, and locked since.
 
 
 async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, reconciled: bool = False) -> None:
@@ -315,7 +322,7 @@ async def _tell(
 ) -> None:
     message_id = outcome.detail.get("messageId")
     channel = customer_channel(ticket)
-    if request.action_id == "ticket.reply_to_customer" and outcome.is_done and channel is not None:
+    if run.action_id == REPLY and outcome.is_done and channel is not None:
         reply = NewDelivery(
             "customer_reply",
             Audience.CUSTOMER,
@@ -323,7 +330,7 @@ async def _tell(
             ticket_id=ticket.id,
             request_id=request.id,
             thread_ts=ticket.slack_ts,
-            args={"text": run.text("text"), "messageId": message_id},
+            args={"messageId": message_id},
         )
         await deliveries.post(tx, reply, delivery_id=desk.new_id(), at=desk.clock())
     await tell_requester(desk, tx, ticket, request)
@@ -340,21 +347,18 @@ def _outcome_payload(request: ActionRequest, outcome: Outcome) -> dict[str, Any]
     }
 
 
-def _idempotency_key(request: ActionRequest) -> str:
-    return f"{request.id}:{request.digest[:16]}"
-
-
 def _ids(request: ActionRequest) -> dict[str, Any]:
     return {"actionId": request.action_id, "actionRequestId": str(request.id)}
 
 
-def _run(request: ActionRequest, key: str, desk: Desk) -> Run:
+def _run(request: ActionRequest, desk: Desk) -> Run:
     return Run(
         action_id=request.action_id,
         params=request.params,
         ticket_id=str(request.ticket_id),
         request_id=str(request.id),
-        idempotency_key=key,
+        # Made anew from the request, because a run's row can be changed like any other.
+        idempotency_key=f"{request.id}:{request.digest[:16]}",
         actor_label=request.proposer_label,
         at=desk.clock(),
         actor=request.proposer,

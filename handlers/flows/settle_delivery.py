@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from storage import audit, deliveries
 from storage.audit import Step
 from storage.database import Transaction
 from storage.schema import Delivery
+
+log = logging.getLogger(__name__)
 
 KEEP_TRYING = timedelta(days=1)
 """How long a message is tried for where something stands in its way that a person can remove."""
@@ -119,6 +122,15 @@ async def supersede(desk: Desk, tx: Transaction, delivery: Delivery, why: str) -
     delivery.state, delivery.error = "superseded", why
     payload = _payload(delivery) | {"reason": why, "isTriedAgain": False}
     await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=desk.clock())
+
+
+async def refuse(desk: Desk, tx: Transaction, delivery: Delivery, why: str) -> None:
+    """Record that a message is not sent, because it is not what was decided."""
+    log.error("message %s to %s is not sent: %s", delivery.kind, delivery.channel, why)
+    delivery.state, delivery.error = "failed", why
+    payload = _payload(delivery) | {"reason": why, "isTriedAgain": False}
+    await audit.record(tx, delivery.ticket_id, Step.DELIVERY_FAILED, "bot", payload, at=desk.clock())
+    await _show_on_cards(tx, delivery)
 
 
 async def _show_on_cards(tx: Transaction, delivery: Delivery) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound
-from handlers.flows.open_letter import card_as_posted
+from handlers.flows.open_letter import PostedCard, card_as_posted
 from handlers.views.approval_card import card_to_read
 from handlers.views.blocks import Block
 from storage import deliveries, requests
@@ -20,12 +20,12 @@ async def show_request(desk: Desk, request_id: UUID) -> list[Block]:
         request = await requests.get(tx, request_id)
         if request is None:
             raise NotFound("request")
-        return await blocks_of_card(desk, tx, request)
+        return card_to_read((await newest_card(desk, tx, request)).rendered)
 
 
-async def blocks_of_card(desk: Desk, tx: Transaction, request: ActionRequest) -> list[Block]:
-    """The same in a transaction. Raises NotFound where the request has no card."""
+async def newest_card(desk: Desk, tx: Transaction, request: ActionRequest) -> PostedCard:
+    """The same in a transaction, with its buttons. Raises NotFound where the request has no card."""
     cards = await deliveries.of_request(tx, request.id, kind="approval_card")
     if not cards:
         raise NotFound("approval card")
-    return card_to_read(await card_as_posted(desk, tx, cards[-1], request))
+    return await card_as_posted(desk, tx, cards[-1], request)

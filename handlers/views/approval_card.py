@@ -61,6 +61,9 @@ _OUTCOME_LENGTH = 300
 _ELIGIBLE_NAMED = 40
 _SUBJECT_LENGTH = 150
 _COMPANIES_NAMED = 12
+_CONTRADICTED_TITLE = "A request that is not as its record says"
+_CONTRADICTED = "What is stored of this request is not what its record says, so it is not shown and cannot be approved."
+_CONTRADICTED_NEXT = "Tell whoever runs this desk: countersign audit verify names what was changed."
 _HASH_SHOWN = 12
 """Of the fingerprint and the policy version: enough to compare by eye; the whole is in the audit trail."""
 
@@ -119,6 +122,18 @@ def approval_card(
         _buttons(request, bool(substance)),
     ]
     return Rendered(_fallback(request, bool(substance)), tuple(blocks))
+
+
+def contradicted_card(request: RequestCardFacts) -> Rendered:
+    """Instead of the card, where what is stored is not what the trail tells: nothing of it is shown, or approved."""
+    blocks = [
+        header(_CONTRADICTED_TITLE),
+        rich(line(say(_CONTRADICTED, bold=True)), line(say(_CONTRADICTED_NEXT))),
+        context(plain("Not shown: no approval counts here")),
+        actions(button("Open ticket", "ticket.open", request.ticket_id)),
+    ]
+    text = f"{_CONTRADICTED_TITLE}, for ticket #{request.ticket_number}. {_CONTRADICTED}"
+    return Rendered(escape_markup(text), tuple(blocks))
 
 
 def _turned_down(earlier: Sequence[TurnedDownFacts]) -> list[Block]:

@@ -17,6 +17,7 @@ from handlers.flows.settle_delivery import KEEP_TRYING, LONGEST_PAUSE, note_obst
 from policy.terms import Audience
 from storage import deliveries
 from storage.deliveries import NewDelivery
+from tests.decided_reply import decided_reply
 from tests.faults.rig import eventually, holds, posted_twice, quick_slack
 from tests.faults.test_slack_refuses import no_more_waiting
 from tests.running import RunningDesk, running_desk
@@ -47,8 +48,9 @@ async def _stand(desk: RunningDesk) -> bool:
 
 async def reply(desk: RunningDesk, ticket_id: UUID, ts: str, text: str = "Paper is on its way.") -> UUID:
     """A reply to be posted in the ticket's thread."""
+    request_id = await decided_reply(desk, ticket_id, text)
     new = NewDelivery(
-        "customer_reply", Audience.CUSTOMER, "C0HELP00001", ticket_id=ticket_id, thread_ts=ts, args={"text": text}
+        "customer_reply", Audience.CUSTOMER, "C0HELP00001", ticket_id=ticket_id, request_id=request_id, thread_ts=ts
     )
     delivery_id = uuid4()
     async with desk.database.transaction() as tx:

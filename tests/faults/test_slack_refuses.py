@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.decided_reply import decided_reply
 from tests.faults.rig import eventually, holds, posted_twice, quick_slack
 from tests.running import RunningDesk, running_desk
 
@@ -172,8 +173,9 @@ async def test_a_message_to_the_requester_alone_is_found_again_after_a_lost_answ
     await desk.idle()
     desk.slack.faults.fail_next("chat.postMessage", status=500, after_effect=True)
 
+    request_id = await decided_reply(desk, ticket_id, "Hi.")
     async with desk.database.transaction() as tx:
-        letter = NewDelivery("customer_reply", Audience.CUSTOMER, olivia.id, ticket_id=ticket_id, args={"text": "Hi."})
+        letter = NewDelivery("customer_reply", Audience.CUSTOMER, olivia.id, ticket_id=ticket_id, request_id=request_id)
         await deliveries.post(tx, letter, delivery_id=uuid4(), at=desk.parts.reception.desk.clock())
     await eventually(lambda: desk.value("select 1 from deliveries where state = 'posting' and kind = 'customer_reply'"))
     await desk.idle()

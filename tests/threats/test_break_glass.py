@@ -13,10 +13,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from actions.executors import Outcome, Run
+from actions.runner import Runner
 from handlers.errors import BadInput, Refused
 from handlers.flows.judged_facts import digest_as_shown, digest_of
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import propose_action
+from handlers.flows.run_action import run_action
 from handlers.flows.wake_reviews import wake_reviews
 from policy.terms import Agent, PersonKey, Provenance, Verdict
 from storage import evidence, requests, verification
@@ -43,6 +46,7 @@ from tests.threats.cases import (
     message_at,
     new_key,
     open_case,
+    paused,
     settled,
     status,
     submission_of,
@@ -323,12 +327,15 @@ async def test_threat_21_a_row_that_was_made_an_emergency_or_given_another_reaso
     desk: RunningDesk,
 ) -> None:
     usual, real = await open_case(desk), await opened(desk)
+    await desk.idle()
+    # Cards that are drawn from now on have no button to press.
+    pressed = {case: [click_of(desk, case, who) for who in ("olivia", "sam")] for case in (usual, real)}
     await change(desk, "update action_requests set break_glass = :why where id = :id", why=WHY, id=usual.request_id)
     await change(desk, "update action_requests set break_glass = 'tea' where id = :id", id=real.request_id)
 
-    for case in (usual, real):
-        await press(desk, case, "olivia")
-        await press(desk, case, "sam")
+    for case, payloads in pressed.items():
+        for payload in payloads:
+            await desk.slack.forge.send(payload)
         await assert_undecided(desk, case)
         assert await last_refusal(desk, case) in ("core-no-other-digest", "core-no-proposer")
         assert "reason for break-glass" in await named(desk, case)
@@ -336,6 +343,7 @@ async def test_threat_21_a_row_that_was_made_an_emergency_or_given_another_reaso
 
 async def test_threat_21_with_the_digest_forged_as_well_the_trail_contradicts_it(desk: RunningDesk) -> None:
     case = await open_case(desk, operator="victor")
+    await desk.idle()
     await change(desk, "update action_requests set break_glass = :why where id = :id", why=WHY, id=case.request_id)
     async with desk.database.transaction() as tx:
         found = await requests.locked(tx, case.request_id)
@@ -404,6 +412,44 @@ async def test_threat_21_an_approver_whose_vote_was_deleted_still_does_not_revie
 
     assert await votes(desk, case) == 1
     assert (await steps(desk, case, "review_refused"))[-1].payload["rule"] == "core-no-review-of-ones-own"
+
+
+async def test_threat_21_whoever_started_it_does_not_review_it_under_another_starters_name(desk: RunningDesk) -> None:
+    case = await ran(desk)
+    await desk.idle()
+
+    await change(desk, "update action_requests set proposer = :other where id = :id", other=VICTOR, id=case.request_id)
+    await send_review(desk, case, "sana")
+
+    assert await reviewed_by(desk, case) is None
+    assert (await steps(desk, case, "review_refused"))[-1].payload["rule"] == "core-no-contradicted-request"
+
+
+async def test_threat_21_a_review_is_due_though_the_row_no_longer_says_that_the_glass_was_broken(
+    desk: RunningDesk,
+) -> None:
+    case = await opened(desk)
+    await press(desk, case, "olivia")
+    inside = desk.parts.reception.desk
+
+    class Unbroken(Runner):
+        async def run(self, run: Run) -> Outcome:
+            await change(desk, "update action_requests set break_glass = null where id = :id", id=case.request_id)
+            sql = "insert into break_glass_reviews (request_id, due_at, remind_at, reviewed_by_label, words)"
+            await change(desk, f"{sql} values (:id, now(), now(), '', '')", id=case.request_id)
+            return await super().run(run)
+
+    async with paused(desk):
+        await desk.slack.forge.send(click_of(desk, case, "sam"))
+        await desk.until(lambda: _is_approved(desk, case))
+        await run_action(replace(inside, runner=Unbroken(inside.runner._executors, 30)), case.request_id)
+
+    assert await status(desk, case) == "executed"
+    assert len(await steps(desk, case, "review_due")) == 1
+
+
+async def _is_approved(desk: RunningDesk, case: Case) -> bool:
+    return await status(desk, case) == "approved"
 
 
 async def test_a_request_that_was_no_emergency_or_did_not_run_has_no_review(desk: RunningDesk) -> None:

@@ -61,6 +61,7 @@ async def change_and_take_the_digest_anew(desk: RunningDesk, request_id: UUID, s
 
 async def test_threat_21_what_a_card_never_showed_does_not_run_though_its_digest_fits(desk: RunningDesk) -> None:
     case, other = await open_case(desk), await new_key(desk, "victor@acme.example")
+    await desk.idle()  # A card that is drawn anew has no button to press.
     params = f'{{"keyId":"{other}"}}'
     sql = "update action_requests set params = cast(:params as json) where id = :id"
     await change_and_take_the_digest_anew(desk, case.request_id, sql, params=params, id=case.request_id)
@@ -74,6 +75,7 @@ async def test_threat_21_what_a_card_never_showed_does_not_run_though_its_digest
 
 async def test_threat_21_whoever_proposed_it_does_not_approve_under_another_proposers_name(desk: RunningDesk) -> None:
     case = await open_case(desk, operator="victor")
+    await desk.idle()  # A card that is drawn anew has no button to press.
     sql = "update action_requests set proposer = 'T0ACME00001/U0OLIVIA001' where id = :id"
     await change_and_take_the_digest_anew(desk, case.request_id, sql, id=case.request_id)
 
