@@ -333,7 +333,7 @@ async def test_the_deadline_holds_over_time_outs_and_retries(
     await triager.aclose()
 
     assert result.fallback_reason == "no answer within 0.5 seconds"
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 20  # One time-out alone would be thirty.
 
 
 async def test_an_unreachable_service_is_said(offline: OfflineTriager) -> None:

@@ -292,7 +292,7 @@ async def test_oversized_and_empty_messages_cannot_be_typed(slack: LocalSlack) -
     for text in ("x" * 40_000, "x." * 20_000, "@" * 40_000, "<@" * 20_000, "a@b." * 10_000, "<!subteam^" * 4_000):
         await bob.post("help", text)
 
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 30  # A pattern that runs away takes minutes.
     with pytest.raises(Refused, match="msg_too_long"):
         await bob.post("help", "x" * 40_001)
     with pytest.raises(Refused, match="no_text"):
