@@ -46,7 +46,7 @@ from storage.schema import ActionRequest, Execution, Ticket
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SLACK_RETRY_SECONDS = 10.0
+SLACK_RETRY_SECONDS = 30.0
 RECONCILE_SECONDS = (5, 15, 60, 300, 900)
 """How long to wait before the target is asked again about an unknown outcome; the last one again and again."""
 CUT_OFF_SECONDS = 60

@@ -230,5 +230,5 @@ async def _answers(desk: RunningDesk) -> bool:
 async def test_threat_23_and_once_everything_answers_the_same_press_counts(desk: RunningDesk, waiting: Case) -> None:
     await desk.slack.person("sana").click("desk-approvals", waiting.card_ts, action_id="request.approve")
 
-    await desk.until(lambda: _is(desk, waiting, "executed"), seconds=30)
+    await desk.until(lambda: _is(desk, waiting, "executed"), seconds=60)
     await assert_ran_once(desk, waiting)
