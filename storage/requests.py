@@ -255,11 +255,13 @@ def as_vote(row: VoteRow) -> Vote:
     )
 
 
-async def is_being_undone(tx: Transaction, request_id: UUID) -> bool:
+async def is_being_undone(tx: Transaction, request_id: UUID, *, apart_from: UUID | None = None) -> bool:
     """Whether another request has undone it, or may yet."""
     ended_in_vain = [status for status in TERMINAL if status is not RequestStatus.EXECUTED]
     found = select(ActionRequest.id).where(
-        ActionRequest.undoes == request_id, ActionRequest.status.not_in(ended_in_vain)
+        ActionRequest.undoes == request_id,
+        ActionRequest.status.not_in(ended_in_vain),
+        ActionRequest.id.is_distinct_from(apart_from),
     )
     return (await tx.scalar(found.limit(1))) is not None
 

@@ -82,6 +82,7 @@ def _proposal(request: ActionRequest, values: Mapping[str, str]) -> Proposal:
         evidence={name: str(request.provenance.get(name, {}).get("evidence", "")) for name in kept},
         suggestion_id=request.suggestion_id,
         replaces=request.id,
+        undoes=request.undoes,  # It may not become an ordinary request, of which a second one could be made.
     )
 
 

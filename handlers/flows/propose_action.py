@@ -187,7 +187,15 @@ async def _write(desk: Desk, draft: Draft, addresses: Addresses) -> tuple[Propos
             return earlier, draft.judgement
         if (undoes := draft.proposal.undoes) is not None:
             action_id = draft.spec.action_id
-            await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
+            await check_undo(
+                desk,
+                tx,
+                undoes,
+                ticket_id=ticket.id,
+                action_id=action_id,
+                params=draft.params,
+                replaces=draft.proposal.replaces,
+            )
         proposer = await as_starter(tx, ticket, draft.facts, draft.proposer, draft.judgement, addresses)
         target, replaces = target_of(draft, ticket), draft.proposal.replaces
         anew = await judge_anew(

@@ -58,16 +58,24 @@ async def can_undo(desk: Desk, tx: Transaction, request: ActionRequest) -> bool:
 
 
 async def check_undo(
-    desk: Desk, tx: Transaction, request_id: UUID, *, ticket_id: UUID, action_id: str, params: Mapping[str, Any]
+    desk: Desk,
+    tx: Transaction,
+    request_id: UUID,
+    *,
+    ticket_id: UUID,
+    action_id: str,
+    params: Mapping[str, Any],
+    replaces: UUID | None = None,
 ) -> None:
     """Make sure that a proposal undoes that request, with its ticket locked: what a form says of it proves nothing.
 
-    Raises NotFound, Refused and BadInput.
+    `replaces`: the request that was to undo it until now, where somebody edits that one. Raises NotFound, Refused and
+    BadInput.
     """
     request = await _found(tx, request_id)
     if request.ticket_id != ticket_id:
         raise NotFound("request")
-    undo = await _undo_of(desk, tx, request)
+    undo = await _undo_of(desk, tx, request, replaces=replaces)
     if action_id != undo.action_id:
         raise NotFound("request")
     if changed := {name: LEAVE_AS_IT_IS for name, value in undo.values.items() if params.get(name) != value}:
@@ -81,7 +89,7 @@ async def _found(tx: Transaction, request_id: UUID) -> ActionRequest:
     return request
 
 
-async def _undo_of(desk: Desk, tx: Transaction, request: ActionRequest) -> Undo:
+async def _undo_of(desk: Desk, tx: Transaction, request: ActionRequest, *, replaces: UUID | None = None) -> Undo:
     spec, execution = desk.catalogue.get(request.action_id), await requests.execution(tx, request.id)
     seconds = desk.gate.asked_of(Risk(request.risk)).undo_seconds
     has_run = request.status == RequestStatus.EXECUTED and execution is not None
@@ -90,6 +98,6 @@ async def _undo_of(desk: Desk, tx: Transaction, request: ActionRequest) -> Undo:
         raise Refused(f"{request.id} cannot be undone", code="nothing-to-undo", reply=NOTHING_TO_UNDO)
     if seconds is None or desk.clock() >= execution.finished_at + timedelta(seconds=seconds):
         raise Refused(f"{request.id} ran too long ago", code="too-late-to-undo", reply=TOO_LATE)
-    if await requests.is_being_undone(tx, request.id):
+    if await requests.is_being_undone(tx, request.id, apart_from=replaces):
         raise Refused(f"{request.id} is undone, or about to be", code="undone-already", reply=UNDONE_ALREADY)
     return Undo(request.id, request.ticket_id, spec.undo_action, values)

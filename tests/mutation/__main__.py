@@ -1,10 +1,10 @@
 """`python -m tests.mutation [MODULE …]`: plant every fault, run tests/policy against each, say which go unnoticed.
 
-The tests are collected once. Each fault is put into a fork of that process (`tests.mutation.swapping`), which runs the
-tests that are about its module, then the others, then the exhaustive ones, up to the first that fails. A fault that
-cannot be put in so is planted before anything is imported, in a process of its own. Ends with 1 if a fault goes
-unnoticed that tests/policy/survivors.toml does not explain, or if that file explains one that is noticed or does not
-exist.
+The tests are collected once and run once without a fault, to see how long each takes and which functions it calls. Each
+fault is put into a fork of that process (`tests.mutation.swapping`), which runs the tests that call the function with
+the fault, the quickest first, up to the first that fails. A fault that cannot be put in so is planted before anything
+is imported. Ends with 1 if a fault goes unnoticed that tests/policy/survivors.toml does not explain, or if that file
+explains one that is noticed or does not exist.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import importlib
 import importlib.abc
 import importlib.util
 import os
+import pickle
 import random
 import signal
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import CodeType, FrameType, ModuleType
+from typing import Any, cast
 
 import pytest
 
@@ -36,28 +38,9 @@ REPOSITORY = Path(__file__).parents[2]
 MODULES = ("gate", "run_rulings", "proposal_rulings", "desk_rulings", "asking", "invariants", "votes", "weighing",
            "lifecycle", "digest", "one_person")  # fmt: skip
 EXPLAINED = REPOSITORY / "tests/policy/survivors.toml"
-OWN = {
-    "gate": ("gate", "withdrawal", "editing"),
-    "run_rulings": ("gate_runs", "kept_requests", "distinct_groups", "confirming"),
-    "proposal_rulings": ("gate", "limits", "break_glass"),
-    "desk_rulings": ("passkey_rulings", "stops", "break_glass", "gate"),
-    "asking": ("gate", "gate_runs", "kept_requests", "distinct_groups", "confirming", "break_glass"),
-    "invariants": ("gate", "cases"),
-    "votes": ("votes", "distinct_groups"),
-    "weighing": ("weighing", "engine", "gate"),
-    "lifecycle": ("lifecycle",),
-    "digest": ("digest",),
-    "one_person": ("one_person",),
-}
-"""The tests that are about a module, by their files: they find most of its faults."""
 QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases", "withdrawal",
          "kept_requests", "distinct_groups", "one_person", "weighing", "why_cant_i", "editing", "confirming",
          "break_glass", "stops", "limits", "passkey_rulings")  # fmt: skip
-EXHAUSTIVE = ("test_every_combination", "every_combination_of_the_yes_and_no")
-"""What takes seconds, by words of its name; only for the modules of EXHAUSTED."""
-EXHAUSTED = ("gate", "run_rulings", "proposal_rulings", "desk_rulings", "asking", "invariants")
-SLOW = ("test_cases.py", "test_laws.py", "test_why_cant_i.py")
-"""The files that load many policies or draw many examples; for the same modules only."""
 LONGEST_SECONDS = 300
 USUAL = ["-x", "-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain",
          "-W", "ignore"]  # fmt: skip
@@ -84,12 +67,12 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 UNNOTICED, NOTICED, NOT_SWAPPED = 0, 1, 3
 
 
-def in_a_fork(work: Callable[[], int]) -> int:
-    """What it ends with; NOTICED where it has no end."""
+def in_a_fork(work: Callable[[], int], longest: int = LONGEST_SECONDS) -> int:
+    """What it ends with; NOTICED where it has no end after that many seconds."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        signal.alarm(LONGEST_SECONDS)  # whose default is to end the process
+        signal.alarm(longest)  # whose default is to end the process
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
@@ -100,6 +83,45 @@ def in_a_fork(work: Callable[[], int]) -> int:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code in (UNNOTICED, NOT_SWAPPED) else NOTICED
+
+
+class Watched:
+    """Which of the tests call which functions of the gate, and how long each test takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.called: dict[str, list[tuple[str, int]]] = {}
+        """By the test: module and first line of each function."""
+
+    def run(self, session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+        """Run them all without a fault; ends early if one fails."""
+        calls: set[CodeType] = set()
+
+        def called(frame: FrameType, event: str, argument: object) -> None:
+            if event == "call":
+                calls.add(frame.f_code)
+
+        for item, following in _with_next(items):
+            calls.clear()
+            began = time.perf_counter()
+            sys.setprofile(called)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            sys.setprofile(None)
+            self.seconds[item.nodeid] = time.perf_counter() - began
+            paths = ((Path(code.co_filename), code.co_firstlineno) for code in calls)
+            self.called[item.nodeid] = [(path.stem, line) for path, line in paths if path.parent.name == "policy"]
+            if session.testsfailed:
+                return NOTICED
+        return UNNOTICED
+
+    def in_turn(self, items: Iterable[pytest.Item], module: str, line: int | None) -> list[pytest.Item]:
+        """The tests that call the function which begins on that line; all where there is none. The quickest first."""
+        about = [item for item in items if line is None or (module, line) in self.called[item.nodeid]]
+        return sorted(about, key=lambda item: self.seconds[item.nodeid])
+
+
+def _with_next(items: Sequence[pytest.Item]) -> Iterable[tuple[pytest.Item, pytest.Item | None]]:
+    return zip(items, [*items[1:], None], strict=True)
 
 
 class Faults:
@@ -114,15 +136,15 @@ class Faults:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        everything = list(session.items)
-        if in_a_fork(lambda: _run(session, everything)) != UNNOTICED:
+        watched = self._watch(session)
+        if watched is None:
             self.fails_without = True
             return True
         for module, mutant in self._planted:
             if time.monotonic() - self.began > self._minutes * 60:
                 break
             name = f"{module}.py {mutant.name}"
-            items = sorted(_about(module, everything), key=lambda item: _turn(module, item))
+            items = watched.in_turn(session.items, module, mutant.function)
             code = in_a_fork(partial(_swapped, session, items, module, mutant))
             if code == NOT_SWAPPED:
                 code = in_a_fork(partial(_imported, module, mutant))
@@ -134,20 +156,19 @@ class Faults:
                 print(f"{len(self.ran)} of {len(self._planted)}, {time.monotonic() - self.began:.0f} s", flush=True)
         return True
 
+    def _watch(self, session: pytest.Session) -> Watched | None:
+        """What a run without a fault shows; nothing where a test fails. In a fork, so that nothing stays of it."""
+        with tempfile.NamedTemporaryFile() as kept:
 
-def _is_exhaustive(item: pytest.Item) -> bool:
-    return any(word in item.nodeid for word in EXHAUSTIVE)
+            def watch() -> int:
+                watched = Watched()
+                code = watched.run(session, session.items)
+                Path(kept.name).write_bytes(pickle.dumps(watched))
+                return code
 
-
-def _about(module: str, items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    if module in EXHAUSTED:
-        return list(items)
-    return [item for item in items if not (_is_exhaustive(item) or any(name in item.nodeid for name in SLOW))]
-
-
-def _turn(module: str, item: pytest.Item) -> int:
-    own = [f"test_{name}.py" in item.nodeid for name in OWN[module]]
-    return own.index(True) if True in own else len(own) + _is_exhaustive(item)
+            if in_a_fork(watch, longest=3 * LONGEST_SECONDS) != UNNOTICED:
+                return None
+            return cast("Watched", pickle.loads(Path(kept.name).read_bytes()))
 
 
 def _swapped(session: pytest.Session, items: list[pytest.Item], module: str, mutant: Mutant) -> int:
@@ -155,23 +176,18 @@ def _swapped(session: pytest.Session, items: list[pytest.Item], module: str, mut
         swap_in(sys.modules[f"policy.{module}"], mutant)
     except CannotSwap:
         return NOT_SWAPPED
-    return _run(session, items)
-
-
-def _run(session: pytest.Session, items: list[pytest.Item]) -> int:
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in _with_next(items):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return NOTICED
+    return UNNOTICED
 
 
 def _imported(module: str, mutant: Mutant) -> int:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("policy", "tests")]:
         del sys.modules[name]
     sys.meta_path.insert(0, Planted(f"policy.{module}", mutant.tree, REPOSITORY / f"policy/{module}.py"))
-    slow = " or ".join(EXHAUSTIVE)
-    return int(pytest.main([*USUAL, "-k", f"not ({slow})", *_files(QUICK)])) and NOTICED
+    return int(pytest.main([*USUAL, *_files(QUICK)])) and NOTICED
 
 
 def _files(names: Iterable[str]) -> list[str]:

@@ -53,6 +53,17 @@ class Mutant:
     instead: ast.AST
 
     @property
+    def function(self) -> int | None:
+        """The first line of the function it is in, as its code object counts: with its decorators. None for a table."""
+        node: Any = self.original
+        first = None
+        for field, index in self.path[:-1]:
+            node = getattr(node, field) if index is None else getattr(node, field)[index]
+            if isinstance(node, ast.FunctionDef):
+                first = min(line for line in (node.lineno, *(one.lineno for one in node.decorator_list)))
+        return first
+
+    @property
     def tree(self) -> ast.Module:
         """The whole module with the fault."""
         return _put(self.original, self.path, self.instead)

@@ -30,7 +30,9 @@ def swap_in(module: ModuleType, mutant: Mutant) -> None:
         _swap_method(module, mutant, changed)
         return
     # A table, and whatever is made of tables further down.
-    below = [one for one in tree.body[mutant.statement :] if isinstance(one, ast.Assign | ast.AnnAssign)]
+    below: list[ast.stmt] = [
+        one for one in tree.body[mutant.statement :] if isinstance(one, ast.Assign | ast.AnnAssign)
+    ]
     for name, new in _run(module, below).items():
         _replace_everywhere(module, name, new)
 

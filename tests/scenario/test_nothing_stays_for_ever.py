@@ -17,7 +17,8 @@ from handlers.desk import Desk
 from handlers.flows.cast_vote import Ballot, cast_vote
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import propose_action
-from handlers.flows.run_action import PERSON_NEEDED, run_action
+from handlers.flows.run_action import run_action
+from handlers.flows.settle_run import PERSON_NEEDED
 from handlers.flows.wake_requests import LOOK_AGAIN, wake_requests
 from policy.terms import Choice, PersonKey, Provenance
 from storage import audit

@@ -14,7 +14,7 @@ from agentbarrier.scenarios import DEFAULT_SCENARIOS
 from actions.catalogue import ACTIONS as SHIPPED
 from actions.catalogue import Catalogue
 from actions.runner import Runner
-from handlers.flows import run_action
+from handlers.flows import rule_on_run
 from tests.running import RunningDesk
 from tests.threats.barrier_adapter import ACTIONS, RUN_SECONDS, SITE, CountersignAdapter, Sentinel
 from tests.threats.planted import StatusBelievingGate, gate_of, policy_folder, with_parts
@@ -67,7 +67,7 @@ async def test_the_desk_passes(adapter: CountersignAdapter, scenario: str) -> No
 @contextmanager
 def no_look_at_the_digest(desk: RunningDesk) -> Iterator[None]:
     """What runs is taken for what was shown."""
-    with patch.object(run_action, "digest_of", lambda request, ticket: request.digest):
+    with patch.object(rule_on_run, "digest_of", lambda request, ticket: request.digest):
         yield
 
 

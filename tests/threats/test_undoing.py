@@ -11,6 +11,7 @@ import pytest
 
 from actions.catalogue import Catalogue
 from actions.undoing import undo_values
+from handlers.flows.undo_request import LEAVE_AS_IT_IS
 from tests.running import RunningDesk
 from tests.scenario.test_false_authority import text_of
 from tests.threats.cases import (
@@ -127,6 +128,21 @@ async def told_of(desk: RunningDesk, payload: dict[str, Any], who: str) -> str:
     await desk.slack.forge.send(payload)
     await settled(desk)
     return "\n".join(text_of(one) for one in desk.slack.person(who).ephemerals("desk-approvals"))
+
+
+async def test_threat_13_an_edit_does_not_turn_an_undo_into_something_else(desk: RunningDesk) -> None:
+    """It would leave what ran open to a second undo, and this card would have said otherwise."""
+    case, other = await ran(desk), await new_key(desk)
+    request_id = await undo(desk, case, "victor")
+    victor = desk.slack.person("victor")
+
+    await victor.click("desk-approvals", await card_of(desk, request_id), action_id="request.edit")
+    await desk.until(victor.modals)
+    answer = await victor.submit(values={"keyId": other})
+
+    assert answer == {"response_action": "errors", "errors": {"keyId": LEAVE_AS_IT_IS}}
+    assert await desk.value("select status from action_requests where id = :id", id=request_id) == "pending"
+    assert await desk.value("select count(*) from action_requests where replaces = :id", id=request_id) == 0
 
 
 async def test_after_the_window_pressing_says_so_and_opens_nothing(desk: RunningDesk) -> None:
