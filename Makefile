@@ -12,7 +12,7 @@ SOURCES := bot handlers policy actions copilot storage local_slack tests bench
 help:
 	@echo "make run    start Countersign (without Slack tokens: with a local Slack and its own database)"
 	@echo "make test   run the whole test suite"
-	@echo "make mutants  plant small faults in the gate, one at a time; the tests must notice each (hours)"
+	@echo "make mutants  plant small faults in the gate, one at a time; the tests must notice each (an hour or two)"
 	@echo "make check  lint, types, import contracts, policy cases"
 	@echo "make bench  measure (minutes; see docs/performance.md)"
 	@echo "make lock   pin the newest versions that pyproject.toml admits"

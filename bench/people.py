@@ -6,25 +6,16 @@ from collections.abc import Sequence
 
 from policy.one_person import own_address
 from policy.terms import Person, PersonKey
+from tests.policy.builders import person
 
 TEAM = "T0ACME00001"
 
 
 def member(user_id: str, name: str, *groups: str) -> Person:
-    """A full member of the home company."""
-    return Person(
-        key=PersonKey(TEAM, user_id),
-        team_id=TEAM,
-        name=name,
-        company="Acme",
-        email=f"{name.lower()}@acme.example",
-        is_home=True,
-        is_active=True,
-        is_full_member=True,
-        is_human=True,
-        is_email_confirmed=True,
-        groups=frozenset(groups),
-    )
+    """A full member of the demo's company."""
+    key = PersonKey(TEAM, user_id)
+    email = f"{name.lower()}@acme.example"
+    return person(user_id, *groups, key=key, team_id=TEAM, name=name, company="Acme", email=email)
 
 
 OLIVIA = member("U0OLIVIA001", "Olivia", "support")
@@ -39,12 +30,12 @@ class InMemoryPeople:
 
     async def resolve(self, key: PersonKey) -> Person:
         """Who this is."""
-        return next(person for person in EVERYONE if person.key == key)
+        return next(one for one in EVERYONE if one.key == key)
 
     async def address_of(self, key: PersonKey) -> str:
         """A confirmed address of ours."""
-        return next((own_address(person) for person in EVERYONE if person.key == key), "")
+        return next((own_address(one) for one in EVERYONE if one.key == key), "")
 
     async def members(self, group: str) -> Sequence[Person]:
         """Everyone in a group."""
-        return [person for person in EVERYONE if group in person.groups]
+        return [one for one in EVERYONE if group in one.groups]

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from bench.people import OLIVIA
 from handlers.desk import Desk
 from handlers.flows.open_ticket import NewTicket, open_ticket
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from policy.terms import PersonKey, Provenance, Requester, RequesterKind
 from storage import directory
 from storage.database import Transaction

@@ -25,31 +25,29 @@ BASELINE = "cedarpy.is_authorized_batch calls a second, one question each, every
 
 
 async def measure(rig: Rig) -> Sequence[Table]:
-    """One table. Two votes on each request, as critical ones have."""
+    """One table, one round, which takes minutes. Two votes on each request, as critical ones have."""
     url = rig.database()
     requests = rig.take(500, 50_000)
     _fill(url, requests)
     signer = VoteSigner({"v1": bytes.fromhex(VOTE_KEY)}, "v1")
     gate = Gate(PolicyEngine.load(DEFAULT_FOLDER), signer)
-    bare, rates, seconds = list[float](), list[float](), list[float]()
     database = Database(url, pool_size=2)
     try:
-        for _ in range(rig.take(1, 3)):
-            bare.append(_rate_of_bare_calls(rig.take(200, 5000)))
-            begin = time.perf_counter()
-            found = await replay_policy(database, Catalogue(), gate, gate, datetime.now(UTC) - timedelta(days=365))
-            seconds.append(time.perf_counter() - begin)
-            if (found.votes, found.changes, found.unknown_voters) != (2 * requests, [], 0):
-                raise RuntimeError(f"the same policy must change nothing: {list(found.summary())}")
-            rates.append(found.votes / seconds[-1])
+        bare = [_rate_of_bare_calls(rig.take(200, 5000))]
+        begin = time.perf_counter()
+        found = await replay_policy(database, Catalogue(), gate, gate, datetime.now(UTC) - timedelta(days=365))
+        seconds = time.perf_counter() - begin
+        bare.append(_rate_of_bare_calls(rig.take(200, 5000)))  # Minutes later, on a machine that others use as well.
     finally:
         await database.close()
+    if (found.votes, found.changes, found.unknown_voters) != (2 * requests, [], 0):
+        raise RuntimeError(f"the same policy must change nothing: {list(found.summary())}")
+    rate, usual = found.votes / seconds, sum(bare) / len(bare)
     rows = [
-        Row("bare cedarpy calls (baseline)", 5000, (), sum(bare) / len(bare), "1"),
-        Row("votes replayed, with their requests", 2 * requests, (), sum(rates) / len(rates), ratios(rates, bare)),
+        Row("bare cedarpy calls, before and after (baseline)", 10_000, (), usual, "1"),
+        Row("votes replayed, with their requests", 2 * requests, (), rate, ratios([rate], [usual])),
     ]
-    each = ", ".join(f"{one:.1f} s" for one in seconds)
-    return [Table("A changed policy over the past", BASELINE, rows, [f"the whole replay: {each}"])]
+    return [Table("A changed policy over the past", BASELINE, rows, [f"the whole replay: {seconds:.1f} s"])]
 
 
 def _rate_of_bare_calls(count: int) -> float:
@@ -68,15 +66,16 @@ select md5('t' || n)::uuid, 'x', 'open', 'high', 'credentials', 'slack_shared', 
   'T0EXTERN001/U0ASKER' || mod(n, 1000), 'x', false, 0, 0, now(), now() from generate_series(1, %(count)s) n
 """
 _REQUESTS = """
-insert into action_requests (id, ticket_id, ticket_revision, action_id, params, provenance, risk, verdict,
+insert into action_requests (id, asked_by, ticket_id, ticket_revision, action_id, params, provenance, risk, verdict,
   verdict_reason, policy_ids, policy_version, proposer, proposer_label, subjects, subject_label, subject_emails,
-  target, eligible, status, quorum, distinct_groups, card, digest, created_at, expires_at, outcome)
-select md5('r' || n)::uuid, md5('t' || n)::uuid, 0, 'user.suspend', '{"email": "x@acme.example"}',
+  target, eligible, status, quorum, distinct_groups, revision, editors, card, digest, created_at, expires_at, outcome)
+select md5('r' || n)::uuid, 'person:U0ASKER' || mod(n, 1000), md5('t' || n)::uuid, 0, 'user.suspend',
+  '{"email": "x@acme.example"}',
   '{"email": {"provenance": "operator", "evidence": ""}}', 'critical', 'needs_approval', '', '[]', 'before',
   'T0ACME00001/U0OLIVIA001', 'x', json_build_array('T0ACME00001/U0SUBJECT' || mod(n, 1000)), 'x', '["x@acme.example"]',
   'email:x@acme.example', (select json_agg(json_build_object('key', 'T0ACME00001/U0SEC' || p, 'name', 'x', 'groups',
     json_build_array('security'))) from generate_series(1, %(people)s) p),
-  'executed', 2, '[]', '[]', md5('d' || n), now() - interval '90 days' + n * interval '1 minute',
+  'executed', 2, '[]', 1, '[]', '[]', md5('d' || n), now() - interval '90 days' + n * interval '1 minute',
   now() - interval '90 days' + n * interval '1 minute' + interval '4 hours', '' from generate_series(1, %(count)s) n
 """
 _VOTES = """

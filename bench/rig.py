@@ -20,6 +20,7 @@ import psycopg
 from actions.directory_csv import read_people
 from bench.children.conversation import LINE_LIMIT_BYTES
 from bench.people import InMemoryPeople
+from bench.policy import clicks_suffice
 from bot.demo.local import FOLDER
 from bot.settings import read_settings
 from bot.wiring import build
@@ -126,7 +127,8 @@ class SlackChild:
     def environment(self) -> dict[str, str]:
         """The settings that join a bot to it over signed HTTP."""
         found = {name: value for name, value in self.child.ready["environment"].items() if name != "SLACK_APP_TOKEN"}
-        return {**found, "COUNTERSIGN_VOTE_KEY": VOTE_KEY, "COUNTERSIGN_AUDIT_KEY": AUDIT_KEY}
+        own = {"COUNTERSIGN_VOTE_KEY": VOTE_KEY, "COUNTERSIGN_AUDIT_KEY": AUDIT_KEY}
+        return {**found, **own, "COUNTERSIGN_POLICY": str(clicks_suffice())}
 
     @property
     def signing_secret(self) -> str:
@@ -148,15 +150,15 @@ async def start_bot(rig: Rig, slack: SlackChild, database_url: str, part: str) -
     """The shipped bot: `all` of it, or only its `web` side."""
     folder = rig.folder / f"bot-{len(rig.children)}"
     return await rig.child(
-        "bot", part, **slack.environment, DATABASE_URL=database_url, COUNTERSIGN_DATA=str(folder)
+        "bot", part, **slack.environment, DATABASE_URL=database_url, COUNTERSIGN_DATA=str(folder),
     )  # fmt: skip
 
 
 @asynccontextmanager
 async def desk_below_slack(slack: SlackChild, database_url: str) -> AsyncIterator[Desk]:
     """The shipped desk, with people from memory at the seam where Slack's would be; no bot runs."""
-    environment = {**slack.environment, "DATABASE_URL": database_url}
-    parts = await build(read_settings(environment), database_url)
+    # The environment of the local Slack names the policy too.
+    parts = await build(read_settings({**slack.environment, "DATABASE_URL": database_url}), database_url)
     try:
         async with parts.database.transaction() as tx:
             await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,12 +18,14 @@ from bot.settings import SettingsError
 from bot.socket_mode import Socket
 from bot.web import make_web_app
 from bot.wiring import Parts
-from handlers.errors import Refused
+from handlers.errors import IdentityUnavailable, Refused
 from handlers.flows.note_members import ask_for_look
 from handlers.flows.record_start import record_start
-from handlers.flows.void_outdated import void_outdated
+from handlers.flows.reseal_passkeys import reseal_passkeys
 from handlers.flows.wake_requests import wake_requests
+from handlers.flows.wake_reviews import wake_reviews
 from handlers.flows.write_checkpoints import write_checkpoints
+from handlers.group_check import group_problems
 from storage.database import DatabaseUnavailable
 from storage.notary import Notary
 
@@ -37,9 +39,11 @@ _TOKEN_REFUSED = frozenset(
     }
 )  # fmt: skip
 WAKE_EVERY_SECONDS = 1.0
+ASK_SLACK_AGAIN_SECONDS = 5.0
 LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
 CHECKPOINT_EVERY_SECONDS = 60.0
+LAST_CHECKPOINT_SECONDS = 5.0
 
 
 class PortTaken(Exception):
@@ -63,9 +67,10 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
         await _start(parts)
-        await void_outdated(parts.reception.desk)
+        await reseal_passkeys(parts.reception.desk)
         await parts.jobs.open_async()
         stack.push_async_callback(parts.jobs.close_async)
+        _keep(stack, parts.policy_watch.keep_looking(), "policy watch")
         if parts.settings.role != "web":
             await _work(stack, parts)
         stack.push_async_callback(parts.reception.whispers.drain)
@@ -77,14 +82,34 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
 
 async def _start(parts: Parts) -> None:
     home = parts.reception.identity.home
+    await _check_groups(parts)
     try:
         await record_start(parts.reception.desk, home.enterprise_id or home.team_id)
     except Refused as refused:
         raise SettingsError([refused.reply]) from refused
 
 
+async def _check_groups(parts: Parts) -> None:
+    """Refuse to start on groups that are none in Slack, hold nobody who counts, or everybody. Raises SettingsError."""
+    for is_last in (False, False, True):
+        try:
+            groups = parts.settings.desk.groups.values()
+            problems = await group_problems(parts.client, parts.reception.identity.home, groups)
+        except IdentityUnavailable as error:
+            if is_last:
+                raise SettingsError([f"{error}. It needs the scopes usergroups:read and users:read."]) from error
+            log.warning("%s; asking again", error)
+            await asyncio.sleep(ASK_SLACK_AGAIN_SECONDS)
+            continue
+        if problems:
+            raise SettingsError(problems)
+        return
+
+
 async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     """Work the queue off, wake what is due, and look for what no event brought."""
+    if parts.notary is not None and parts.places:
+        stack.push_async_callback(_last_checkpoint, parts, parts.notary)
     await parts.workers.start()
     stack.push_async_callback(parts.workers.stop)
     _keep(stack, _waking(parts), "waker")
@@ -151,6 +176,7 @@ async def _waking(parts: Parts) -> None:
     while True:
         try:
             await wake_requests(parts.reception.desk)
+            await wake_reviews(parts.reception.desk)
         except DatabaseUnavailable as error:
             log.warning("could not look for requests that are due: %s", error)
         except Exception as error:  # expiry and reconciliation must not end with the first row that is odd
@@ -160,13 +186,23 @@ async def _waking(parts: Parts) -> None:
 
 async def _checkpointing(parts: Parts, notary: Notary) -> None:
     while True:
-        try:
-            await write_checkpoints(parts.reception.desk, notary, parts.places)
-        except DatabaseUnavailable as error:
-            log.warning("could not write checkpoints: %s", error)
-        except Exception as error:  # one that cannot be written must not end the writing for good
-            log.error("could not write checkpoints: %r", error, exc_info=error)
+        await _checkpoint(parts, notary)
         await asyncio.sleep(CHECKPOINT_EVERY_SECONDS)
+
+
+async def _last_checkpoint(parts: Parts, notary: Notary) -> None:
+    """What was recorded until the very end is remembered elsewhere; a place that hangs does not keep the bot."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_checkpoint(parts, notary), LAST_CHECKPOINT_SECONDS)
+
+
+async def _checkpoint(parts: Parts, notary: Notary) -> None:
+    try:
+        await write_checkpoints(parts.reception.desk, notary, parts.places)
+    except DatabaseUnavailable as error:
+        log.warning("could not write checkpoints: %s", error)
+    except Exception as error:  # one that cannot be written must not end the writing for good
+        log.error("could not write checkpoints: %r", error, exc_info=error)
 
 
 async def _backfilling(parts: Parts) -> None:

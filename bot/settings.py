@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
-from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, given_key, given_keys, key_in_file
+from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, Problem, given_key, given_keys, key_in_file
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
+from policy.passkeys import Site
 from storage.places import check_place
 
 _CHANNEL = re.compile(r"^[CG][A-Z0-9]{2,20}$")
 _USER = re.compile(r"^[UW][A-Z0-9]{2,20}$")
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,20}$")
+_OF_A_GROUP = re.compile(r"COUNTERSIGN_([A-Z][A-Z0-9_]*)_(?:GROUP|MEMBERS)")
 
 WHERE = {
     "SLACK_BOT_TOKEN": "api.slack.com/apps > your app > OAuth & Permissions > Bot User OAuth Token (xoxb-…)",
@@ -26,6 +29,7 @@ WHERE = {
     "SLACK_SIGNING_SECRET": "api.slack.com/apps > your app > Basic Information > Signing Secret",
     "COUNTERSIGN_TRIAGE_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
     "COUNTERSIGN_APPROVALS_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
+    "COUNTERSIGN_BREAK_GLASS_CHANNEL": "the id (C…) of a channel of your company in which more people read",
     "COUNTERSIGN_INTAKE_CHANNELS": "the ids (C…) of the channels that take tickets, separated by commas",
     "COUNTERSIGN_SUPPORT_GROUP": "the id (S…) of the user group of your support leads: its menu > Copy group ID",
     "COUNTERSIGN_SECURITY_GROUP": "the id (S…) of the user group of your security team: its menu > Copy group ID",
@@ -39,6 +43,8 @@ WHERE = {
     "COUNTERSIGN_CHECKPOINTS": "a place that the database's owner cannot write to: file:/path/checkpoints.jsonl or"
     " s3://bucket/prefix, several separated by commas",
     "COUNTERSIGN_HTTP_PORT": "a free port, 1 to 65535",
+    "COUNTERSIGN_PUBLIC_URL": "where people's browsers reach this process, such as https://desk.example.com (or"
+    " http://localhost:8080 on your own machine); see docs/how-to/passkeys.md",
     "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
@@ -88,6 +94,8 @@ class Settings:
     """Keys that signed votes before, and still verify those."""
     old_audit_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """Keys under which rows were hashed before, and are still verified."""
+    site: Site | None = None
+    """Where people's browsers reach our pages; None: there are none, and nothing is confirmed with a passkey."""
     policy_folder: Path | None = None
     """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
@@ -143,15 +151,18 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         triage_channel=reader.one("COUNTERSIGN_TRIAGE_CHANNEL", _CHANNEL, "a channel id"),
         approvals_channel=reader.one("COUNTERSIGN_APPROVALS_CHANNEL", _CHANNEL, "a channel id"),
         intake_channels=reader.many("COUNTERSIGN_INTAKE_CHANNELS", _CHANNEL, "channel ids"),
-        groups={name: reader.group(name) for name in ("support", "security")},
+        groups={name: reader.group(name) for name in reader.group_names()},
+        break_glass_channel=reader.maybe("COUNTERSIGN_BREAK_GLASS_CHANNEL", _CHANNEL, "a channel id"),
     )
-    inside = {desk.triage_channel, desk.approvals_channel} & desk.intake_channels
+    inside = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} & desk.intake_channels
     if inside - {""}:
-        reader.problem("COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage or the approvals channel")
+        reader.problem(
+            "COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage, the approvals or the break-glass channel"
+        )
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
     is_one_of_several = role != "all" or (database_url is not None and not is_demo)
-    places = reader.places("COUNTERSIGN_CHECKPOINTS")
+    places = given_places(environ, reader.problem)
     settings = Settings(
         slack=slack,
         desk=desk,
@@ -166,6 +177,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
+        site=reader.site("COUNTERSIGN_PUBLIC_URL"),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
         role=role,
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
@@ -175,6 +187,18 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
+
+
+def given_places(environ: Mapping[str, str], problem: Problem) -> tuple[str, ...]:
+    """Where checkpoints go; what names no place is a problem."""
+    name = "COUNTERSIGN_CHECKPOINTS"
+    found = tuple(one.strip() for one in environ.get(name, "").split(",") if one.strip())
+    for one in found:
+        try:
+            check_place(one)
+        except ValueError as error:
+            problem(name, str(error))
+    return found
 
 
 class _Reader:
@@ -212,6 +236,24 @@ class _Reader:
             self.problem(name, "must be the URL of a Web API, such as http://127.0.0.1:8055/api/")
         return found
 
+    def site(self, name: str) -> Site | None:
+        """An origin that browsers allow passkeys on: HTTPS with a host name, or this machine as localhost."""
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            parts = urlsplit(found)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), "", None
+        is_allowed = parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
+        is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
+        if not (is_allowed and is_bare and _HOST.fullmatch(host)):
+            self.problem(name, f"{found!r} is not https:// and a host name (not a number), with nothing after it")
+            return None
+        is_usual = port in (None, 443 if parts.scheme == "https" else 80)
+        return Site(f"{parts.scheme}://{host}" + ("" if is_usual else f":{port}"), host)
+
     def one(self, name: str, form: re.Pattern[str], what: str) -> str:
         found = self.text(name) or ""
         if not found:
@@ -219,6 +261,9 @@ class _Reader:
         elif not form.match(found):
             self.problem(name, f"{found!r} is not {what}")
         return found
+
+    def maybe(self, name: str, form: re.Pattern[str], what: str) -> str | None:
+        return None if self.text(name) is None else self.one(name, form, what)
 
     def many(self, name: str, form: re.Pattern[str], what: str) -> frozenset[str]:
         found = [one.strip() for one in (self.text(name) or "").split(",") if one.strip()]
@@ -228,6 +273,11 @@ class _Reader:
         elif wrong:
             self.problem(name, f"{', '.join(wrong)}: not {what}")
         return frozenset(found)
+
+    def group_names(self) -> list[str]:
+        """The two that the desk always has, and those that the environment has settings of: a policy may use more."""
+        found = (_OF_A_GROUP.fullmatch(name) for name, text in self._environ.items() if text.strip())
+        return ["support", "security", *sorted({one[1].lower() for one in found if one} - {"support", "security"})]
 
     def group(self, name: str) -> GroupSetting:
         upper = name.upper()
@@ -285,15 +335,6 @@ class _Reader:
 
     def keys(self, setting: str) -> tuple[bytes, ...]:
         return given_keys(self._environ, setting, self.problem)
-
-    def places(self, name: str) -> tuple[str, ...]:
-        found = tuple(one.strip() for one in (self.text(name) or "").split(",") if one.strip())
-        for one in found:
-            try:
-                check_place(one)
-            except ValueError as error:
-                self.problem(name, str(error))
-        return found
 
     def intake_keys(self) -> IntakeKeys:
         tokens = [one.strip() for one in (self.text("COUNTERSIGN_INTAKE_TOKENS") or "").split(",") if one.strip()]

@@ -1,4 +1,8 @@
-"""The bot's own web server: signed Slack requests, tickets over HTTP, health. It decides nothing."""
+"""The bot's own web server: signed Slack requests, tickets over HTTP, health, and the pages for passkeys.
+
+Nothing is decided here. The one vote that comes in over HTTP is what somebody's passkey signed (`bot.passkey_pages`),
+and it goes the way of every vote.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from urllib.parse import quote
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 
+from bot.passkey_pages import PasskeyPages
 from bot.signed_messages import SignedMessages
 from bot.wiring import Parts
 from handlers.errors import BadInput, Refused
@@ -34,6 +39,8 @@ def make_web_app(parts: Parts, *, now: Callable[[], float] = time.time) -> web.A
     app.router.add_get("/healthz", server.health)
     app.router.add_post(INTAKE_PATH, server.intake)
     app.router.add_get(INTAKE_PATH + "/{channel}/{correlation_id}", server.intake_status)
+    if parts.settings.site is not None:
+        app.router.add_routes(PasskeyPages(parts.reception.desk, parts.settings.site, now).routes())
     secret = parts.settings.slack.signing_secret
     if secret is not None:
         app.router.add_post(SLACK_PATH, _SlackDoor(parts, secret).take)

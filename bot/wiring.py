@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -23,12 +24,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from actions.catalogue import Catalogue
 from actions.executors import DeskExecutor, DirectoryExecutor
 from actions.runner import Runner
+from bot.policy_watch import PolicyWatch, action_shapes, members_of
 from bot.settings import Settings, SettingsError
 from bot.slack_app import make_slack_app
 from bot.worker import Workers
 from copilot.suggestions import CATEGORIES, Triager
 from copilot.triage import choose_triager
 from handlers.desk import Desk
+from handlers.group_check import group_problems
 from handlers.group_lists import LIVE_CALLS_A_MINUTE
 from handlers.identity import Home, Identity
 from handlers.jobs import job_table
@@ -36,8 +39,10 @@ from handlers.press_limit import PRESSES_A_MINUTE
 from handlers.reception import Reception, Whispers
 from handlers.response_urls import ResponseUrls
 from policy.engine import PolicyEngine
+from policy.errors import PolicyUnusable
 from policy.gate import Gate
-from policy.loading import DEFAULT_FOLDER
+from policy.loading import DEFAULT_FOLDER, folder_stamp
+from policy.vetting import unconfirmable, unnamed_groups, vet
 from policy.votes import VoteSigner
 from storage.audit_keys import AuditKeys
 from storage.database import Database
@@ -70,6 +75,7 @@ class Parts:
     reception: Reception
     slack: AsyncApp
     workers: Workers
+    policy_watch: PolicyWatch
     notary: Notary | None = None
     """None: nothing is signed."""
     places: Sequence[Place] = ()
@@ -86,25 +92,31 @@ async def build(
     live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
     presses_a_minute: int = PRESSES_A_MINUTE,
 ) -> Parts:
-    """Put the parts together. Asks Slack who the bot is. Raises SettingsError."""
+    """Put the parts together. Asks Slack who the bot is. Raises SettingsError, PolicyUnusable."""
     client = make_client(settings)
-    bot = await _who_am_i(client)
+    bot = await who_am_i(client)
+    home = Home(bot["team_id"], bot.get("enterprise_id"))
     audit_keys = AuditKeys(settings.audit_key, settings.old_audit_keys)
     database, inbox = Database(database_url, audit_keys=audit_keys), Inbox(database_url)
     identity = Identity(
         client,
-        Home(bot["team_id"], bot.get("enterprise_id")),
+        home,
         settings.desk.groups,
         time.monotonic,
         live_group_lists_a_minute=live_group_lists_a_minute,
         presses_a_minute=presses_a_minute,
     )
     signer = VoteSigner.of_secrets(settings.vote_key, settings.old_vote_keys)
+    catalogue = Catalogue({"category": CATEGORIES})
+    policy_folder = settings.policy_folder or DEFAULT_FOLDER
+    # Before the files are read: whatever is written from here on is a change.
+    stamp = folder_stamp(policy_folder)
+    engine = _policy(settings, signer, catalogue)
     desk = Desk(
         database=database,
-        gate=Gate(PolicyEngine.load(settings.policy_folder or DEFAULT_FOLDER), signer),
+        gate=Gate(engine, signer, settings.site),
         signer=signer,
-        catalogue=Catalogue({"category": CATEGORIES}),
+        catalogue=catalogue,
         triager=triager or choose_triager(settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url),
         runner=_runner(database, new_id),
         people=identity,
@@ -133,9 +145,43 @@ async def build(
         reception=reception,
         slack=make_slack_app(reception, signing_secret=settings.slack.signing_secret, client=client),
         workers=Workers(jobs, job_table(reception), concurrency=settings.workers),
+        policy_watch=PolicyWatch(
+            reception,
+            policy_folder,
+            engine,
+            stamp,
+            signer,
+            settings.site,
+            partial(_group_problems, client, home, settings),
+        ),
         notary=None if settings.checkpoint_key is None else Notary(settings.checkpoint_key),
         places=[place_of(url) for url in settings.checkpoint_places],
     )
+
+
+def _policy(settings: Settings, signer: VoteSigner, catalogue: Catalogue) -> PolicyEngine:
+    """The policy to start on: a site's own is vetted in full, the one that comes with the bot was when it was made.
+
+    Raises PolicyUnusable.
+    """
+    if settings.policy_folder is None:
+        engine = PolicyEngine.load(DEFAULT_FOLDER)
+        problems = unnamed_groups(engine, DEFAULT_FOLDER, settings.desk.groups)
+        if problems := problems + unconfirmable(engine, DEFAULT_FOLDER, settings.site):
+            raise PolicyUnusable(problems)
+        return engine
+    members = members_of(settings.desk.groups)
+    vetted = vet(settings.policy_folder, signer, action_shapes(catalogue), members, site=settings.site)
+    for line in vetted.shortages:
+        log.warning("%s", line)
+    return vetted.engine
+
+
+async def _group_problems(
+    client: AsyncWebClient, home: Home, settings: Settings, names: frozenset[str]
+) -> Sequence[str]:
+    groups = settings.desk.groups
+    return await group_problems(client, home, [groups[name] for name in sorted(names)])
 
 
 def make_client(settings: Settings) -> AsyncWebClient:
@@ -177,7 +223,8 @@ class _UnlessPosted(AsyncRetryHandler):
         return await self._inner._can_retry_async(state=state, request=request, response=response, error=error)
 
 
-async def _who_am_i(client: AsyncWebClient) -> dict[str, str]:
+async def who_am_i(client: AsyncWebClient) -> dict[str, str]:
+    """What Slack says of the token. Raises SettingsError."""
     try:
         answer = await client.auth_test()
         # auth.test does not name the app, and without its id a payload made for another app cannot be told apart.

@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows.open_letter import Letter, name_readers, open_letter
+from handlers.flows.recount_alike import recount_alike
 from handlers.flows.settle_delivery import Settled, give_up, note_obstacle, settle
 from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
@@ -79,6 +80,8 @@ async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID, *
     except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise TryLater(f"Slack did not take {letter.kind}: {error!r}", seconds=5) from error
     await settle(desk, delivery_id, settled)
+    if letter.kind == "approval_card":
+        await recount_alike(desk, delivery_id, is_new=settled.is_new)
 
 
 async def guard_audience(client: AsyncWebClient, letter: Letter) -> None:

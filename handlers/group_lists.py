@@ -33,7 +33,7 @@ class Need(Enum):
     """What an answer is for."""
 
     LIVE = auto()
-    """The look before a run: the second rule never holds."""
+    """The look before a run, and the one after Slack told of a change: the second rule never holds."""
     DECISION = auto()
     """A vote, a proposal, a page: the second rule holds once the calls are spent."""
     DISPLAY = auto()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 
 from handlers.errors import IdentityUnavailable
-from handlers.flows.note_members import Member, is_looked_at, known_members, note_members
+from handlers.flows.note_members import Member, is_looked_at, known_members, left_groups, note_members
+from handlers.group_lists import Need
 from handlers.reception import Reception
 
 log = logging.getLogger(__name__)
@@ -21,13 +22,16 @@ async def look_at_groups(reception: Reception, *, is_turn: bool) -> None:
         if is_turn and await is_looked_at(reception.desk, group):
             continue  # By another process.
         try:
-            await _look(reception, group)
+            # Slack's word of a change is followed by a look of after it, not by an answer that may be older.
+            await _look(reception, group, Need.DECISION if is_turn else Need.LIVE)
         except IdentityUnavailable as error:
             log.warning("the members of %s could not be looked at: %s", group, error)
+    for group in await left_groups(reception.desk):
+        await note_members(reception.desk, group, [])
 
 
-async def _look(reception: Reception, group: str) -> None:
-    listed, known = await reception.identity.listed(group), await known_members(reception.desk, group)
+async def _look(reception: Reception, group: str, need: Need) -> None:
+    listed, known = await reception.identity.listed(group, need=need), await known_members(reception.desk, group)
     members = [known[one] if one in known else await _named(reception, one) for one in sorted(listed)]
     await note_members(reception.desk, group, members)
 

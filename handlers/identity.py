@@ -131,9 +131,9 @@ class Identity:
             self._remember_address(key.user_id, "")  # Slack does not know such an account, so nobody uses it.
             return ""
 
-    async def listed(self, group: str) -> frozenset[str]:
+    async def listed(self, group: str, *, need: Need) -> frozenset[str]:
         """The user ids in Slack's user group, not narrowed by the settings. Raises IdentityUnavailable."""
-        return await self._group_lists.members_of(self._groups[group].usergroup_id)
+        return await self._group_lists.members_of(self._groups[group].usergroup_id, need=need)
 
     async def account(self, user_id: str) -> tuple[PersonKey, str]:
         """The key and name of one of our accounts, by its id alone. Raises IdentityUnavailable."""

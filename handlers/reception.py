@@ -71,11 +71,13 @@ async def _say(user_id: str, ways: Sequence[Way]) -> None:
     log.warning("could not tell %s: %s", user_id, "; ".join(failed) or "there is no way to")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reception:
     """The Slack side of the desk."""
 
     desk: Desk
+    """Taken once for each decision, which so has one policy from its beginning to its end. When the policy changes,
+    another desk stands here (`bot.policy_watch`); nothing else is ever replaced."""
     client: AsyncWebClient
     identity: Identity
     inbox: Inbox

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from handlers.listeners import approvals, commands, groups, pages, proposals, withdrawals
+from handlers.listeners import (
+    approvals,
+    batches,
+    break_glass,
+    commands,
+    edits,
+    groups,
+    pages,
+    passkeys,
+    proposals,
+    undoing,
+    withdrawals,
+)
 from handlers.listeners.call import Call
 from handlers.views.blocks import Block
 
@@ -19,6 +31,14 @@ BUTTONS: Mapping[str, Listener] = {
     "request.approve": approvals.approve,
     "request.reject": approvals.ask_reason,
     "request.withdraw": withdrawals.withdraw,
+    "request.undo": undoing.undo,
+    "request.edit": edits.edit,
+    "request.see": edits.see,
+    "requests.review": batches.review,
+    "review.open": break_glass.ask_for_review,
+    "passkey.show": passkeys.show,
+    "passkey.approve": passkeys.approve,
+    "passkey.revoke": passkeys.revoke,
     "suggestion.confirm": proposals.confirm,
     "action.choose": proposals.choose,
     "ticket.open": pages.open_ticket,
@@ -32,6 +52,9 @@ BUTTONS: Mapping[str, Listener] = {
 
 VIEWS: Mapping[str, Listener] = {
     "reject_request": approvals.reject,
+    "review_requests": batches.submit,
+    "record_review": break_glass.submit_review,
+    "edit_request": edits.submit_edit,
     "confirm_suggestion": proposals.submit_confirmed,
     "choose_action": proposals.submit_choice,
     "propose_action": proposals.submit_form,

@@ -9,7 +9,7 @@ from local_slack import objects
 from local_slack.events import Events
 from local_slack.live import LiveHub
 from local_slack.messages import Messages
-from local_slack.records import Channel, Json, User
+from local_slack.records import Channel, Group, Json, User
 from local_slack.world import ChannelLog, World
 
 
@@ -78,6 +78,11 @@ class Admin:
                     "event_ts": self._world.mint.ts(),
                 }
                 self._events.emit_to_many([app], event)
+
+    def add_group(self, group: Group) -> None:
+        """Make a user group, or change what it is: disabled or not."""
+        self._world.groups[group.id] = group
+        self._world.touch()
 
     def set_group_members(self, handle: str, people: Sequence[str]) -> None:
         """Replace the members of a user group."""

@@ -98,6 +98,7 @@ class Group:
     handle: str
     name: str
     users: tuple[str, ...]
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policy import entities, invariants
+from policy.break_glass import BreakGlass
 from policy.engine import Answer, PolicyEngine, Question
 from policy.invariants import Sight, Step
+from policy.limits import Counted
 from policy.loading import read_case_files
+from policy.passkeys import Passkey, PasskeyState
+from policy.problem_words import what_is_wrong
 from policy.replies import NOT_PERMITTED
+from policy.reviews import Review
+from policy.stops import Stop, StopScope
 from policy.terms import (
     ActionFacts,
     Agent,
@@ -53,6 +59,7 @@ class CaseActor(BaseModel):
     is_full_member: bool = True
     is_human: bool = True
     is_email_confirmed: bool = True
+    has_confirmed: bool = True
     linked: tuple[str, ...] = ()
     linked_addresses: frozenset[str] = frozenset()
 
@@ -65,6 +72,19 @@ class CaseActor(BaseModel):
         return Person(
             key=key, team_id=key.home, name=key.user_id, company=key.home, email=self.email, linked=linked, **flags
         )
+
+
+class CaseBreakGlass(BaseModel):
+    """That it is a break-glass request."""
+
+    model_config = _STRICT
+
+    reason: str = "The key is being used right now."
+    group: str | None = "support"
+
+    def break_glass(self) -> BreakGlass:
+        """As the gate would see it where the settings name this group."""
+        return BreakGlass(self.reason, self.group)
 
 
 class CaseRequest(BaseModel):
@@ -88,6 +108,16 @@ class CaseRequest(BaseModel):
     category: str = "credentials"
     severity: Severity = Severity.HIGH
     channel_kind: str = "slack_shared"
+    is_contradicted: bool = False
+    """The trail tells something else of it, or does not hold."""
+    is_rejected_elsewhere: bool = False
+    """The same was rejected in another request after this one was made."""
+    is_stopped: bool = False
+    requester_count: int = 0
+    requester_limit: int | None = None
+    target_count: int = 0
+    target_limit: int | None = None
+    break_glass: CaseBreakGlass | None = None
 
     def action(self) -> ActionFacts:
         """As it is put forward."""
@@ -105,6 +135,11 @@ class CaseRequest(BaseModel):
             subject_emails=self.subject_emails,
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
+            is_stopped=self.is_stopped,
+            of_requester=Counted(self.requester_count, self.requester_limit),
+            on_target=Counted(self.target_count, self.target_limit),
+            break_glass=None if self.break_glass is None else self.break_glass.break_glass(),
+            reporters=frozenset(map(PersonKey.parse, self.editors)),
         )
 
     def request(self, step: Step) -> RequestFacts:
@@ -120,7 +155,49 @@ class CaseRequest(BaseModel):
             digest="as-stored",
             policy_version="as-stored",
             expires_at=_NOW + timedelta(hours=1),
+            matches_trail=not self.is_contradicted,
+            was_rejected_meanwhile=self.is_rejected_elsewhere,
         )
+
+
+class CaseStop(BaseModel):
+    """The stop that it is tried on."""
+
+    model_config = _STRICT
+
+    scope: StopScope = StopScope.ALL
+    value: str = ""
+
+    def stop(self) -> Stop:
+        """As it is in force."""
+        return Stop(self.scope, self.value)
+
+
+class CasePasskey(BaseModel):
+    """A passkey that somebody wants to have counted, or taken back."""
+
+    model_config = _STRICT
+
+    owner: str = "HOME/SANA"
+    state: PasskeyState = PasskeyState.WAITING
+
+    def passkey(self) -> Passkey:
+        """As it is stored."""
+        return Passkey("passkey", PersonKey.parse(self.owner), b"credential", b"key", self.state)
+
+
+class CaseReview(BaseModel):
+    """The review that somebody wants to record."""
+
+    model_config = _STRICT
+
+    involved: tuple[str, ...] = ("HOME/PAT", "HOME/SANA")
+    is_open: bool = True
+    group: str | None = "support"
+
+    def review(self) -> Review:
+        """As the gate would see it where the settings name this group."""
+        return Review("request", frozenset(map(PersonKey.parse, self.involved)), self.is_open, self.group)
 
 
 class Case(BaseModel):
@@ -131,12 +208,17 @@ class Case(BaseModel):
     shows: str
     """The policy that must decide, or 'not-permitted'."""
     why: str = Field(min_length=10)
-    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view"]
+    do: Literal["propose", "runUnattended", "approve", "reject", "run", "view", "lift", "enrol", "revoke", "review"]
     by: CaseActor
     request: CaseRequest = CaseRequest()
+    stop: CaseStop = CaseStop()
+    passkey: CasePasskey = CasePasskey()
+    review: CaseReview = CaseReview()
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
+    asks_for_passkey: bool | None = None
+    """Whether an approval needs its voter's passkey; left out, what the settings say for the risk."""
 
 
 def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
@@ -144,10 +226,14 @@ def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
     cases: dict[str, Case] = {}
     problems: list[str] = []
     for path, text in read_case_files(folder).items():
+        if not path.startswith(("ALLOW/", "DENY/")):
+            problems.append(f"cases/{path}: not a case's place; move it to cases/ALLOW or cases/DENY")
+            continue
         try:
             cases[path] = Case.model_validate_json(text)
         except ValidationError as error:
-            problems += [f"{path}: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+            wrong = [(".".join(map(str, one["loc"])) or "JSON", what_is_wrong(one)) for one in error.errors()]
+            problems += [f"cases/{path}: {key}: {what}; docs/policy.md has the fields" for key, what in wrong]
     return cases, tuple(problems)
 
 
@@ -158,9 +244,13 @@ def run_cases(engine: PolicyEngine, folder: Path) -> tuple[str, ...]:
     for path, case in cases.items():
         problem = check_case(engine, case, is_allow=path.startswith("ALLOW/"))
         if problem:
-            problems.append(f"{path}: {problem}")
+            problems.append(f"cases/{path}: {problem}; change the policy, or the case if it is not what you want")
     shown = {case.shows for case in cases.values()}
-    problems += [f"{policy_id}: no case shows it" for policy_id in sorted(engine.notes.keys() - shown)]
+    problems += [
+        f"{engine.notes[policy_id].place}: {policy_id}: no case shows it; write one under cases/"
+        f'{"DENY" if engine.notes[policy_id].is_forbid else "ALLOW"} with "shows": "{policy_id}"'
+        for policy_id in sorted(engine.notes.keys() - shown)
+    ]
     return tuple(problems)
 
 
@@ -190,6 +280,18 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
     if case.do == "view":
         answer = engine.ask(Question(who, case.do, entities.DESK_REF, {}), [*facts, entities.DESK])
         return answer, invariants.broken_by_actor(actor)
+    if case.do == "lift":
+        answer = engine.ask(Question(who, case.do, entities.STOP, {}), [*facts, entities.stop_entity(case.stop.stop())])
+        return answer, invariants.broken_by_lift(actor, case.stop.stop())
+    if case.do in ("enrol", "revoke") and isinstance(actor, Person):
+        passkey = case.passkey.passkey()
+        asked = Question(who, case.do, entities.passkey_ref(passkey), {})
+        broken_by = invariants.broken_by_enrolment if case.do == "enrol" else invariants.broken_by_revocation
+        return engine.ask(asked, [*facts, entities.passkey_entity(passkey)]), broken_by(actor, passkey)
+    if case.do == "review" and isinstance(actor, Person):
+        review = case.review.review()
+        asked = Question(who, case.do, entities.review_ref(review), {})
+        return engine.ask(asked, [*facts, entities.review_entity(review)]), invariants.broken_by_review(actor, review)
     if case.do in ("propose", "runUnattended"):
         action = case.request.action()
         answer = engine.ask(Question(who, case.do, entities.PROPOSAL, {}), facts + entities.proposal_entities(action))
@@ -197,20 +299,25 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
         return answer, invariants.broken_by_proposal(actor, action, is_unattended=is_unattended)
     step = Step(case.do)
     request = case.request.request(step)
-    sight = _sight(case)
+    sight = _sight(engine, case)
     context = entities.decision_context(
-        shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
+        shown_digest=sight.shown_digest,
+        policy_version=sight.policy_version,
+        now=sight.now,
+        asks_for_passkey=sight.asks_for_passkey,
     )
     question = Question(who, case.do, entities.request_ref(request), context)
     answer = engine.ask(question, facts + entities.request_entities(request))
     return answer, invariants.broken_by_decision(actor, request, sight, step)
 
 
-def _sight(case: Case) -> Sight:
+def _sight(engine: PolicyEngine, case: Case) -> Sight:
+    by_settings = engine.asks_for_passkey(case.request.risk)
     return Sight(
         shown_digest="another" if case.is_other_digest else "as-stored",
         policy_version="another" if case.is_other_policy else "as-stored",
         now=_NOW + timedelta(hours=2) if case.is_expired else _NOW,
+        asks_for_passkey=by_settings if case.asks_for_passkey is None else case.asks_for_passkey,
     )
 
 

@@ -33,11 +33,14 @@ _FOR_THE_CORE_ALONE = frozenset(
         "userId",
         "linkedUserIds",
         "linkedAddresses",
+        "ownerUserId",
         "requesterUserId",
         "proposerUserId",
         "editorUserIds",
         "subjectUserIds",
         "subjectAddresses",
+        "aboutUserId",
+        "involvedUserIds",
     }
 )
 _TAKEN = frozenset({PERMITTED, *REASONS})
@@ -52,6 +55,8 @@ class PolicyNote:
     reason: str
     reply: str | None
     is_forbid: bool
+    place: str = ""
+    """Its file and line."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def compile_policy(files: PolicyFiles) -> CompiledPolicy:
     try:
         schema = cedarpy.Schema.from_str(files.schema)
     except ValueError as error:
-        raise PolicyUnusable([f"schema.cedarschema: {error}"]) from error
+        cure = "restore the schema.cedarschema that came with this version of the bot"
+        raise PolicyUnusable([f"schema.cedarschema: {_one_line(error)}; {cure}"]) from error
     reading = _Reading(files.settings.groups)
     for name, text in files.policies.items():
         reading.read(name, text, schema)
@@ -84,22 +90,26 @@ class _Reading:
     groups: frozenset[str]
     notes: dict[str, PolicyNote] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    """Policy id -> the file it was first found in."""
+    """Policy id -> the file and line it was first found in."""
     problems: list[str] = field(default_factory=list)
 
     def read(self, name: str, text: str, schema: cedarpy.Schema) -> None:
         try:
             parsed = cedarpy.policies_to_pst(text)
         except ValueError as error:
-            self.problems.append(f"{place(name, _line_that_does_not_parse(text))}: {error}")
+            where = place(name, _line_that_does_not_parse(text))
+            self.problems.append(f"{where}: this policy is no Cedar ({_one_line(error)}); mend it, or take it out")
             return
         if parsed.templates:
-            self.problems.append(f"{name}: templates (?principal, ?resource) are not supported")
+            where = place(name, _line_of_template(text))
+            self.problems.append(f"{where}: ?principal and ?resource are not supported; name a group or a type instead")
         lines = {f"policy{number}": line for number, (line, _) in enumerate(policies_of(text))}
         for position, policy in parsed.static_policies.items():
             self._note(place(name, lines.get(position)), name, policy)
         for failure in cedarpy.validate_policies(text, schema).errors:
-            self.problems.append(f"{place(name, lines.get(failure.policy_id))}: {failure.error}")
+            what = _one_line(failure.error).replace(f"for policy `{failure.policy_id}`", "").lstrip(",: ")
+            where = place(name, lines.get(failure.policy_id))
+            self.problems.append(f"{where}: {what}; the actions and facts there are stand in schema.cedarschema")
 
     def _note(self, spot: str, name: str, policy: pst.Template) -> None:
         policy_id = policy.annotations.get("id", "")
@@ -107,30 +117,49 @@ class _Reading:
         reply = policy.annotations.get("reply", "").strip() or None
         where = f"{spot}: {policy_id or 'a policy without @id'}"
         if policy_id in self.notes:
-            self.problems.append(f"{where}: this @id is used twice, first in {self.files[policy_id]}")
+            self.problems.append(
+                f"{where}: this @id is used twice, first in {self.files[policy_id]}; give this one another"
+            )
         self.problems.extend(f"{where}: {problem}" for problem in self._faults(name, policy, policy_id, reason, reply))
-        self.notes[policy_id] = PolicyNote(reason, reply, policy.effect == "forbid")
-        self.files.setdefault(policy_id, name)
+        self.notes[policy_id] = PolicyNote(reason, reply, policy.effect == "forbid", spot)
+        self.files.setdefault(policy_id, spot)
 
     def _faults(self, name: str, policy: pst.Template, policy_id: str, reason: str, reply: str | None) -> Iterator[str]:
         is_core = name == CORE_FILE
         if not _ID.fullmatch(policy_id) or policy_id in _TAKEN:
-            yield "an @id is two or more lower-case words joined by hyphens, and none of the gate's own codes"
+            yield (
+                "an @id is two or more lower-case words joined by hyphens, and none of the gate's own codes; write one"
+                ' such as @id("support-decides-medium-risk")'
+            )
         if not reason:
-            yield "no @reason, so nobody could be told why"
+            yield 'no @reason, so nobody could be told why; add @reason("…")'
         if policy_id.startswith(CORE_PREFIX) and not is_core:
-            yield f"ids that begin {CORE_PREFIX!r} belong to {CORE_FILE}"
+            yield f"ids that begin {CORE_PREFIX!r} belong to {CORE_FILE}; give it another"
         if is_core and not (policy_id.startswith(CORE_PREFIX) and policy.effect == "forbid"):
-            yield f"{CORE_FILE} holds only forbids whose ids begin {CORE_PREFIX!r}"
+            yield f"{CORE_FILE} holds only forbids whose ids begin {CORE_PREFIX!r}; put it into a file of your own"
         if policy.effect == "permit" and (used := _FROM_THE_REQUESTERS_WORDS & _attributes(policy)):
-            yield f"a permit must not depend on {' or '.join(sorted(used))}, which follow from the requester's words"
+            facts = " or ".join(sorted(used))
+            yield f"a permit must not depend on {facts}: requesters' words decide that; take it out, or write a forbid"
         if not is_core and (used := _FOR_THE_CORE_ALONE & _attributes(policy)):
-            yield f"{' and '.join(sorted(used))}: only {CORE_FILE}, which lets nobody in, may compare these"
+            facts = " and ".join(sorted(used))
+            yield f"{facts}: only {CORE_FILE}, which lets nobody in, may compare these; name people by key or group"
         unknown = {uid.id for uid in pst.entity_uids(policy) if str(uid.type) == "Group"} - self.groups
         if unknown:
-            yield f"names groups that are not in settings.toml: {', '.join(sorted(unknown))}"
+            named = ", ".join(sorted(unknown))
+            yield f"names groups that are not in settings.toml: {named}; add them to `groups` there, or mend the name"
         if reply and (_TELLTALE.search(reply) or any(group in reply.lower().split() for group in self.groups)):
-            yield "@reply may be read by outsiders: it names no group, channel, person or link"
+            yield "@reply may be read by outsiders; take out what names a group, channel, person or link"
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _line_of_template(text: str) -> int | None:
+    for line, policy in policies_of(text):
+        if cedarpy.policies_to_pst(policy).templates:
+            return line
+    return None
 
 
 def _line_that_does_not_parse(text: str) -> int | None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
+from policy.break_glass import BreakGlass
 from policy.engine import PolicyEngine
 from policy.entities import AGENTS
 from policy.gate import Gate
@@ -59,7 +61,7 @@ class ActionShape:
 
 @dataclass(frozen=True)
 class Deadlock:
-    """A request that could never be approved."""
+    """A request that could never be approved, and why."""
 
     action_id: str
     risk: Risk
@@ -67,6 +69,7 @@ class Deadlock:
     proposer: str
     """'the bot', or the name of a group."""
     why: str
+    is_break_glass: bool = False
 
 
 def people_of(members: Mapping[str, Iterable[str]]) -> tuple[Person, ...]:
@@ -87,35 +90,57 @@ def find_deadlocks(
     engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
 ) -> tuple[Deadlock, ...]:
     """Every combination that could be proposed and never approved. `members`: member ids by group."""
+    return tuple(one for one in _ask_all(engine, actions, members) if one.why)
+
+
+def find_hopeless(
+    engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
+) -> tuple[Deadlock, ...]:
+    """The deadlocks of actions that could never be approved, whoever asks and whoever proposes."""
+    asked = _ask_all(engine, actions, members)
+    passing = {(one.action_id, one.is_break_glass) for one in asked if not one.why}
+    return tuple(one for one in asked if (one.action_id, one.is_break_glass) not in passing)
+
+
+def _ask_all(
+    engine: PolicyEngine, actions: Iterable[ActionShape], members: Mapping[str, frozenset[str]]
+) -> list[Deadlock]:
+    """Every combination that needs an approval, those that could have one without a `why`."""
     # The key signs nothing here, and nothing is verified.
     gate, everybody = Gate(engine, VoteSigner({"none": bytes(32)}, "none")), people_of(members)
+    glasses = (None,) if engine.settings.break_glass is None else (None, BreakGlass("an emergency"))
     found = []
     for action in actions:
         for requester in REQUESTERS:
-            for proposer, who in _proposers(action, everybody):
-                facts = _facts(action, REQUESTERS[requester])
+            for (proposer, who), glass in product(_proposers(action, everybody), glasses):
+                if glass is not None and isinstance(who, Agent):
+                    continue
+                facts = replace(_facts(action, REQUESTERS[requester]), break_glass=glass)
                 judged = gate.judge_proposal(facts, who)
                 if judged.verdict is not Verdict.NEEDS_APPROVAL:
                     continue
                 request = replace(
                     _request(gate, facts, who), quorum=judged.quorum, distinct_groups=judged.distinct_groups
                 )
-                if why := _missing(gate, request, everybody, members):
-                    found.append(Deadlock(action.action_id, action.risk, requester, proposer, why))
-    return tuple(found)
+                why = _missing(gate, request, everybody, members)
+                found.append(
+                    Deadlock(action.action_id, action.risk, requester, proposer, why, is_break_glass=glass is not None)
+                )
+    return found
 
 
 def in_words(deadlocks: Iterable[Deadlock]) -> tuple[str, ...]:
     """One line for each thing that is missing, with all that it stops."""
-    stopped: dict[tuple[Risk, str, str], tuple[set[str], set[str]]] = {}
+    stopped: dict[tuple[str, str, str], tuple[set[str], set[str]]] = {}
     for one in deadlocks:
-        actions, requesters = stopped.setdefault((one.risk, one.why, one.proposer), (set(), set()))
+        level = f"{one.risk.value}, by break-glass" if one.is_break_glass else one.risk.value
+        actions, requesters = stopped.setdefault((level, one.why, one.proposer), (set(), set()))
         actions.add(one.action_id)
         requesters.add(one.requester)
     return tuple(
-        f"{risk.value}: {why}, so a request proposed by {_by(proposer)} can never pass"
+        f"{level}: {why}, so a request proposed by {_by(proposer)} can never pass"
         f" ({', '.join(sorted(actions))}{_asked_by(requesters)})"
-        for (risk, why, proposer), (actions, requesters) in stopped.items()
+        for (level, why, proposer), (actions, requesters) in stopped.items()
     )
 
 
@@ -202,6 +227,7 @@ def _facts(action: ActionShape, requester: Requester) -> ActionFacts:
         requester=requester,
         subjects=subjects,
         proposable_by=action.proposable_by,
+        is_stopped=False,
     )
 
 
@@ -216,4 +242,6 @@ def _request(gate: Gate, facts: ActionFacts, proposer: Proposer) -> RequestFacts
         digest="made-up",
         policy_version=gate.policy_version,
         expires_at=_NOW + timedelta(hours=1),
+        matches_trail=True,
+        was_rejected_meanwhile=False,
     )

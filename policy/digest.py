@@ -58,6 +58,10 @@ class RequestParts(TypedDict):
     subjects: Iterable[PersonKey]
     subject_emails: Iterable[str]
     distinct_groups: Iterable[str]
+    replaces: str | None
+    revision: int
+    editors: Iterable[PersonKey]
+    break_glass: str | None
 
 
 def request_digest(**parts: Unpack[RequestParts]) -> str:
@@ -71,10 +75,12 @@ def digest_members(**parts: Unpack[RequestParts]) -> dict[str, JsonValue]:
     It has these members, each as it is stored: `request`, `action`, `params`, `provenance` (by parameter: where its
     value was found, with the evidence), `ticket`, `ticket_revision`, `policy_version`, `quorum`, `expires_at` (UTC,
     microseconds), `card` (the substance of the approval card as rendered), `requester_kind`, `requester` and `proposer`
-    (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails` (sorted); and
-    `distinct_groups` (sorted) where approvals must come from different groups. From `requester_kind` on they are not
-    for reading: an edit of those rows would make an excluded person eligible, an unknown human a known one, or two
-    people of one group enough, and so it voids the votes.
+    (null or [home, user id]), `subjects` (a sorted list of such pairs) and `subject_emails` (sorted);
+    `distinct_groups` (sorted) where approvals must come from different groups; of an edited request `replaces` (the
+    id of the earlier one), `revision` and `editors` (sorted pairs: who had a part in what it replaces); and of a
+    break-glass request `break_glass`, its reason. From `requester_kind` on they are not for reading: an edit of those
+    rows would make an excluded person eligible, an unknown human a known one, two people of one group enough, or an
+    emergency of what is none, and so it voids the votes.
     """
     requester, proposer = parts["requester"], parts["proposer"]
     members: dict[str, JsonValue] = {
@@ -96,6 +102,14 @@ def digest_members(**parts: Unpack[RequestParts]) -> dict[str, JsonValue]:
     }
     if groups := sorted(set(parts["distinct_groups"])):
         members["distinct_groups"] = [*groups]
+    if parts["replaces"] is not None:
+        members["replaces"] = parts["replaces"]
+    if parts["revision"] != 1:
+        members["revision"] = parts["revision"]
+    if editors := sorted(set(parts["editors"])):
+        members["editors"] = [_pair(key) for key in editors]
+    if parts["break_glass"] is not None:
+        members["break_glass"] = parts["break_glass"]
     return members
 
 

@@ -81,6 +81,10 @@ class PolicyEngine:
         """Whether a request that waits may outlive a change of the policy."""
         return self.settings.risk[risk].on_policy_change is OnPolicyChange.KEEP
 
+    def asks_for_passkey(self, risk: Risk) -> bool:
+        """Whether an approval counts only with a passkey."""
+        return self.settings.asks_for_passkey(risk)
+
     def ttl_seconds(self, risk: Risk) -> int:
         """How long a request may wait."""
         return self.settings.risk[risk].ttl_seconds

@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 
 from policy.engine import Entity, EntityRef
+from policy.passkeys import Passkey
+from policy.reviews import Review
+from policy.stops import Stop
 from policy.terms import ActionFacts, Agent, PersonKey, Proposer, RequesterKind, RequestFacts, folded_address
 
 AGENTS = "agent"
@@ -20,6 +23,7 @@ AGENTS = "agent"
 DESK_REF: EntityRef = {"type": "Desk", "id": "desk"}
 DESK: Entity = {"uid": DESK_REF, "attrs": {}, "parents": []}
 PROPOSAL: EntityRef = {"type": "ActionRequest", "id": "proposal"}
+STOP: EntityRef = {"type": "Stop", "id": "stop"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,6 +45,7 @@ def actor_entity(actor: Proposer) -> Entity:
         "isFullMember": actor.is_full_member,
         "isHuman": actor.is_human,
         "isEmailConfirmed": actor.is_email_confirmed,
+        "hasConfirmed": actor.has_confirmed,
         "linkedUserIds": _user_ids(actor.linked),
         "linkedAddresses": [*sorted({folded_address(one) for one in actor.linked_addresses} - {""})],
     }
@@ -53,11 +58,13 @@ def proposal_entities(action: ActionFacts) -> list[Entity]:
     """The action as it is being put forward: nobody has been shown anything yet."""
     attrs: Entity = {
         "status": _ref("RequestStatus", "proposed"),
-        "editors": [],
-        "editorUserIds": [],
+        "editors": _person_refs(action.reporters),
+        "editorUserIds": _user_ids(action.reporters),
         "digest": "",
         "policyVersion": "",
         "expiresAtMicros": 0,
+        "matchesTrail": True,
+        "wasRejectedMeanwhile": False,
     }
     return [_ticket(action), {"uid": PROPOSAL, "attrs": attrs | _action_attrs(action), "parents": []}]
 
@@ -71,6 +78,8 @@ def request_entities(request: RequestFacts) -> list[Entity]:
         "digest": request.digest,
         "policyVersion": request.policy_version,
         "expiresAtMicros": micros(request.expires_at),
+        "matchesTrail": request.matches_trail,
+        "wasRejectedMeanwhile": request.was_rejected_meanwhile,
     }
     if request.proposer is not None:
         attrs |= {"proposer": _person_ref(request.proposer), "proposerUserId": request.proposer.user_id}
@@ -85,9 +94,50 @@ def request_ref(request: RequestFacts) -> EntityRef:
     return _ref("ActionRequest", request.request_id)
 
 
-def decision_context(*, shown_digest: str, policy_version: str, now: datetime) -> Entity:
+def stop_entity(stop: Stop) -> Entity:
+    """A stop that somebody wants to lift."""
+    attrs: Entity = {"scope": _ref("StopScope", stop.scope.value)}
+    if stop.about is not None:
+        attrs["aboutUserId"] = stop.about.user_id
+    return {"uid": STOP, "attrs": attrs, "parents": []}
+
+
+def decision_context(*, shown_digest: str, policy_version: str, now: datetime, asks_for_passkey: bool) -> Entity:
     """What approve, reject and run are judged on beside the request."""
-    return {"nowMicros": micros(now), "shownDigest": shown_digest, "policyVersion": policy_version}
+    return {
+        "nowMicros": micros(now),
+        "shownDigest": shown_digest,
+        "policyVersion": policy_version,
+        "asksForPasskey": asks_for_passkey,
+    }
+
+
+def passkey_ref(passkey: Passkey) -> EntityRef:
+    """How Cedar names a passkey."""
+    return _ref("Passkey", passkey.passkey_id)
+
+
+def passkey_entity(passkey: Passkey) -> Entity:
+    """A passkey that somebody wants to have counted, or taken back."""
+    attrs: Entity = {
+        "owner": _person_ref(passkey.owner),
+        "ownerUserId": passkey.owner.user_id,
+        "state": _ref("PasskeyState", passkey.state.value),
+    }
+    return {"uid": passkey_ref(passkey), "attrs": attrs, "parents": []}
+
+
+def review_ref(review: Review) -> EntityRef:
+    """How Cedar names a review."""
+    return _ref("Review", review.request_id)
+
+
+def review_entity(review: Review) -> Entity:
+    """A review that somebody wants to record."""
+    attrs: Entity = {"isOpen": review.is_open, "involvedUserIds": _user_ids(review.involved)}
+    if review.group is not None:
+        attrs["group"] = _ref("Group", review.group)
+    return {"uid": review_ref(review), "attrs": attrs, "parents": []}
 
 
 def micros(moment: datetime) -> int:
@@ -113,7 +163,16 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "proposableBy": _refs("Group", action.proposable_by - {AGENTS}),
         "isProposableByAgents": AGENTS in action.proposable_by,
         "hasUnconfirmedParams": bool(action.unconfirmed_params),
+        "isStopped": action.is_stopped,
+        "requesterCount": action.of_requester.so_far,
+        "targetCount": action.on_target.so_far,
+        "isBreakGlass": action.break_glass is not None,
+        "hasBreakGlassReason": action.break_glass is not None and action.break_glass.has_reason,
     }
+    if action.break_glass is not None and action.break_glass.group is not None:
+        attrs["breakGlassGroup"] = _ref("Group", action.break_glass.group)
+    limits = {"requesterLimit": action.of_requester.limit, "targetLimit": action.on_target.limit}
+    attrs |= {name: limit for name, limit in limits.items() if limit is not None}
     if (key := action.requester.key) is not None:
         attrs |= {"requester": _person_ref(key), "requesterUserId": key.user_id}
     return attrs

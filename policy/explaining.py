@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from itertools import combinations
 
 from policy.gate import Gate, Views
-from policy.terms import Choice, Person, PersonKey, Requester, RequesterKind, RequestFacts, RequestStatus
+from policy.terms import (
+    Choice,
+    Person,
+    PersonKey,
+    Requester,
+    RequesterKind,
+    RequestFacts,
+    RequestStatus,
+    folded_address,
+)
 
 _NOBODY = PersonKey("NOBODY", "NOBODY")
 _TOGETHER = 4
@@ -90,11 +99,14 @@ def _changes(gate: Gate, situation: Situation) -> Iterator[_Change]:
     )
     yield "it still waited for a decision", lambda s: _request(s, status=RequestStatus.PENDING)
     yield "its time were not over", _in_time
+    yield "no stop covered it", lambda s: _action(s, is_stopped=False)
     yield "the card showed exactly what would run", lambda s: replace(s, shown_digest=s.request.digest)
     yield (
         "it had been made under the policy in force",
         lambda s: _request(s, policy_version=gate.policy_version),
     )
+    yield "its rows said what its trail tells", lambda s: _request(s, matches_trail=True)
+    yield "the same had not been rejected meanwhile", lambda s: _request(s, was_rejected_meanwhile=False)
     yield "its values were confirmed by one of our people", lambda s: _action(s, unconfirmed_params=frozenset())
     yield "it were known which human asked for it", _known_requester
 
@@ -126,8 +138,8 @@ def _not_requester(situation: Situation) -> Situation:
 
 def _not_subject(situation: Situation) -> Situation:
     action = situation.request.action
-    address = (situation.person.email or "").strip().casefold()
-    others = {one for one in action.subject_emails if address and one.strip().casefold() != address}
+    address = folded_address(situation.person.email)
+    others = {one for one in action.subject_emails if address and folded_address(one) != address}
     keys = frozenset(one for one in action.subjects if not situation.person.key.is_maybe(one))
     return _action(situation, subjects=keys, subject_emails=frozenset(others))
 

@@ -1,40 +1,24 @@
 """The gate: every question of 'may this happen?' is answered here, and nowhere else.
 
 Each answer is given twice, by the Cedar policies and by the typed invariants, and is a yes only if both say so
-(`policy.weighing`). Nothing here reads a clock, a database or Slack: people arrive as they were read live, requests
-as they are stored, and what a caller leaves out makes the answer no.
+(`policy.asking`, `policy.weighing`). Nothing here reads a clock, a database or Slack: people arrive as they were read
+live, requests as they are stored, and what a caller leaves out makes the answer no.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from policy import entities, invariants
-from policy.compiling import PolicyNote
-from policy.engine import Answer, PolicyEngine, Question
-from policy.errors import PolicyUnusable
-from policy.invariants import Sight, Step
-from policy.loading import RiskSettings
-from policy.one_person import humans
-from policy.terms import (
-    ActionFacts,
-    Choice,
-    Judgement,
-    Person,
-    PersonKey,
-    Proposer,
-    RequestFacts,
-    RequestStatus,
-    Risk,
-    Ruling,
-    Tally,
-    Verdict,
-    Vote,
-)
-from policy.votes import VoteSigner, tally
-from policy.weighing import Finding, deciding, describe, refusal, weigh
+from policy import invariants
+from policy.desk_rulings import DeskRulings
+from policy.engine import Answer
+from policy.invariants import Step
+from policy.passkeys import Passkey
+from policy.run_rulings import RunRulings
+from policy.terms import Assertion, Choice, Person, Proposer, RequestFacts, RequestStatus, Ruling, Vote
+from policy.weighing import Finding, describe, refusal, told_why, weigh
 
 
 @dataclass(frozen=True)
@@ -46,165 +30,48 @@ class Views:
     broken_in_code: frozenset[str]
 
 
-class Gate:
-    """Judges proposals, votes, runs and views under one loaded policy. Raises PolicyUnusable if an invariant lacks."""
-
-    def __init__(self, engine: PolicyEngine, signer: VoteSigner) -> None:
-        core = {policy_id for policy_id in engine.notes if policy_id.startswith("core-")}
-        problems = [f"core.cedar: {one} is missing" for one in invariants.ORDER if one not in core]
-        problems += [f"core.cedar: {one} has no counterpart in code" for one in sorted(core - set(invariants.ORDER))]
-        if problems:
-            raise PolicyUnusable(problems)
-        self._engine = engine
-        self._signer = signer
-
-    @property
-    def policy_version(self) -> str:
-        """Names the policy in force; part of every digest."""
-        return self._engine.version
-
-    @property
-    def groups(self) -> frozenset[str]:
-        """The groups that policies may name."""
-        return self._engine.settings.groups
-
-    @property
-    def notes(self) -> Mapping[str, PolicyNote]:
-        """What is said about each policy, by its id."""
-        return self._engine.notes
-
-    def keeps_waiting(self, risk: Risk) -> bool:
-        """Whether a waiting request of this risk may outlive a change of the policy, if `rule_on_keeping` says so."""
-        return self._engine.keeps_waiting(risk)
-
-    def asked_of(self, risk: Risk) -> RiskSettings:
-        """What the site's settings ask of requests of this risk: quorum, times, whom to tell."""
-        return self._engine.asked_of(risk)
-
-    def judge_proposal(self, action: ActionFacts, proposer: Proposer) -> Judgement:
-        """Say whether `proposer` may put this forward and, if so, whether it may run without an approval."""
-        propose, unattended = self._weigh_proposal(action, proposer)
-        for finding in (propose, unattended):
-            # A question that went wrong is a denial even if the other one was answered.
-            if finding.is_broken or (finding is propose and not propose.is_allowed):
-                reply = describe(finding, self._engine.notes).reply
-                return Judgement(
-                    Verdict.DENY, self._denial_words(finding, action), deciding(finding), 0, 0, reply=reply
-                )
-        ttl_seconds = self._engine.ttl_seconds(action.risk)
-        if unattended.is_allowed:
-            reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
-            return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
-        quorum, groups = self._engine.quorum(action.risk), self._engine.distinct_groups(action.risk)
-        reason = _approval_words(action, quorum)
-        return Judgement(Verdict.NEEDS_APPROVAL, reason, propose.policy_ids, quorum, ttl_seconds, groups)
+class Gate(RunRulings, DeskRulings):
+    """All rulings under one loaded policy, those on what people do with a waiting request among them."""
 
     def rule_on_vote(
-        self, request: RequestFacts, voter: Proposer, choice: Choice, *, shown_digest: str, now: datetime
+        self,
+        request: RequestFacts,
+        voter: Proposer,
+        choice: Choice,
+        *,
+        shown_digest: str,
+        now: datetime,
+        assertion: Assertion | None = None,
+        passkeys: Collection[Passkey] = (),
     ) -> Ruling:
-        """Say whether `voter`, read live at the click, may say `choice`. Rejecting asks for no less than approving.
+        """Say whether `voter`, read live at the click, may say `choice`. Rejecting asks for no passkey, and else for no
+        less than approving.
 
-        An agent may be handed in: it is answered, and always refused.
+        `assertion`: what the voter confirmed it with; `passkeys`: theirs, as they are stored now. An agent may be
+        handed in: it is answered, and always refused.
         """
-        sight = Sight(shown_digest, self._policy_over(request), now)
+        sight = self._sight(request, shown_digest, now)
+        why = ""
+        if isinstance(voter, Person) and sight.asks_for_passkey:
+            vote = Vote(request.request_id, voter.key, choice, shown_digest, now, "", assertion=assertion)
+            why = self.confirmations.why_not(vote, passkeys, is_new=True)
+            voter = replace(voter, has_confirmed=not why)
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
-        return describe(finding, self._engine.notes)
+        return told_why(describe(finding, self._engine.notes), why)
+
+    def rule_on_click(
+        self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
+    ) -> Ruling:
+        """Say whether `voter` might say `choice`, once they confirm it if that is asked for. Nothing counts by it."""
+        return self.views_on_vote(request, voter, choice, shown_digest=shown_digest, now=now).ruling
 
     def views_on_vote(
         self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
     ) -> Views:
-        """The same as `rule_on_vote`, with both gates' own answers beside it: for explaining."""
-        sight = Sight(shown_digest, self._policy_over(request), now)
+        """The same as `rule_on_click`, with both gates' own answers beside it: for explaining."""
+        sight = self._sight(request, shown_digest, now, is_asking=False)
         ((answer, broken),) = self._ask_both(request, [voter], sight, Step.of(choice))
         return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
-
-    def tally(
-        self,
-        request: RequestFacts,
-        votes: Sequence[Vote],
-        groups_of: Mapping[PersonKey, Collection[str]],
-        humans: Mapping[PersonKey, str],
-    ) -> Tally:
-        """What the votes add up to: when one is cast, and again before the run, with the people as they are then.
-
-        The stored request may ask for more than the settings do, never for less: a row is only a row.
-        """
-        return tally(votes, self._needed(request), self._groups_needed(request), groups_of, humans)
-
-    def rule_on_keeping(
-        self,
-        request: RequestFacts,
-        votes: Sequence[Vote],
-        voters: Mapping[PersonKey, Person],
-        proposer: Proposer,
-        *,
-        digest_now: str,
-        now: datetime,
-    ) -> Ruling:
-        """Say whether a request that waits under an earlier policy may stay under this one, as it was shown.
-
-        Only if the settings say so for its risk; if it could be put forward today, by who put it forward; if this
-        policy asks for no more than its card says; and if each vote on it would count today. From then on every vote
-        and the run are judged by this policy.
-        """
-        sight = Sight(digest_now, self._policy_over(request), now)
-        step = Step.RUN if request.status is RequestStatus.APPROVED else Step.APPROVE
-        try:
-            broken = invariants.broken_by_state(request, sight, step)
-        except TypeError as error:
-            return refusal("gate-error", {"errors": [str(error)]})
-        if broken:
-            return describe(Finding.refused(broken), self._engine.notes)
-        is_as_shown = (
-            self._needed(request) == request.quorum and self._groups_needed(request) == request.distinct_groups
-        )
-        if request.quorum > 0 and not is_as_shown:
-            return refusal("more-is-asked-now")
-        refused = self._not_proposable(request, proposer) or self._bad_vote(request, votes)
-        return refused or self._rule_on_each(request, votes, voters, sight, step)
-
-    def rule_on_run(
-        self,
-        request: RequestFacts,
-        votes: Sequence[Vote],
-        voters: Mapping[PersonKey, Person],
-        *,
-        digest_now: str,
-        now: datetime,
-        proposer: Proposer | None = None,
-    ) -> Ruling:
-        """Say whether an approved request may run now, from the evidence and not from its status.
-
-        `digest_now` is computed afresh from what would run; `voters` are read live; `proposer`, read live, is needed
-        where the request has quorum 0, or was made under an earlier policy and kept. In this order:
-          1. the request stands at 'approved', in time, under this policy, with the digest that was shown
-          2. nobody rejected it
-          3. with quorum 0: the proposer is who the request says, and the policy would still allow it unattended;
-             where it was kept: they could still put it forward
-          4. every vote is for this request and this digest, and its signature verifies
-          5. every voter is eligible at this moment, by both gates
-          6. enough different people approved, and of each group that must; several accounts of one human are one
-        """
-        sight = Sight(digest_now, self._policy_over(request), now)
-        try:
-            broken = invariants.broken_by_state(request, sight, Step.RUN)  # 1
-        except TypeError as error:
-            return refusal("gate-error", {"errors": [str(error)]})
-        if broken:
-            return describe(Finding.refused(broken), self._engine.notes)
-        if any(vote.choice is not Choice.APPROVE for vote in votes):  # 2, signed or not: a forged no does no harm
-            return refusal("rejected")
-        if request.quorum < 1:
-            return self._rule_on_unattended_run(request, proposer)  # 3
-        if request.policy_version != self.policy_version and (refused := self._not_proposable(request, proposer)):
-            return refused
-        return self._bad_vote(request, votes) or self._rule_on_voters(request, votes, voters, sight)  # 4 to 6
-
-    def rule_on_view(self, person: Person) -> Ruling:
-        """Say whether `person` may read tickets and trails and work on them."""
-        question = Question(entities.actor_ref(person), "view", entities.DESK_REF, {})
-        answer = self._engine.ask(question, [entities.actor_entity(person), entities.DESK])
-        return describe(weigh(answer, invariants.broken_by_actor(person)), self._engine.notes)
 
     def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
         """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
@@ -218,9 +85,30 @@ class Gate:
             return describe(Finding.refused(broken), self._engine.notes)
         if request.proposer is None or person.key != request.proposer:
             return refusal("not-the-proposer")
+        if not request.matches_trail:
+            return describe(Finding.refused(["core-no-contradicted-request"]), self._engine.notes)
         if request.status is not RequestStatus.PENDING:
             return describe(Finding.refused(["core-no-settled-request"]), self._engine.notes)
         return describe(Finding.allowed(()), self._engine.notes)
+
+    def rule_on_edit(self, request: RequestFacts, editor: Person, *, digest_now: str, now: datetime) -> Ruling:
+        """Say whether `editor`, read live, may put another request in the place of one that waits.
+
+        Whoever could put it forward at this moment may, while it could still be decided. The new one is judged for
+        itself, as every proposal is; and nobody who had a part in the old one decides it.
+        """
+        by_actor = invariants.broken_by_actor(editor)
+        try:
+            sight = self._sight(request, digest_now, now, is_asking=False)
+            broken = by_actor or self._broken_by_state(request, sight, Step.APPROVE)
+        except TypeError as error:
+            return refusal("gate-error", {"errors": [str(error)]})
+        if broken:
+            return describe(Finding.refused(broken), self._engine.notes)
+        if request.action.break_glass is not None:
+            return refusal("break-glass-is-not-edited")
+        propose, _ = self._weigh_proposal(request.action, editor)
+        return describe(propose, self._engine.notes)
 
     def eligible(self, request: RequestFacts, people: Iterable[Person], *, now: datetime) -> tuple[Person, ...]:
         """Those of `people` who could approve the request as it stands, in their order, each once.
@@ -229,133 +117,6 @@ class Gate:
         """
         distinct = list({person.key: person for person in people}.values())
         shown = replace(request, digest=request.digest or "about-to-be-shown")
-        sight = Sight(shown.digest, self._policy_over(request), now)
+        sight = self._sight(shown, shown.digest, now, is_asking=False)
         findings = self._weigh_decision(shown, distinct, sight, Step.APPROVE)
         return tuple(person for person, finding in zip(distinct, findings, strict=True) if finding.is_allowed)
-
-    def _rule_on_unattended_run(self, request: RequestFacts, proposer: Proposer | None) -> Ruling:
-        key = proposer.key if isinstance(proposer, Person) else None
-        if proposer is None or key != request.proposer:
-            return refusal("proposer-unknown")
-        judgement = self.judge_proposal(request.action, proposer)
-        if judgement.verdict is not Verdict.ALLOW:
-            return refusal("no-longer-unattended", {"verdict": judgement.verdict.value, "why": judgement.reason})
-        return describe(Finding.allowed(judgement.policy_ids), self._engine.notes)
-
-    def _bad_vote(self, request: RequestFacts, votes: Sequence[Vote]) -> Ruling | None:
-        for vote in votes:
-            about = {"voter": str(vote.voter)}
-            if vote.request_id != request.request_id:
-                return refusal("vote-of-another-request", about)
-            if vote.digest != request.digest:
-                return refusal("vote-of-another-digest", about)
-            if not self._signer.verify(vote):
-                return refusal("vote-signature-broken", about)
-        return None
-
-    def _policy_over(self, request: RequestFacts) -> str:
-        """The version a decision is held against: this policy's, or the request's own where its risk may be kept.
-
-        Either way this policy is the one that judges; a kept request is spared nothing but being of another version.
-        """
-        return request.policy_version if self._engine.keeps_waiting(request.action.risk) else self.policy_version
-
-    def _needed(self, request: RequestFacts) -> int:
-        return max(request.quorum, self._engine.quorum(request.action.risk))
-
-    def _groups_needed(self, request: RequestFacts) -> frozenset[str]:
-        return request.distinct_groups | self._engine.distinct_groups(request.action.risk)
-
-    def _not_proposable(self, request: RequestFacts, proposer: Proposer | None) -> Ruling | None:
-        key = proposer.key if isinstance(proposer, Person) else None
-        if proposer is None or key != request.proposer:
-            return refusal("proposer-unknown")
-        judgement = self.judge_proposal(request.action, proposer)
-        if judgement.verdict is Verdict.DENY:
-            return refusal("no-longer-proposable", {"why": judgement.reason})
-        return None
-
-    def _rule_on_voters(
-        self, request: RequestFacts, votes: Sequence[Vote], voters: Mapping[PersonKey, Person], sight: Sight
-    ) -> Ruling:
-        ruling = self._rule_on_each(request, votes, voters, sight, Step.RUN)
-        if not ruling.is_allowed:
-            return ruling
-        keys = {vote.voter for vote in votes}
-        behind = humans(voters[key] for key in keys)
-        if self.tally(request, votes, {key: voters[key].groups for key in keys}, behind) is Tally.APPROVED:
-            return ruling
-        needed, groups = self._needed(request), sorted(self._groups_needed(request))
-        if len(set(behind.values())) < needed:
-            return refusal("quorum-not-met", {"needed": needed, "approved": len(set(behind.values()))})
-        return refusal("groups-not-met", {"groups": groups, "approved": sorted(map(str, keys))})
-
-    def _rule_on_each(
-        self,
-        request: RequestFacts,
-        votes: Sequence[Vote],
-        voters: Mapping[PersonKey, Person],
-        sight: Sight,
-        step: Step,
-    ) -> Ruling:
-        """Whether everybody who voted may, at this moment."""
-        keys = sorted({vote.voter for vote in votes})
-        people = [voters[key] for key in keys if key in voters and voters[key].key == key]
-        if len(people) != len(keys):
-            return refusal("voter-unknown", {"voters": [str(key) for key in keys]})
-        findings = self._weigh_decision(request, people, sight, step)
-        for person, finding in zip(people, findings, strict=True):
-            if not finding.is_allowed:
-                return describe(finding, self._engine.notes, {"voter": str(person.key)})
-        policy_ids = sorted({policy_id for finding in findings for policy_id in finding.policy_ids})
-        ruling = Finding.allowed(tuple(policy_ids))
-        return describe(ruling, self._engine.notes, {"voters": [str(key) for key in keys]})
-
-    def _weigh_proposal(self, action: ActionFacts, proposer: Proposer) -> tuple[Finding, Finding]:
-        actor = entities.actor_ref(proposer)
-        questions = [Question(actor, one, entities.PROPOSAL, {}) for one in ("propose", "runUnattended")]
-        facts = [entities.actor_entity(proposer), *entities.proposal_entities(action)]
-        propose, unattended = self._engine.ask_many(questions, facts)
-        return (
-            weigh(propose, invariants.broken_by_proposal(proposer, action, is_unattended=False)),
-            weigh(unattended, invariants.broken_by_proposal(proposer, action, is_unattended=True)),
-        )
-
-    def _weigh_decision(
-        self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
-    ) -> tuple[Finding, ...]:
-        try:
-            return tuple(weigh(*both) for both in self._ask_both(request, actors, sight, step))
-        except TypeError as error:  # a moment without a time zone can be compared with nothing
-            return (Finding.failed((str(error),)),) * len(actors)
-
-    def _ask_both(
-        self, request: RequestFacts, actors: Sequence[Proposer], sight: Sight, step: Step
-    ) -> tuple[tuple[Answer, frozenset[str]], ...]:
-        """Cedar's answer and the invariants broken in code, for each. Raises TypeError."""
-        context = entities.decision_context(
-            shown_digest=sight.shown_digest, policy_version=sight.policy_version, now=sight.now
-        )
-        facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]
-        broken = [invariants.broken_by_decision(actor, request, sight, step) for actor in actors]
-        target = entities.request_ref(request)
-        questions = [Question(entities.actor_ref(actor), step.value, target, context) for actor in actors]
-        return tuple(zip(self._engine.ask_many(questions, facts), broken, strict=True))
-
-    def _denial_words(self, finding: Finding, action: ActionFacts) -> str:
-        words = describe(finding, self._engine.notes).reason
-        if finding.code == "core-no-unconfirmed-parameters":
-            words += f" Not confirmed: {', '.join(sorted(action.unconfirmed_params))}."
-        return words
-
-
-def _approval_words(action: ActionFacts, quorum: int) -> str:
-    people = "one person" if quorum == 1 else f"{quorum} different people"
-    untouched = "is not the one" if quorum == 1 else "are not the ones"
-    words = (
-        f"{action.risk.value.capitalize()}-risk action: needs the approval of {people} whom the policy names and who "
-        f"did not ask for it, did not propose it and {untouched} it is done to."
-    )
-    if not entities.is_requester_known(action):
-        words += " Nobody knows which human asked, which can narrow the circle further."
-    return words

@@ -19,6 +19,8 @@ class RequestEvent(StrEnum):
     """One eligible person said no."""
     WITHDRAWN = "withdrawn"
     """Who proposed it takes it back while it waits for votes."""
+    REPLACED = "replaced"
+    """Somebody changed its values while it waits: another request takes its place."""
     LAPSED = "lapsed"
     """Its time is over before it ran."""
     OUTDATED = "outdated"
@@ -51,6 +53,7 @@ MOVES: Mapping[RequestStatus, _Moves] = MappingProxyType(
             RequestEvent.APPROVED: RequestStatus.APPROVED,
             RequestEvent.REJECTED: RequestStatus.REJECTED,
             RequestEvent.WITHDRAWN: RequestStatus.WITHDRAWN,
+            RequestEvent.REPLACED: RequestStatus.VOID,
         },
         RequestStatus.APPROVED: {**_BEFORE_RUNNING, RequestEvent.STARTED: RequestStatus.RUNNING},
         RequestStatus.RUNNING: {

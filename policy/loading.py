@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from policy.errors import PolicyUnusable
 from policy.places import line_of_key, place
+from policy.problem_words import what_is_wrong
 from policy.terms import Risk
 
 DEFAULT_FOLDER = Path(__file__).parent / "cedar"
@@ -31,7 +32,10 @@ SETTINGS_FILE = "settings.toml"
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
 
-GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+_TOML_CURE = "numbers stand bare, texts in quotes, lists in brackets, and each key and section once"
+
+FolderStamp = tuple[tuple[str, int, int, int, int], ...]
+GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class OnPolicyChange(StrEnum):
@@ -40,6 +44,13 @@ class OnPolicyChange(StrEnum):
     VOID = "void"
     KEEP = "keep"
     """It stays as it was shown, if the new policy asks for no more and permits everybody who had a part in it."""
+
+
+class StepUp(StrEnum):
+    """What an approval needs beside the click in Slack, which is no second factor."""
+
+    NONE = "none"
+    PASSKEY = "passkey"
 
 
 class RiskSettings(BaseModel):
@@ -59,11 +70,21 @@ class RiskSettings(BaseModel):
     escalate_to: GroupName | None = None
     cooling_seconds: int = Field(default=0, ge=0, le=365 * 86400, strict=True)
     """For how long the card of a request says that the same was rejected, withdrawn or left to expire before."""
+    requester_limit: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    """How many requests of this risk may be under way or done within `limit_seconds` for one requester; left out: any
+    number."""
+    target_limit: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    """The same for one target."""
+    limit_seconds: int = Field(default=86400, ge=60, le=90 * 86400, strict=True)
+    undo_seconds: int | None = Field(default=None, ge=60, le=365 * 86400, strict=True)
+    """For how long after it ran a request can be undone from its card; left out: not from there."""
+    step_up: StepUp | None = None
+    """How an approval is confirmed; left out: with a passkey where the risk is critical, and not at all below that."""
 
     @model_validator(mode="after")
     def _times_come_in_their_order(self) -> RiskSettings:
         if (self.escalate_to is None) != (self.escalate_after_seconds is None):
-            raise ValueError("escalate_after_seconds and escalate_to go together")
+            raise ValueError("escalate_after_seconds and escalate_to go together; write both, or neither")
         named = {
             "remind_after_seconds": self.remind_after_seconds,
             "escalate_after_seconds": self.escalate_after_seconds,
@@ -72,8 +93,21 @@ class RiskSettings(BaseModel):
         given = [(name, seconds) for name, seconds in named.items() if seconds is not None]
         for (sooner, seconds), (later, later_seconds) in pairwise(given):
             if seconds >= later_seconds:
-                raise ValueError(f"{sooner} must be less than {later}, or it would never come")
+                raise ValueError(f"{sooner} would never come; make it less than {later}, which is {later_seconds}")
         return self
+
+
+class BreakGlassSettings(BaseModel):
+    """The emergency way, where the site has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: GroupName
+    """Whose people approve it, instead of those whom the permits name."""
+    quorum: int = Field(default=2, ge=2, le=10, strict=True)
+    ttl_seconds: int = Field(ge=60, le=7 * 86400, strict=True)
+    review_within_seconds: int = Field(ge=60, le=90 * 86400, strict=True)
+    """How soon after it ran somebody else must have reviewed it."""
 
 
 class PolicySettings(BaseModel):
@@ -83,20 +117,36 @@ class PolicySettings(BaseModel):
 
     groups: frozenset[GroupName] = Field(min_length=1)
     risk: dict[Risk, RiskSettings]
+    break_glass: BreakGlassSettings | None = None
+    """Left out: there is none."""
+
+    def asks_for_passkey(self, risk: Risk) -> bool:
+        """Whether an approval at this risk counts only with a passkey."""
+        usual = StepUp.PASSKEY if risk is Risk.CRITICAL else StepUp.NONE
+        return (self.risk[risk].step_up or usual) is StepUp.PASSKEY
 
     @model_validator(mode="after")
-    def _is_complete_and_never_laxer_for_more_risk(self) -> PolicySettings:
-        missing = [risk.value for risk in Risk if risk not in self.risk]
-        if missing:
-            raise ValueError(f"no [risk.…] section for: {', '.join(missing)}")
-        for lower, higher in pairwise(Risk):
-            if self.risk[higher].quorum < self.risk[lower].quorum:
-                raise ValueError(f"{higher.value} risk asks for fewer approvals than {lower.value} risk")
+    def _is_complete(self) -> PolicySettings:
+        if missing := [f"[risk.{risk.value}]" for risk in Risk if risk not in self.risk]:
+            raise ValueError(f"there is no section {' and no '.join(missing)}; add it, with quorum and ttl_seconds")
         return self
 
 
 def _contradictions(settings: PolicySettings) -> Iterator[tuple[tuple[str, ...], str]]:
     """What each key says well by itself and not beside the others: the key, and the problem with its cure."""
+    for lower, higher in pairwise(Risk):
+        least, key = settings.risk[lower].quorum, ("risk", higher.value, "quorum")
+        if settings.risk[higher].quorum < least:
+            yield key, f"asks for fewer approvals than {lower.value} risk does; set `quorum = {least}` or more here"
+        if settings.asks_for_passkey(lower) and not settings.asks_for_passkey(higher):
+            yield (
+                ("risk", higher.value, "step_up"),
+                f'{lower.value} risk asks for a passkey and this one does not; write `step_up = "passkey"` here',
+            )
+    glass = settings.break_glass
+    if glass is not None and glass.group not in settings.groups:
+        what = f"{glass.group} is not in groups; name it in `groups` at the top, or another one here"
+        yield ("break_glass", "group"), what
     for risk, asked in settings.risk.items():
         if asked.escalate_to is not None and asked.escalate_to not in settings.groups:
             key = ("risk", risk.value, "escalate_to")
@@ -152,6 +202,34 @@ def read_case_files(folder: Path) -> Mapping[str, str]:
     return {path.relative_to(folder / "cases").as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
+def folder_stamp(folder: Path) -> FolderStamp:
+    """What changes when anything in the folder is written, added or taken away: cheap enough to ask every second."""
+    found = []
+    for path in _files(folder):
+        try:
+            about = path.stat()
+        except OSError:  # Taken away between the two looks; the next one sees it gone.
+            continue
+        # The time of the last change of the inode cannot be set back, as that of the content can.
+        found.append((str(path), about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino))
+    return tuple(found)
+
+
+def contents_version(folder: Path) -> str:
+    """Names what the folder holds, cases included, whether or not it makes a policy."""
+    return _version({path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)})
+
+
+def line_of_setting(folder: Path, path: Sequence[str]) -> str:
+    """Where a key of the settings stands, as 'settings.toml:12'."""
+    return place(SETTINGS_FILE, line_of_key((folder / SETTINGS_FILE).read_text(encoding="utf-8"), path))
+
+
+def _files(folder: Path) -> list[Path]:
+    named = [folder / name for name in (SCHEMA_FILE, SETTINGS_FILE) if (folder / name).is_file()]
+    return sorted([*named, *folder.glob("*.cedar"), *folder.glob("cases/*/*.json")])
+
+
 def _text(name: str, content: bytes) -> str:
     try:
         return content.decode()
@@ -164,9 +242,11 @@ def _settings(text: str) -> PolicySettings:
         settings = PolicySettings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = _TOML_PLACE.search(str(error))
-        raise PolicyUnusable([f"{place(SETTINGS_FILE, int(found[1]) if found else None)}: {error}"]) from error
+        where = place(SETTINGS_FILE, int(found[1]) if found else None)
+        said = _TOML_PLACE.sub("", str(error)).strip()
+        raise PolicyUnusable([f"{where}: this is no TOML ({said}); {_TOML_CURE}"]) from error
     except ValidationError as error:
-        raise PolicyUnusable([_problem(text, one["loc"], one["msg"]) for one in error.errors()]) from error
+        raise PolicyUnusable([_problem(text, one["loc"], what_is_wrong(one)) for one in error.errors()]) from error
     if problems := [_problem(text, key, what) for key, what in _contradictions(settings)]:
         raise PolicyUnusable(problems)
     return settings

@@ -2,8 +2,9 @@
 
 Each request is judged as it was recorded, and only by what was recorded: the proposal if its proposer is known, each
 vote by its voter's groups and flags at the time, and whoever could approve it then. The rule about addresses is left
-out, because addresses are not kept with votes; it belongs to the core, which no policy changes. What was not recorded
-is counted, and nothing is guessed.
+out, because addresses are not kept with votes; it belongs to the core, which no policy changes. So is the question
+whether a vote was confirmed with a passkey: nobody could confirm what was not asked of them. What was not recorded is
+counted, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from policy.gate import Gate
-from policy.one_person import humans
+from policy.one_person import Ties, humans
 from policy.terms import Choice, Person, PersonKey, Proposer, RequestFacts, RequestStatus, Tally, Verdict, Vote
 from policy.votes import NOBODY, by_human
 
@@ -66,27 +67,31 @@ class ChangeKind(StrEnum):
     VOTE_LOST = "vote_lost"
     APPROVAL_LOST = "approval_lost"
     APPROVERS_LOST = "approvers_lost"
+    ALIAS_WON = "alias_won"
+    """By an account that nobody knew to be the requester's when it was recorded, and that is known to be by now."""
     APPROVER_WON = "approver_won"
 
 
 SUMMARY = {
-    ChangeKind.ALLOWED: (
-        "request would have run with nobody's approval",
-        "requests would have run with nobody's approval",
-    ),
-    ChangeKind.NEEDS_APPROVAL: ("request would have needed approval", "requests would have needed approval"),
-    ChangeKind.DENIED: ("request would have been denied", "requests would have been denied"),
-    ChangeKind.VOTE_LOST: ("vote would no longer count", "votes would no longer count"),
+    ChangeKind.VOTE_LOST: ("would no longer count", "would no longer count"),
+    ChangeKind.ALLOWED: ("would have run with nobody's approval", "would have run with nobody's approval"),
+    ChangeKind.NEEDS_APPROVAL: ("would have needed approval", "would have needed approval"),
+    ChangeKind.DENIED: ("would have been denied", "would have been denied"),
     ChangeKind.APPROVAL_LOST: (
-        "request that was approved would not have been, by the same votes",
-        "requests that were approved would not have been, by the same votes",
+        "that was approved would not have been, by the same votes",
+        "that were approved would not have been, by the same votes",
     ),
-    ChangeKind.APPROVERS_LOST: ("request loses its approvers", "requests lose their approvers"),
+    ChangeKind.APPROVERS_LOST: ("loses its approvers", "lose their approvers"),
+    ChangeKind.ALIAS_WON: (
+        "becomes approvable by its requester's alias",
+        "become approvable by their requesters' aliases",
+    ),
     ChangeKind.APPROVER_WON: (
-        "request becomes approvable by somebody who could not approve it",
-        "requests become approvable by somebody who could not approve them",
+        "becomes approvable by somebody who could not approve it",
+        "become approvable by somebody who could not approve them",
     ),
 }
+"""What is said of one, and of several: of votes first, then of requests, which are named so only once in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +117,9 @@ class Replay:
     changes: list[Change] = field(default_factory=list)
 
     def summary(self) -> Iterator[str]:
-        """One line in words for each kind of change, and for each thing that is not known."""
+        """How much was replayed, what would change in one sentence, and a line for each thing that is not known."""
         yield f"{_count(self.requests, 'request')} and {_count(self.votes, 'vote')} replayed"
-        counted = Counter(one.kind for one in self.changes)
-        for kind, (singular, plural) in SUMMARY.items():
-            if number := counted[kind]:
-                yield f"{number} {singular if number == 1 else plural}"
-        if not self.changes:
-            yield "nothing would change"
+        yield ", ".join(self._counted()) or "nothing would change"
         for number, what, why in (
             (self.unknown_proposers, "proposal", "who proposed was not recorded with their groups"),
             (self.unknown_voters, "vote", "the voter's groups were not recorded"),
@@ -128,20 +128,33 @@ class Replay:
             if number:
                 yield f"not judged: {_count(number, what)}, because {why}"
 
+    def _counted(self) -> Iterator[str]:
+        counted, is_named = Counter(one.kind for one in self.changes), False
+        for kind, (singular, plural) in SUMMARY.items():
+            if not (number := counted[kind]):
+                continue
+            is_of_votes = kind is ChangeKind.VOTE_LOST
+            noun = "" if is_named else " vote" if is_of_votes else " request"
+            is_named = is_named or not is_of_votes
+            yield f"{number:,}{noun}{'s'[: bool(noun) and number != 1]} {singular if number == 1 else plural}"
 
-def replay_one(new: Gate, in_force: Gate, past: PastRequest, found: Replay) -> None:
+
+def replay_one(new: Gate, in_force: Gate, past: PastRequest, found: Replay, ties: Ties) -> None:
     """Judge one past request again, and add what would change to what was found.
 
     `in_force` is asked beside it who could approve: whoever left a group since they were recorded could by either
-    policy, and so is not mistaken for somebody whom the new one lets in.
+    policy, and so is not mistaken for somebody whom the new one lets in. `ties`: which accounts are one human's by what
+    is known today.
     """
     found.requests += 1
     found.votes += len(past.votes)
     about = (past.facts.request_id, past.ticket_number, past.facts.action.action_id)
-    found.changes += [Change(kind, *about, what) for kind, what in _changes(new, in_force, past, found)]
+    found.changes += [Change(kind, *about, what) for kind, what in _changes(new, in_force, past, found, ties)]
 
 
-def _changes(gate: Gate, in_force: Gate, past: PastRequest, found: Replay) -> Iterator[tuple[ChangeKind, str]]:
+def _changes(
+    gate: Gate, in_force: Gate, past: PastRequest, found: Replay, ties: Ties
+) -> Iterator[tuple[ChangeKind, str]]:
     facts = replace(
         past.facts,
         action=replace(past.facts.action, subject_emails=frozenset()),
@@ -160,7 +173,7 @@ def _changes(gate: Gate, in_force: Gate, past: PastRequest, found: Replay) -> It
         facts = replace(facts, quorum=max(facts.quorum, judged.quorum))
     if past.verdict is Verdict.NEEDS_APPROVAL:
         yield from _votes(gate, past, facts, found)
-        yield from _approvers(gate, in_force, past, facts, found)
+        yield from _approvers(gate, in_force, past, facts, found, ties)
 
 
 def _votes(gate: Gate, past: PastRequest, facts: RequestFacts, found: Replay) -> Iterator[tuple[ChangeKind, str]]:
@@ -169,7 +182,7 @@ def _votes(gate: Gate, past: PastRequest, facts: RequestFacts, found: Replay) ->
         if vote.person is None:
             found.unknown_voters += 1
             continue
-        ruling = gate.rule_on_vote(facts, vote.person, vote.choice, shown_digest=facts.digest, now=vote.at)
+        ruling = gate.rule_on_click(facts, vote.person, vote.choice, shown_digest=facts.digest, now=vote.at)
         if ruling.is_allowed:
             counting.append(vote)
         else:
@@ -185,15 +198,24 @@ def _is_enough(gate: Gate, facts: RequestFacts, votes: Sequence[PastVote]) -> bo
 
 
 def _approvers(
-    gate: Gate, in_force: Gate, past: PastRequest, facts: RequestFacts, found: Replay
+    gate: Gate, in_force: Gate, past: PastRequest, facts: RequestFacts, found: Replay, ties: Ties
 ) -> Iterator[tuple[ChangeKind, str]]:
     could = gate.eligible(facts, past.people, now=past.created_at)
     before, known = set(past.eligible), {person.key for person in past.people}
     now = replace(facts, policy_version=in_force.policy_version)
     others = [one for one in could if one.key not in before]
     could_already = {one.key for one in in_force.eligible(now, others, now=past.created_at)} if others else set()
-    if won := [one for one in others if one.key not in could_already]:
-        yield ChangeKind.APPROVER_WON, f"by {', '.join(_named(one, past) for one in won)}"
+    won = [one for one in others if one.key not in could_already]
+    requester = facts.action.requester.key
+    aliases = [one for one in won if requester is not None and ties.human(one.key) == ties.human(requester)]
+    if aliases:
+        words = ", ".join(str(one.key) for one in aliases)
+        yield (
+            ChangeKind.ALIAS_WON,
+            f"by {words}, by now known to be its requester's: asked today, the gate would refuse",
+        )
+    if strangers := [one for one in won if one not in aliases]:
+        yield ChangeKind.APPROVER_WON, f"by {', '.join(_named(one, past) for one in strangers)}"
     if not before <= known:
         found.unknown_approvers += 1
         return

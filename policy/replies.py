@@ -87,6 +87,14 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
             "Another account that counts as yours has a part in this, so somebody else has to decide it.",
             "If that account is not yours, tell whoever runs this desk.",
         ),
+        "core-no-contradicted-request": Reply(
+            "What is stored of this request is not what its record says, so nothing was done.",
+            "Tell whoever runs this desk, and propose it again.",
+        ),
+        "core-no-rejected-twin": Reply(
+            "The same was rejected in another request while this one waited, so this one cannot be approved.",
+            "If it should happen all the same, propose it again: its card will say who said no and why.",
+        ),
         "core-no-settled-request": Reply(
             "This request is no longer waiting for a decision, so nothing was changed.",
             "If something should still happen, propose it again.",
@@ -98,6 +106,18 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
         "core-no-expired-request": Reply(
             "The time to decide this request is over.",
             "If it is still needed, propose it again.",
+        ),
+        "core-no-stopped": Reply(
+            "Somebody has stopped this for now, so nothing was done.",
+            "It can still be rejected or withdrawn; try again once the stop is lifted.",
+        ),
+        "core-no-more-than-the-limit": Reply(
+            "As many requests of this kind as the desk's rules allow are under way or done, so nothing was proposed.",
+            "Propose it again later.",
+        ),
+        "core-no-lift-of-ones-own": Reply(
+            "This stop is about you, or about an account that counts as yours, so somebody else has to lift it.",
+            "If that account is not yours, tell whoever runs this desk.",
         ),
         "core-no-other-policy": Reply(
             "The desk's rules changed after this request was made, so it can no longer be decided.",
@@ -114,6 +134,55 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
         "core-no-unattended-risk": Reply(
             "This needs somebody's approval before it can run.",
             "Leave it to those who may decide it.",
+        ),
+        "core-no-unconfirmed-vote": Reply(
+            "This needs more than a click in Slack: it counts only once you confirm it with your passkey.",
+            "Press Approve on its card for a link to do so; write /countersign passkey to enrol one.",
+        ),
+        "core-no-own-passkey": Reply(
+            "This passkey is yours, so somebody else has to approve it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-settled-passkey": Reply(
+            "This passkey was decided on already, so nothing was changed.",
+            "If one is still needed, enrol it again.",
+        ),
+        "core-no-agents-break-glass": Reply(
+            "Only a person can start a break-glass request; a bot cannot.",
+            "Leave it to one of the desk's people.",
+        ),
+        "core-no-break-glass-of-ones-own": Reply(
+            "You asked for this, made its ticket, or it would be done to you or to something of yours, or nobody can"
+            " rule that out; so somebody else has to break the glass for it.",
+            "Tell somebody of the desk that it is urgent.",
+        ),
+        "core-no-break-glass-without-reason": Reply(
+            "Breaking the glass needs a reason in words, so nothing was done.",
+            "Say what cannot wait, and try again.",
+        ),
+        "core-no-break-glass-here": Reply(
+            "This desk has no break-glass, so nothing was done.",
+            "Propose it the usual way.",
+        ),
+        "core-no-break-glass-by-others": Reply(
+            "This is a break-glass request, and you are not among those who approve these.",
+            "Leave it to them; you may still be able to reject it.",
+        ),
+        "core-no-unattended-break-glass": Reply(
+            "A break-glass request runs only once people have approved it.",
+            "Leave it to those who may decide it.",
+        ),
+        "core-no-review-of-ones-own": Reply(
+            "You, or an account that counts as yours, had a part in this, so somebody else has to review it.",
+            "There is nothing more for you to do.",
+        ),
+        "core-no-settled-review": Reply(
+            "No review of this is due, or somebody has recorded it already, so nothing was changed.",
+            "If something is to be added, write it in the ticket's thread.",
+        ),
+        "break-glass-is-not-edited": Reply(
+            "A break-glass request is not edited, so nothing was changed.",
+            "Whoever started it can withdraw it and start another.",
         ),
         "gate-error": Reply(
             "The rules could not be checked just now, so nothing was done.",
@@ -189,6 +258,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "rejected": "There is a rejection among the votes; one is final.",
         "quorum-not-met": "Fewer different people approved than are needed.",
         "groups-not-met": "Not every group that must approve has somebody of its own among those who did.",
+        "break-glass-is-not-edited": "A break-glass request stays as it was started, or is withdrawn.",
         "more-is-asked-now": "The policy in force asks for more approvals, or for other groups, than the card says.",
         "no-longer-proposable": "Judged again, the policy in force would not let its proposer put this forward.",
         "vote-of-another-request": "A vote names another request than the one it is stored with.",

@@ -14,6 +14,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from policy.break_glass import BreakGlass
+from policy.limits import NOTHING_COUNTED, Counted
+
 CanonicalParams = Mapping[str, JsonValue]
 """Action parameters after validation by the catalogue, ready for canonical JSON."""
 
@@ -87,7 +90,7 @@ class RequestStatus(StrEnum):
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
     VOID = "void"
-    """What was shown is no longer what would run: the ticket was edited, or the policy changed."""
+    """What was shown is no longer what would run: the ticket or the request was edited, or the policy changed."""
 
 
 class Provenance(StrEnum):
@@ -147,8 +150,8 @@ class PersonKey:
 
 
 def folded_address(address: str | None) -> str:
-    """An e-mail address as it is compared; "" where there is none, which equals no address."""
-    return (address or "").strip().casefold()
+    """An e-mail address as it is stored and compared; "" where there is none, which equals no address."""
+    return (address or "").strip().lower()
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ class Person:
     admit."""
     linked_addresses: frozenset[str] = frozenset()
     """Every address of that human, in lower case. The same holds for these."""
+    has_confirmed: bool = False
+    """Confirmed the very decision that is judged with a passkey. Only the gate says so, from what it verified."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,17 @@ class ActionFacts:
     """Names of parameters whose value no trusted source confirmed."""
     proposable_by: frozenset[str] = frozenset()
     """The catalogue's say on who may propose: group names and 'agent'."""
+    of_requester: Counted = NOTHING_COUNTED
+    """While it is being put forward: what counts against its requester's limit, and"""
+    on_target: Counted = NOTHING_COUNTED
+    """against its target's. Of a stored request, which was counted then, nothing."""
+    break_glass: BreakGlass | None = None
+    """For a request that is put forward by break-glass."""
+    reporters: frozenset[PersonKey] = frozenset()
+    """While it is being put forward: whoever made the ticket of somebody else's message. Of a stored request they are
+    among the editors."""
+    is_stopped: bool = field(kw_only=True)
+    """A stop that is in force covers it (`policy.stops`). Nobody may leave this out."""
 
 
 @dataclass(frozen=True)
@@ -246,8 +262,36 @@ class RequestFacts:
     """Hex SHA-256 over what was shown (see `policy.digest`)."""
     policy_version: str
     expires_at: datetime
+    matches_trail: bool
+    """Whether its rows say what the verified steps of its ticket's trail tell."""
+    was_rejected_meanwhile: bool
+    """Whether the same thing, asked for in another request, was rejected after this one was made."""
     distinct_groups: frozenset[str] = frozenset()
     """The groups of which one approval each must come, as the card says."""
+    kept_under: str | None = None
+    """The changed policy that last let it stay as it was shown, if one did."""
+
+    @property
+    def decided_under(self) -> str:
+        """The version of the one policy that decides it: under which it was shown, or kept since."""
+        return self.kept_under or self.policy_version
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """What an authenticator signed when somebody confirmed a vote with a passkey (WebAuthn's own names)."""
+
+    link: str
+    """Names the link it was asked for with; part of the challenge."""
+    credential_id: bytes
+    client_data: bytes
+    authenticator_data: bytes
+    signature: bytes
+
+    @property
+    def sign_count(self) -> int:
+        """How often the authenticator has signed, as it says: bytes 33 to 36 of its data, big-endian."""
+        return int.from_bytes(self.authenticator_data[33:37], "big")
 
 
 @dataclass(frozen=True)
@@ -265,6 +309,8 @@ class Vote:
     signature: str = ""
     """Hex HMAC-SHA-256, see `policy.votes`."""
     key_id: str = ""
+    assertion: Assertion | None = None
+    """Where it was confirmed with a passkey."""
 
 
 @dataclass(frozen=True)

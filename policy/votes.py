@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from pydantic import JsonValue
+
 from policy.digest import canonical_json, utc_text
 from policy.errors import NotCanonical, SigningKeyMissing
 from policy.terms import Choice, PersonKey, Tally, Vote
@@ -65,6 +67,20 @@ class VoteSigner:
         # Compared as bytes: compare_digest refuses non-ASCII text by raising, and a signature is anybody's text.
         given = vote.signature.encode(errors="replace")
         return any(hmac.compare_digest(one.encode(), given) for one in expected)
+
+    def seal(self, domain: bytes, body: bytes) -> tuple[str, str]:
+        """The current key's id, and its seal on something that is not a vote. `domain` keeps kinds of things apart."""
+        return self._current, _seal(self._keys[self._current], domain, body)
+
+    def holds(self, domain: bytes, body: bytes, seal: str, key_id: str) -> bool:
+        """Whether this was sealed with a key of that name. Never raises."""
+        given = seal.encode(errors="replace")
+        secrets = [self._keys[key_id]] if key_id in self._keys else []
+        return any(hmac.compare_digest(_seal(secret, domain, body).encode(), given) for secret in secrets)
+
+    def is_current(self, key_id: str) -> bool:
+        """Whether this is the key that signs."""
+        return key_id == self._current
 
     def knows(self, key_id: str) -> bool:
         """Whether a signature under a key of this name can be checked at all."""
@@ -135,16 +151,26 @@ def speak_for_all(groups: Collection[str], groups_of: Mapping[str, Collection[st
 
 
 def _mac(secret: bytes, vote: Vote) -> str:
-    body = canonical_json(
-        {
-            "request": vote.request_id,
-            "voter": [vote.voter.home, vote.voter.user_id],
-            "choice": vote.choice.value,
-            "digest": vote.digest,
-            "cast_at": utc_text(vote.cast_at),
-            "slack_request": vote.slack_request_id,
-            "reason": vote.reason,
-            "key": vote.key_id,
-        }
-    )
-    return hmac.new(secret, _VOTE_DOMAIN + body, hashlib.sha256).hexdigest()
+    members: dict[str, JsonValue] = {
+        "request": vote.request_id,
+        "voter": [vote.voter.home, vote.voter.user_id],
+        "choice": vote.choice.value,
+        "digest": vote.digest,
+        "cast_at": utc_text(vote.cast_at),
+        "slack_request": vote.slack_request_id,
+        "reason": vote.reason,
+        "key": vote.key_id,
+    }
+    if (assertion := vote.assertion) is not None:
+        members["assertion"] = [
+            assertion.link,
+            assertion.credential_id.hex(),
+            assertion.client_data.hex(),
+            assertion.authenticator_data.hex(),
+            assertion.signature.hex(),
+        ]
+    return _seal(secret, _VOTE_DOMAIN, canonical_json(members))
+
+
+def _seal(secret: bytes, domain: bytes, body: bytes) -> str:
+    return hmac.new(secret, domain + body, hashlib.sha256).hexdigest()

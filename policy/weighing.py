@@ -6,7 +6,7 @@ A finding is a yes only if Cedar allows, without an error, and both name the sam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policy.compiling import CORE_PREFIX, PolicyNote
@@ -77,6 +77,11 @@ def describe(finding: Finding, notes: Mapping[str, PolicyNote], about: Mapping[s
 def refusal(code: str, details: Mapping[str, Any] | None = None) -> Ruling:
     """A refusal by the gate itself, without a policy."""
     return Ruling(False, code, REASONS[code], REPLIES[code], (), dict(details or {}))
+
+
+def told_why(ruling: Ruling, why: str) -> Ruling:
+    """A refusal for want of a passkey with what exactly is wrong, for the trail."""
+    return replace(ruling, reason=f"{ruling.reason} {why}") if ruling.code == "core-no-unconfirmed-vote" else ruling
 
 
 def _usefulness(policy_id: str) -> tuple[int, str]:

@@ -7,7 +7,7 @@ length-prefixed, with the payload's exact text:
     f = chain, seq, at (microseconds), name, actor, payload, key id
 
 Rows of before there was a key have no key id, and their hash is the SHA-256 of the same without f7. They stand at the
-beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`seal_earlier_rows`).
+beginning of a chain only, and only where a keyed row of the system's chain vouches for them (`storage.earlier_rows`).
 
 The head row of the chain is locked and moved in the caller's transaction, so a step and its record are one fact.
 """
@@ -57,6 +57,8 @@ class Step(StrEnum):
     REQUEST_REJECTED = "request_rejected"
     REQUEST_WITHDRAWN = "request_withdrawn"
     WITHDRAWAL_REFUSED = "withdrawal_refused"
+    REQUEST_REPLACED = "request_replaced"
+    EDIT_REFUSED = "edit_refused"
     REQUEST_REMINDED = "request_reminded"
     REQUEST_ESCALATED = "request_escalated"
     REQUEST_EXPIRED = "request_expired"
@@ -66,15 +68,30 @@ class Step(StrEnum):
     ACTION_STARTED = "action_started"
     ACTION_EXECUTED = "action_executed"
     OUTCOME_RECONCILED = "outcome_reconciled"
+    REVIEW_DUE = "review_due"
+    REVIEW_OVERDUE = "review_overdue"
+    REVIEW_RECORDED = "review_recorded"
+    REVIEW_REFUSED = "review_refused"
     DELIVERY_POSTED = "delivery_posted"
     DELIVERY_UPDATED = "delivery_updated"
     DELIVERY_HELD = "delivery_held"
     DELIVERY_FAILED = "delivery_failed"
     VIEW_REFUSED = "view_refused"
     CLICK_REFUSED = "click_refused"
+    PASSKEY_ENROLLED = "passkey_enrolled"
+    PASSKEY_APPROVED = "passkey_approved"
+    PASSKEY_REVOKED = "passkey_revoked"
+    PASSKEY_RESEALED = "passkey_resealed"
+    PASSKEY_REFUSED = "passkey_refused"
+    PASSKEY_ASKED = "passkey_asked"
     PEOPLE_LINKED = "people_linked"
     PEOPLE_UNLINKED = "people_unlinked"
+    STOP_SET = "stop_set"
+    STOP_LIFTED = "stop_lifted"
+    LIFT_REFUSED = "lift_refused"
     GROUP_CHANGED = "group_changed"
+    POLICY_CHANGED = "policy_changed"
+    POLICY_REFUSED = "policy_refused"
     DIRECTORY_IMPORTED = "directory_imported"
     STARTED = "started"
     CHECKPOINT_NOT_SENT = "checkpoint_not_sent"
@@ -133,6 +150,15 @@ def covered(prev: bytes, *fields: str) -> bytes:
     """The bytes that an event's hash is taken over."""
     encoded = [field.encode() for field in fields]
     return b"".join([prev, *[part for one in encoded for part in (_LENGTH(len(one)), one)]])
+
+
+def is_genuine(event: StoredEvent, keys: AuditKeys | None) -> bool:
+    """Whether this row's own hash fits under the key that it names. Whether it follows from others is not asked."""
+    fields = [event.chain, str(event.seq), str(microseconds(event.at)), event.name, event.actor, event.payload_text]
+    if event.key_id is None:
+        return event.hash == event_hash(None, event.prev_hash, *fields)
+    secret = None if keys is None else keys.secret(event.key_id)
+    return secret is not None and event.hash == event_hash(secret, event.prev_hash, *fields, event.key_id)
 
 
 # An upsert that changes nothing takes the row lock whether or not the chain existed: one round trip.
@@ -219,6 +245,11 @@ _IS_RECORDED = text(
 )
 
 
+async def take_turn(tx: Transaction, turn: str) -> None:
+    """Wait until nobody else has this turn, and keep it until the transaction ends."""
+    await tx.execute(_TAKE_TURN, {"turn": turn})
+
+
 async def record_seldom(
     tx: Transaction,
     ticket_id: UUID | None,
@@ -235,7 +266,7 @@ async def record_seldom(
     """
     chain = SYSTEM_CHAIN if ticket_id is None else ticket_chain(ticket_id)
     same = {"since": at - every, "chain": chain, "actor": actor, "name": name, "what": payload["what"]}
-    await tx.execute(_TAKE_TURN, {"turn": f"{chain}:{name}:{actor}"})
+    await take_turn(tx, f"{chain}:{name}:{actor}")
     if not await tx.scalar(_IS_RECORDED, same):
         await record(tx, ticket_id, name, actor, payload, at=at)
 
@@ -243,7 +274,8 @@ async def record_seldom(
 _EVENTS = "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
 
 
-def _stored(row: Any) -> StoredEvent:
+def stored(row: Any) -> StoredEvent:
+    """A row of the trail (its nine columns, in the table's order, the payload as text) as an event."""
     return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), bytes(row[7]), row[8])
 
 
@@ -253,7 +285,7 @@ async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int
         text(_EVENTS + " where chain = :chain order by seq offset :offset limit :limit"),
         {"chain": ticket_chain(ticket_id), "offset": offset, "limit": limit},
     )
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
 async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: UUID) -> list[StoredEvent]:
@@ -262,26 +294,26 @@ async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: U
         text(_EVENTS + " where chain = :chain and name = :name order by seq"),
         {"chain": ticket_chain(ticket_id), "name": name},
     )
-    return [one for one in map(_stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
+    return [one for one in map(stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
 
 
-async def latest(tx: Transaction, name: Step) -> StoredEvent | None:
-    """The newest step of this name that belongs to no ticket."""
+async def latest(tx: Transaction, *names: Step) -> StoredEvent | None:
+    """The newest step of these names that belongs to no ticket."""
     rows = await tx.execute(
-        text(_EVENTS + " where chain = :chain and name = :name order by seq desc limit 1"),
-        {"chain": SYSTEM_CHAIN, "name": name},
+        text(_EVENTS + " where chain = :chain and name = any(:names) order by seq desc limit 1"),
+        {"chain": SYSTEM_CHAIN, "names": [str(name) for name in names]},
     )
-    return next((_stored(row) for row in rows), None)
+    return next((stored(row) for row in rows), None)
 
 
 async def all_events(tx: Transaction) -> AsyncIterator[StoredEvent]:
     """Every event, chain by chain, a page at a time: the reader may stop anywhere and leaves no cursor open."""
-    page_after = text(_EVENTS + " where (chain, seq) > (:chain, :seq) order by chain, seq limit :limit")
-    chain, seq = "", 0
+    page_after = text(_EVENTS + " where (chain, seq) > (:chain, cast(:seq as bigint)) order by chain, seq limit :limit")
+    chain, seq = "", -(2**31) - 1
     while True:
         rows = (await tx.execute(page_after, {"chain": chain, "seq": seq, "limit": PAGE_ROWS})).all()
         for row in rows:
-            yield _stored(row)
+            yield stored(row)
         if len(rows) < PAGE_ROWS:
             return
         chain, seq = rows[-1][0], rows[-1][1]

@@ -15,7 +15,12 @@ from storage import job_queue
 from storage.database import Transaction
 from storage.schema import Delivery
 
-CARDS = ("triage_card", "approval_card")
+BREAK_GLASS_STARTED, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE = (
+    "break_glass_started",
+    "break_glass_review",
+    "break_glass_overdue",
+)
+CARDS = ("triage_card", "approval_card", "passkey_card", BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE)
 """The kinds that are rendered again when their facts change."""
 
 
@@ -51,19 +56,21 @@ async def post(tx: Transaction, new: NewDelivery, *, delivery_id: UUID, at: date
         created_at=at,
     )
     tx.add(delivery)
-    await _defer_sync(tx, delivery_id)
+    await sync(tx, delivery_id)
     return delivery
 
 
 # One round trip instead of a query and a `job_queue.defer` for each card, whose conflict clause this repeats. Always in
 # one order, so that two refreshes of a ticket wait for each other instead of dead-locking.
-_REFRESH = text(
+_SYNC_EACH = (
     "insert into procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)"
     " select :queue, 'sync_delivery', 0, name, name, jsonb_build_object('delivery_id', id)"
     " from (select id::text as id, 'delivery:' || id as name from deliveries"
-    " where ticket_id = :ticket_id and kind = any(:kinds) order by id) as card"
+    " where {which} order by id) as card"
     " on conflict (queueing_lock) where status = 'todo' do update set queueing_lock = excluded.queueing_lock"
 )
+_REFRESH = text(_SYNC_EACH.format(which="ticket_id = :ticket_id and kind = any(:kinds)"))
+_REFRESH_OF = text(_SYNC_EACH.format(which="request_id = any(:request_ids) and kind = 'approval_card'"))
 
 
 async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
@@ -71,7 +78,13 @@ async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
     await tx.execute(_REFRESH, {"queue": job_queue.DELIVERIES, "ticket_id": ticket_id, "kinds": list(CARDS)})
 
 
-async def _defer_sync(tx: Transaction, delivery_id: UUID) -> None:
+async def refresh_of(tx: Transaction, request_ids: Sequence[UUID]) -> None:
+    """Bring the approval cards of these requests up to date; in a transaction that refreshes nothing else."""
+    await tx.execute(_REFRESH_OF, {"queue": job_queue.DELIVERIES, "request_ids": list(request_ids)})
+
+
+async def sync(tx: Transaction, delivery_id: UUID) -> None:
+    """Bring one message up to date once the transaction commits."""
     name = f"delivery:{delivery_id}"
     await job_queue.defer(
         tx,

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
-from policy.terms import PersonKey
+from policy.terms import PersonKey, folded_address
 from storage.database import Transaction
 from storage.schema import DirectoryKey, DirectoryPerson, Ticket, VoteRow
 
@@ -80,7 +80,7 @@ async def find_key(tx: Transaction, key_id: str) -> DirectoryKey | None:
 
 async def find_person(tx: Transaction, email: str) -> DirectoryPerson | None:
     """The person of this address; case does not count."""
-    return await tx.get(DirectoryPerson, email.lower())
+    return await tx.get(DirectoryPerson, folded_address(email))
 
 
 async def subject_of(tx: Transaction, subject_param: str, value: str) -> Subject | None:
@@ -111,7 +111,7 @@ async def import_people(tx: Transaction, rows: Iterable[PersonRow]) -> Imported:
 
     An empty Slack account leaves a known one as it is: forgetting it would let someone approve what is done to them.
     """
-    people = {row.email.lower(): row for row in rows}
+    people = {folded_address(row.email): row for row in rows}
     added = 0
     for emails in _batches(people):
         added += len(emails) - await _count(tx, DirectoryPerson.email, emails)
@@ -146,7 +146,7 @@ async def import_keys(tx: Transaction, rows: Iterable[KeyRow]) -> Imported:
             [
                 {
                     "key_id": key_id,
-                    "owner_email": keys[key_id].owner_email.lower(),
+                    "owner_email": folded_address(keys[key_id].owner_email),
                     "label": keys[key_id].label,
                     "status": "active",
                 }
@@ -161,7 +161,7 @@ async def import_keys(tx: Transaction, rows: Iterable[KeyRow]) -> Imported:
 async def _refuse_unknown_owners(tx: Transaction, rows: Iterable[KeyRow]) -> None:
     owners: dict[str, list[str]] = {}
     for row in rows:
-        owners.setdefault(row.owner_email.lower(), []).append(row.key_id)
+        owners.setdefault(folded_address(row.owner_email), []).append(row.key_id)
     known: set[str] = set()
     for emails in _batches(owners):
         known.update(await tx.scalars(select(DirectoryPerson.email).where(DirectoryPerson.email.in_(emails))))

@@ -13,7 +13,9 @@ from sqlalchemy import select, text
 
 from policy.one_person import Mark, Ties
 from policy.terms import PersonKey, folded_address
-from storage.database import Transaction
+from storage import audit
+from storage.audit import Step
+from storage.database import AUDIT_KEYS, Transaction
 from storage.schema import AccountLink
 
 # One round trip, however long the way from one to another; `split_part` is what the directory's index is on.
@@ -34,14 +36,23 @@ _TIES = text(
     " select one, other from reached where one is not null"
 )
 
+_EVERY_TIE = text(
+    "select one, other from account_links"
+    " union all select slack_key, email from directory_people where slack_key is not null"
+)
+
 
 async def ties_around(tx: Transaction, marks: Collection[Mark]) -> Ties:
     """All that is stored about these accounts and addresses, and about whatever is tied to them."""
     ties = Ties((mark, mark) for mark in marks)
     names = sorted({mark.user_id if isinstance(mark, PersonKey) else mark for mark in marks} - {""})
     for one, other in await tx.execute(_TIES, {"names": names}):
-        ties.tie(PersonKey.parse(one), folded_address(other) if "@" in other else PersonKey.parse(other))
+        ties.tie(PersonKey.parse(one), _mark(other))
     return ties
+
+
+def _mark(text: str) -> Mark:
+    return folded_address(text) if "@" in text else PersonKey.parse(text)
 
 
 _PARTS = text(
@@ -56,6 +67,12 @@ _PARTS = text(
 async def parts_of(tx: Transaction, request_id: UUID) -> frozenset[PersonKey]:
     """The accounts that asked for a request, proposed it, voted on it or are its subject, as their rows have them."""
     return frozenset(PersonKey.parse(row[0]) for row in await tx.execute(_PARTS, {"request_id": request_id}))
+
+
+async def every_tie(tx: Transaction) -> Ties:
+    """All that operators linked, and all that the directory has at one address."""
+    rows = (await tx.execute(_EVERY_TIE)).all()
+    return Ties((PersonKey.parse(row.one), _mark(row.other)) for row in rows)
 
 
 async def link(
@@ -82,6 +99,32 @@ async def unlink(tx: Transaction, one: PersonKey, other: PersonKey) -> AccountLi
 async def links(tx: Transaction) -> Sequence[AccountLink]:
     """Every link that operators made, oldest first."""
     return (await tx.scalars(select(AccountLink).order_by(AccountLink.linked_at, AccountLink.one))).all()
+
+
+# Written out, with no value to fill in: an index of these few rows alone serves it.
+_LINKS_TOLD = text(
+    "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
+    " where chain = 'system' and name in ('people_linked', 'people_unlinked') order by seq"
+)
+
+
+async def links_contradicted(tx: Transaction) -> list[str]:
+    """Each link that is in the table and not on the trail, or the other way round, in words.
+
+    Somebody who takes a row out of the table would let an account decide what another one of its human asked for.
+    """
+    told: set[frozenset[str]] = set()
+    for event in map(audit.stored, await tx.execute(_LINKS_TOLD)):
+        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS)):
+            return [f"the step {event.seq} of the chain {event.chain} about linked accounts was changed"]
+        ends = frozenset(PersonKey.parse(one).user_id for one in event.payload["accounts"])
+        told = told | {ends} if event.name == Step.PEOPLE_LINKED else told - {ends}
+    stored = {frozenset(PersonKey.parse(end).user_id for end in (row.one, row.other)) for row in await links(tx)}
+    return [
+        f"the link of {' and '.join(sorted(ends))} is "
+        + ("on the trail and not in the table" if ends in told else "in the table and not on the trail")
+        for ends in sorted(told ^ stored, key=sorted)
+    ]
 
 
 async def accounts_heard_of(tx: Transaction, keys: Collection[PersonKey]) -> frozenset[str]:

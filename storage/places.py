@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -32,8 +33,8 @@ class Place(Protocol):
 
     name: str
 
-    async def last_number(self) -> int:
-        """The number of the last line there; 0 if there is none. Raises PlaceUnavailable."""
+    async def last(self) -> tuple[int, str] | None:
+        """The last line there with its number; None if there is none. Raises PlaceUnavailable."""
         ...
 
     async def put(self, number: int, line: str) -> None:
@@ -65,63 +66,77 @@ def place_of(url: str) -> Place:
 
 
 class FilePlace:
-    """A file of JSON lines, on another disk or another machine's; each line is on the disk before it counts."""
+    """A file of JSON lines, on another disk or another machine's; each line is on the disk before it counts.
+
+    It is only ever appended to, so it may be one that can only be appended to. What a crash left of a line stays, and
+    the whole line follows on a line of its own; a reader leaves out a line that is the beginning of the next.
+    """
 
     def __init__(self, file: Path) -> None:
         self.name = f"file:{file}"
         self._file = file
 
-    async def last_number(self) -> int:
-        return await asyncio.to_thread(self._last_number)
+    async def last(self) -> tuple[int, str] | None:
+        return await asyncio.to_thread(self._last)
 
     async def put(self, number: int, line: str) -> None:
         await asyncio.to_thread(self._put, number, line)
 
     async def lines(self) -> AsyncIterator[str]:
-        try:
-            with self._file.open(encoding="utf-8") as file:
-                for line in file:
-                    yield line.rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlaceUnavailable(f"{self.name}: {error}") from error
+        for line in await asyncio.to_thread(self._lines):
+            yield line
 
-    def _last_number(self) -> int:
+    def _last(self) -> tuple[int, str] | None:
         with self._opened() as file:
-            return _last(file)
+            return _last_line(file)
 
     def _put(self, number: int, line: str) -> None:
         with self._opened() as file:
-            if _last(file) >= number:
+            last = _last_line(file)
+            if last is not None and last[0] >= number:
                 return  # Another process was faster.
-            file.seek(0, os.SEEK_END)
-            file.write(line.encode() + b"\n")
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            is_torn = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * is_torn + line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
+    def _lines(self) -> list[str]:
+        # As it is between two writings, and without making one that is not there.
+        with self._opened("rb", fcntl.LOCK_SH) as file:
+            lines = file.read().decode().split("\n")  # after the last line's end there is nothing, or half a line
+        return [line for line, following in pairwise(lines) if not following.startswith(line) or not following]
+
     @contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
+    def _opened(self, mode: str = "a+b", lock: int = fcntl.LOCK_EX) -> Iterator[IO[bytes]]:
         """The file, locked against other processes of the desk."""
         try:
-            with self._file.open("a+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with self._file.open(mode) as file:
+                fcntl.flock(file, lock)
                 yield file
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise PlaceUnavailable(f"{self.name}: {error}") from error
 
 
-def _last(file: IO[bytes]) -> int:
-    """The number of the last whole line; what a crash cut off after it is taken away."""
-    end = file.seek(0, os.SEEK_END)
-    tail, start = b"", end
-    while start > 0 and tail.count(b"\n") < 2:
+def _last_line(file: IO[bytes]) -> tuple[int, str] | None:
+    """The last whole line with its number, read from the end."""
+    end = start = file.seek(0, os.SEEK_END)
+    while start > 0:
         start = max(0, start - 65536)
         file.seek(start)
-        tail = file.read(end - start)
-    whole = tail.rfind(b"\n") + 1
-    if whole < len(tail):
-        file.truncate(start + whole)
-    lines = tail[:whole].splitlines()
-    return int(json.loads(lines[-1])["head"]["number"]) if lines else 0
+        lines = file.read(end - start).split(b"\n")[:-1]
+        for line in reversed(lines if start == 0 else lines[1:]):
+            if (number := _number(line)) is not None:
+                return number, line.decode()
+    return None
+
+
+def _number(line: bytes) -> int | None:
+    try:
+        return int(json.loads(line)["head"]["number"])
+    except (ValueError, KeyError, TypeError):
+        return None  # Half a line, or nothing of ours: `audit verify` says so.
 
 
 class ObjectPlace:
@@ -143,16 +158,15 @@ class ObjectPlace:
         )
         self._last: int | None = None
 
-    async def last_number(self) -> int:
+    async def last(self) -> tuple[int, str] | None:
         if self._last is None:
             found = [int(path.rpartition("/")[2].removesuffix(".json")) async for path in self._paths()]
             self._last = max(found, default=0)
-        return self._last
+        return (self._last, await self._line(self._path(self._last))) if self._last else None
 
     async def put(self, number: int, line: str) -> None:
-        path = f"{self._prefix}{number:012d}.json"
         try:
-            await obstore.put_async(self._store, path, line.encode(), mode="create", use_multipart=False)
+            await obstore.put_async(self._store, self._path(number), line.encode(), mode="create", use_multipart=False)
         except AlreadyExistsError:
             pass  # Another process was faster.
         except BaseError as error:
@@ -161,12 +175,18 @@ class ObjectPlace:
         self._last = number
 
     async def lines(self) -> AsyncIterator[str]:
+        for path in sorted([path async for path in self._paths()]):
+            yield await self._line(path)
+
+    async def _line(self, path: str) -> str:
         try:
-            for path in sorted([path async for path in self._paths()]):
-                found = await obstore.get_async(self._store, path)
-                yield bytes(await found.bytes_async()).decode()
+            found = await obstore.get_async(self._store, path)
+            return bytes(await found.bytes_async()).decode()
         except (BaseError, UnicodeDecodeError) as error:
             raise PlaceUnavailable(f"{self.name}: {error}") from error
+
+    def _path(self, number: int) -> str:
+        return f"{self._prefix}{number:012d}.json"
 
     async def _paths(self) -> AsyncIterator[str]:
         try:

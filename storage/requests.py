@@ -1,30 +1,79 @@
 """Queries about action requests, votes and runs.
 
 Whoever locks more than one thing of a ticket does it in one order, or two of them would wait for each other: a
-delivery, the ticket, its requests, its audit chain. A row that refers to a ticket or a request takes a weak lock on it
-when it is written (its foreign key), so it is written after both are locked.
+delivery, the ticket, its requests, the lock of the stops, those of what is counted, its audit chain. A row that refers
+to a ticket or a request takes a weak lock on it when it is written (its foreign key), so it is written after both are
+locked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, literal, or_, select, update
+from sqlalchemy import JSON, BindParameter, Select, Text, bindparam, cast, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
-from policy.terms import Choice, PersonKey, RequestStatus, Vote
+from policy.lifecycle import TERMINAL
+from policy.terms import Assertion, Choice, PersonKey, RequestStatus, Vote
 from storage import job_queue
+from storage.audit import Step, ticket_chain
 from storage.database import Transaction
-from storage.schema import ActionRequest, Execution, Ticket, VoteRow
+from storage.schema import ActionRequest, AuditEvent, Delivery, Execution, Ticket, VoteRow
 
 
 async def get(tx: Transaction, request_id: UUID) -> ActionRequest | None:
     """One request."""
     return await tx.get(ActionRequest, request_id)
+
+
+async def replacement(tx: Transaction, request: ActionRequest) -> ActionRequest | None:
+    """The request that took the place of one that was edited; what did not end as void has none."""
+    if request.status != RequestStatus.VOID:
+        return None
+    return await tx.scalar(select(ActionRequest).where(ActionRequest.replaces == request.id))
+
+
+async def waiting_alike(tx: Transaction, action_id: str) -> Sequence[ActionRequest]:
+    """The requests of one action that wait for votes and whose card stands in Slack, the longest waiting first."""
+    rows = await tx.scalars(
+        select(ActionRequest)
+        .where(
+            ActionRequest.action_id == action_id,
+            ActionRequest.status == RequestStatus.PENDING,
+            exists().where(
+                Delivery.request_id == ActionRequest.id,
+                Delivery.kind == "approval_card",
+                Delivery.state == "posted",
+            ),
+        )
+        .order_by(ActionRequest.created_at, ActionRequest.id)
+    )
+    return rows.all()
+
+
+async def count_alike(tx: Transaction, action_id: str) -> int:
+    """How many requests of one action wait for votes."""
+    alike = select(func.count()).where(
+        ActionRequest.action_id == action_id, ActionRequest.status == RequestStatus.PENDING
+    )
+    return await tx.scalar(alike) or 0
+
+
+async def waiting_by_action(tx: Transaction) -> Sequence[tuple[str, int, UUID]]:
+    """Each action of which two requests or more wait for votes: how many, and one of them."""
+    rows = await tx.execute(
+        select(ActionRequest.action_id, func.count(), func.min(cast(ActionRequest.id, Text)))
+        .where(ActionRequest.status == RequestStatus.PENDING)
+        .group_by(ActionRequest.action_id)
+        .having(func.count() > 1)
+        .order_by(ActionRequest.action_id)
+    )
+    return [(row[0], row[1], UUID(row[2])) for row in rows]
 
 
 async def named(tx: Transaction, name: str) -> Sequence[ActionRequest]:
@@ -92,12 +141,16 @@ async def open_of_ticket(tx: Transaction, ticket_id: UUID) -> Sequence[ActionReq
 
 
 async def tickets_under_other_policy(tx: Transaction, policy_version: str) -> Sequence[UUID]:
-    """Tickets with requests that still wait and were made under another policy."""
+    """Tickets with requests that still wait and were made under another policy, or that one may have kept since."""
+    was_kept = exists().where(
+        AuditEvent.chain == literal(ticket_chain("")) + cast(ActionRequest.ticket_id, Text),
+        AuditEvent.name == Step.REQUEST_KEPT,
+    )
     rows = await tx.scalars(
         select(ActionRequest.ticket_id)
         .distinct()
         .where(
-            ActionRequest.policy_version != policy_version,
+            or_(ActionRequest.policy_version != policy_version, was_kept),
             ActionRequest.status.in_([RequestStatus.PENDING, RequestStatus.APPROVED]),
         )
     )
@@ -123,6 +176,19 @@ async def turned_down(tx: Transaction, like: ActionRequest, since: datetime) -> 
         .order_by(ActionRequest.decided_at.desc(), ActionRequest.id)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def is_rejected_since(tx: Transaction, like: ActionRequest) -> bool:
+    """Whether the same thing was rejected in another request after this one was made.
+
+    The same: this action with these parameters, or on this target unless that is only the ticket (two replies to one
+    ticket are two things).
+    """
+    return any(
+        other.status == RequestStatus.REJECTED
+        and (other.params == like.params or not like.target.startswith("ticket:"))
+        for other, _ in await turned_down(tx, like, like.created_at)
+    )
 
 
 async def due(tx: Transaction, now: datetime, *, limit: int = 100) -> Sequence[UUID]:
@@ -185,7 +251,37 @@ def as_vote(row: VoteRow) -> Vote:
         reason=row.reason,
         signature=row.signature,
         key_id=row.key_id,
+        assertion=None if row.assertion is None else _as_assertion(row.assertion),
     )
+
+
+async def is_being_undone(tx: Transaction, request_id: UUID) -> bool:
+    """Whether another request has undone it, or may yet."""
+    ended_in_vain = [status for status in TERMINAL if status is not RequestStatus.EXECUTED]
+    found = select(ActionRequest.id).where(
+        ActionRequest.undoes == request_id, ActionRequest.status.not_in(ended_in_vain)
+    )
+    return (await tx.scalar(found.limit(1))) is not None
+
+
+def stored_assertion(assertion: Assertion) -> dict[str, str]:
+    """An assertion as its column holds it."""
+    return {
+        "link": assertion.link,
+        "credentialId": assertion.credential_id.hex(),
+        "clientData": assertion.client_data.hex(),
+        "authenticatorData": assertion.authenticator_data.hex(),
+        "signature": assertion.signature.hex(),
+    }
+
+
+def _as_assertion(stored: Mapping[str, Any]) -> Assertion:
+    """Raises ValueError for what this desk did not write."""
+    try:
+        parts = (stored["credentialId"], stored["clientData"], stored["authenticatorData"], stored["signature"])
+        return Assertion(str(stored["link"]), *map(bytes.fromhex, parts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an assertion: {error!r}") from error
 
 
 async def execution(tx: Transaction, request_id: UUID) -> Execution | None:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from policy.passkeys import PasskeyState
 from policy.terms import (
     Audience,
     Choice,
@@ -200,6 +201,14 @@ class ActionRequest(Table):
     __table_args__ = (
         Index("requests_by_ticket", "ticket_id", "created_at"),
         Index("requests_by_target", "target", "action_id", "created_at"),
+        Index("requests_by_what_they_undo", "undoes", postgresql_where="undoes is not null"),
+        Index("requests_by_asker", "asked_by", "risk", "created_at"),
+        Index(
+            "requests_under_way",
+            "asked_by",
+            "risk",
+            postgresql_where="status in ('pending', 'approved', 'running', 'unknown')",
+        ),
         Index(
             "requests_turned_down",
             "action_id",
@@ -207,6 +216,9 @@ class ActionRequest(Table):
             postgresql_where="status in ('rejected', 'withdrawn', 'expired')",
         ),
         Index("requests_to_wake", "wake_at", postgresql_where="wake_at is not null"),
+        Index("requests_waiting", "action_id", postgresql_where="status = 'pending'"),
+        # Two edits of one request at once: one of them comes too late.
+        Index("requests_replaced_once", "replaces", unique=True, postgresql_where="replaces is not null"),
         CheckConstraint("quorum >= 0", name="quorum_is_not_negative"),
     )
 
@@ -214,6 +226,8 @@ class ActionRequest(Table):
     ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"))
     ticket_revision: Mapped[int]
     suggestion_id: Mapped[UUID | None]
+    undoes: Mapped[UUID | None]
+    """The request that has run and that this one is to undo; its card says so."""
     action_id: Mapped[str]
     params: Mapped[dict[str, Any]]
     provenance: Mapped[dict[str, Any]]
@@ -232,12 +246,22 @@ class ActionRequest(Table):
     """The addresses the directory had for the people it is done to; whoever has one of them may not decide it."""
     target: Mapped[str]
     """What it acts on, so that the same can be found on other tickets: 'keyId:…', 'email:…', or 'ticket:ID'."""
+    asked_by: Mapped[str]
+    """Whom it counts for, against the limit for one requester: 'person:USER', or 'source:SOURCE:CHANNEL' where nobody
+    knows which human asked."""
     eligible: Mapped[list[Any]]
     """[{key, name}] of those who could approve when the card was made; shown, never trusted."""
     status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
     quorum: Mapped[int]
     distinct_groups: Mapped[list[Any]] = mapped_column(default=list)
     """The policy groups of which one approval each must come, from different people; part of the digest."""
+    replaces: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
+    """The request that this one is an edit of; that one is void. Part of the digest, like the next two."""
+    revision: Mapped[int] = mapped_column(default=1)
+    editors: Mapped[list[Any]] = mapped_column(default=list)
+    """Who proposed or edited what this one replaces; none of them may decide it."""
+    break_glass: Mapped[str | None]
+    """Why it was started by break-glass; part of the digest. None for every other request."""
     card: Mapped[list[Any]]
     """The blocks of the card's substance as shown; part of the digest."""
     digest: Mapped[str]
@@ -271,6 +295,50 @@ class VoteRow(Table):
     slack_request_id: Mapped[str]
     signature: Mapped[str]
     key_id: Mapped[str]
+    assertion: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the voter's passkey signed for it, in hexadecimal; None where none was asked for. `signature` covers it."""
+
+
+class PasskeyRow(Table):
+    """Somebody's passkey. One counts only if its seal verifies (`policy.passkeys`)."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (Index("passkeys_by_owner", "owner"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    owner_label: Mapped[str]
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    public_key: Mapped[bytes]
+    state: Mapped[str] = mapped_column(default=PasskeyState.WAITING)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    enrolled_at: Mapped[datetime]
+    approved_by: Mapped[str] = mapped_column(default="")
+    approved_at: Mapped[datetime | None]
+    seal: Mapped[str] = mapped_column(default="")
+    seal_key_id: Mapped[str] = mapped_column(default="")
+    revoked_at: Mapped[datetime | None]
+
+
+class PrivateLink(Table):
+    """A link that was given to one person, for one thing, once: to confirm one vote, or to enrol a passkey."""
+
+    __tablename__ = "private_links"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    """Hex SHA-256 of what stands in the link; the token itself is nowhere."""
+    purpose: Mapped[str]
+    """'vote' or 'enrolment'."""
+    person: Mapped[str]
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("action_requests.id"))
+    digest: Mapped[str] = mapped_column(default="")
+    choice: Mapped[str] = mapped_column(default="")
+    slack_request_id: Mapped[str]
+    """Slack's own id of the click that it was given for."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
 
 
 class Execution(Table):
@@ -286,6 +354,26 @@ class Execution(Table):
     detail: Mapped[dict[str, Any]]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class ReviewRow(Table):
+    """The review that a break-glass request has to have once it ran."""
+
+    __tablename__ = "break_glass_reviews"
+    __table_args__ = (
+        Index("reviews_open", "remind_at", postgresql_where="reviewed_at is null"),
+        CheckConstraint("(reviewed_at is null) = (reviewed_by is null)", name="a_review_has_an_author"),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("action_requests.id"), primary_key=True)
+    due_at: Mapped[datetime]
+    remind_at: Mapped[datetime]
+    """When people are told next that it is missing; first when it is due."""
+    reviewed_by: Mapped[str | None]
+    reviewed_by_label: Mapped[str] = mapped_column(default="")
+    reviewed_at: Mapped[datetime | None]
+    words: Mapped[str] = mapped_column(default="")
+    """What they found."""
 
 
 class Delivery(Table):
@@ -335,7 +423,16 @@ class AuditEvent(Table):
     """One step, append-only (triggers refuse UPDATE, DELETE and TRUNCATE)."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("audit_by_time", "at"),)
+    __table_args__ = (
+        Index("audit_by_time", "at"),
+        Index("audit_of_groups", "seq", postgresql_where="chain = 'system' and name = 'group_changed'"),
+        Index("audit_without_key", "chain", postgresql_where="key_id is null"),
+        Index(
+            "audit_of_links",
+            "seq",
+            postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
+        ),
+    )
 
     chain: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
@@ -397,14 +494,33 @@ class AccountLink(Table):
     linked_at: Mapped[datetime]
 
 
+class StopRow(Table):
+    """A kill switch. Never changed but by its one lift, which fills the last three columns (triggers refuse others)."""
+
+    __tablename__ = "stops"
+    __table_args__ = (Index("stops_in_force", "scope", "value", unique=True, postgresql_where="lifted_at is null"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    scope: Mapped[str]
+    """'all', 'action' or 'person'."""
+    value: Mapped[str]
+    """An action's id, or PersonKey text of an account; '' for all."""
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    """PersonKey text, or the operator's account name on the machine where the command ran."""
+    set_by_label: Mapped[str]
+    set_at: Mapped[datetime]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+    lift_reason: Mapped[str | None]
+
+
 class WatchedGroup(Table):
-    """Who was in a policy group when it was last looked at, so that a change is noticed. Nothing is decided by it."""
+    """When a policy group was last looked at, so that several processes look no more often than one."""
 
     __tablename__ = "watched_groups"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    members: Mapped[list[Any]]
-    """[{key, name, isNamed}] of everybody in Slack's user group; isNamed: the settings name them too."""
     looked_at: Mapped[datetime]
 
 

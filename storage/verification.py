@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
-from policy.digest import canonical_json
-from storage import merkle
-from storage.audit import GENESIS, SYSTEM_CHAIN, NewEvent, Step, append, covered, event_hash, ticket_chain
+from storage.audit import GENESIS, SYSTEM_CHAIN, Step, covered, event_hash, ticket_chain
 from storage.audit_keys import AuditKeys
 from storage.database import AUDIT_KEYS, Transaction, driver_connection
+from storage.earlier_rows import EarlierRows
 
 PAGE_ROWS = 10_000
+BEFORE_ALL = -(2**31) - 1
+"""Less than any number that a row can have: one that somebody wrote before a chain's first is read, and named."""
+RETIRED_AFTER = 3_600_000_000
+"""How long, in microseconds, after the system's chain has a row under a newer key a ticket may have one under an older:
+the clocks of several processes differ, and one may end its work while another starts."""
+FOR_EVER = 2**63
 
 RawRow = tuple[str, int, int, str, str, str, bytes, bytes, str | None]
 """chain, seq, microseconds since 1970, name, actor, payload's text, prev_hash, hash, key id."""
@@ -51,15 +55,9 @@ class Verification:
     chains: int = 0
     events: int = 0
     first_break: Break | None = None
-
-
-@dataclass
-class _Earlier:
-    """The rows of before there was a key, and what the trail says of them."""
-
-    ends: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    """By chain: how many there are, and the hash of the last one."""
-    sealed_root: str | None = None
+    earlier: EarlierRows = field(default_factory=EarlierRows)
+    is_all_read: bool = False
+    """Every row was read and follows; only rows without a key that nobody vouches for may still be a break."""
 
 
 async def verify(tx: Transaction) -> Verification:
@@ -71,23 +69,32 @@ async def verify(tx: Transaction) -> Verification:
     await tx.execute(text("set transaction isolation level repeatable read"))
     heads = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(text("select * from audit_chains"))}
     keys: AuditKeys | None = tx.info.get(AUDIT_KEYS)
-    result, earlier = Verification(), _Earlier()
-    chain, seq, prev, key_id = "", 0, GENESIS, None
+    result = Verification()
+    earlier = result.earlier
+    chain, seq, prev, key_id, until = None, 0, GENESIS, None, FOR_EVER
     keyed: hmac.HMAC | None = None
+    retired: dict[str, int] = {}
     async for page in _pages(tx):
         for row in page:
             if row[0] != chain:
                 if broken := _check_head(chain, seq, prev, heads):
                     return _broken(result, broken)
-                chain, seq, prev, key_id, keyed = row[0], 0, GENESIS, None, None
+                chain, seq, prev, key_id, until, keyed = row[0], 0, GENESIS, None, FOR_EVER, None
                 result.chains += 1
             if row[8] != key_id:
                 if row[8] is None:
                     return _broken(result, Break(chain, row[1], "was written without a key after rows that have one"))
-                key_id, secret = row[8], None if keys is None else keys.secret(row[8])
-                if secret is None:
+                secret = None if keys is None else keys.secret(row[8])
+                if keys is None or secret is None:
                     return _broken(result, Break(chain, row[1], _unknown_key(row[8])))
-                keyed = hmac.new(secret, digestmod="sha256")
+                older = keys.older(row[8])
+                if key_id is not None and key_id not in older:
+                    return _broken(result, Break(chain, row[1], "is under an older audit key than the row before it"))
+                if chain == SYSTEM_CHAIN:  # the first of the chains: what it says of keys is known to the others
+                    retired = dict.fromkeys(older, row[2] + RETIRED_AFTER) | retired
+                key_id, keyed, until = row[8], hmac.new(secret, digestmod="sha256"), retired.get(row[8], FOR_EVER)
+            if row[2] > until:
+                return _broken(result, Break(chain, row[1], "is under an audit key that had been replaced by then"))
             if row[1] != seq + 1:
                 return _broken(result, Break(chain, seq + 1, f"is missing: the next row is number {row[1]}"))
             seq += 1
@@ -107,12 +114,10 @@ async def verify(tx: Transaction) -> Verification:
                 earlier.ends[chain] = seq, prev
             elif row[3] == Step.EARLIER_ROWS_SEALED and chain == SYSTEM_CHAIN and earlier.sealed_root is None:
                 earlier.sealed_root = json.loads(row[5])["root"]
-    result.first_break = (
-        _check_head(chain, seq, prev, heads)
-        or _check_left_over(heads)
-        or await _check_tickets(tx)
-        or _check_earlier(earlier)
-    )
+    result.first_break = _check_head(chain, seq, prev, heads) or _check_left_over(heads) or await _check_tickets(tx)
+    result.is_all_read = result.first_break is None
+    if result.is_all_read and (why := earlier.why_not()):
+        result.first_break = Break(min(earlier.ends), 1, why)
     return result
 
 
@@ -120,7 +125,7 @@ async def _pages(tx: Transaction) -> AsyncIterator[Sequence[RawRow]]:
     """All rows, chain by chain. The driver's binary form spares the decoding of hashes and numbers."""
     connection = await driver_connection(tx)
     async with connection.cursor(binary=True) as cursor:
-        chain, seq = "", 0
+        chain, seq = "", BEFORE_ALL
         while True:
             rows: list[Any] = await (await cursor.execute(_PAGE, (chain, seq, PAGE_ROWS))).fetchall()
             if rows:
@@ -142,8 +147,8 @@ def _unknown_key(key_id: str) -> str:
     )
 
 
-def _check_head(chain: str, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
-    if not chain:
+def _check_head(chain: str | None, seq: int, prev: bytes, heads: dict[str, tuple[int, bytes]]) -> Break | None:
+    if chain is None:
         return None
     if chain not in heads:
         return Break(chain, seq, "has no head")
@@ -171,39 +176,3 @@ async def _check_tickets(tx: Transaction) -> Break | None:
         )
     ).first()
     return None if row is None else Break(ticket_chain(row[0]), 1, "is missing, with the whole chain of its ticket")
-
-
-def _check_earlier(earlier: _Earlier) -> Break | None:
-    """Rows without a key count only as they were when the desk got its key: anybody could write them afterwards."""
-    if not earlier.ends or _root(earlier.ends) == earlier.sealed_root:
-        return None
-    chain = min(earlier.ends)
-    if earlier.sealed_root is None:
-        return Break(chain, 1, "was written without a key, and no row with one vouches for it")
-    return Break(chain, 1, "or another row without a key is not what it was when the desk got its key")
-
-
-def _root(ends: Mapping[str, tuple[int, bytes]]) -> str:
-    entries = [canonical_json([chain, length, head.hex()]) for chain, (length, head) in sorted(ends.items())]
-    return merkle.root(entries).hex()
-
-
-_KEYED_AT_ALL = text("select exists (select 1 from audit_events where key_id is not null)")
-_UNKEYED_ENDS = text("select chain, length, head from audit_chains where length > 0")
-
-
-async def seal_earlier_rows(tx: Transaction, *, at: datetime) -> bool:
-    """Vouch, in the first keyed row of all, for the rows of before there was a key. Returns whether there were any.
-
-    Only where no row is keyed yet: afterwards, rows without a key are nobody's.
-    """
-    # The system's chain is what two processes that start at once would both begin.
-    await tx.execute(text("select pg_advisory_xact_lock(hashtextextended('seal earlier rows', 0))"))
-    if await tx.scalar(_KEYED_AT_ALL):
-        return False
-    ends = {row[0]: (row[1], bytes(row[2])) for row in await tx.execute(_UNKEYED_ENDS)}
-    if not ends:
-        return False
-    payload = {"chains": len(ends), "events": sum(length for length, _ in ends.values()), "root": _root(ends)}
-    await append(tx, SYSTEM_CHAIN, [NewEvent(Step.EARLIER_ROWS_SEALED, "bot", payload)], at=at)
-    return True

@@ -45,7 +45,7 @@ class RunningDesk:
     def database(self) -> Database:
         return self.parts.database
 
-    async def until(self, condition: Callable[[], T | Awaitable[T]], *, seconds: float = 10) -> T:
+    async def until(self, condition: Callable[[], T | Awaitable[T]], *, seconds: float = 25) -> T:
         """Wait until the condition gives something true, and return that."""
         deadline = time.monotonic() + seconds
         while True:
@@ -77,7 +77,7 @@ class RunningDesk:
         found: UUID = await self.until(lambda: self.value("select id from tickets"), seconds=seconds)
         return found
 
-    async def idle(self, *, seconds: float = 15) -> None:
+    async def idle(self, *, seconds: float = 30) -> None:
         """Wait until no job is waiting or running (jobs that were put back for later do not count)."""
 
         async def nothing_to_do() -> bool:
@@ -129,11 +129,12 @@ async def running_desk(
     slack: LocalSlack | None = None,
     role: str = "all",
     environment: Mapping[str, str] | None = None,
+    http_port: int = 0,
     **build_options: Any,
 ) -> AsyncIterator[RunningDesk]:
     """A desk over Socket Mode, or over signed HTTP. `slack`: one that runs already and outlives the desk.
 
-    `environment`: settings that differ from the tests' own.
+    `environment`: settings that differ from the tests' own. `http_port`: any free one, unless a browser must know it.
     """
     own = slack is None
     if slack is None:
@@ -142,7 +143,7 @@ async def running_desk(
         await slack.start()
     try:
         settings = demo_settings(slack, data, http=http, COUNTERSIGN_ROLE=role, **(environment or {}))
-        object.__setattr__(settings, "http_port", 0)  # any free one; a setting must name a real port
+        object.__setattr__(settings, "http_port", http_port)  # a setting must name a real port
         # A test asks as often as it likes, and what it changed in Slack is seen at once.
         asking = {"live_group_lists_a_minute": 100_000, "presses_a_minute": 100_000, **build_options}
         parts = await build(settings, database_url, triager=triager, **asking)

@@ -29,6 +29,7 @@ PLANTED: dict[str, tuple[tuple[str, str], ...]] = {
         ("policy/votes.py", "import psycopg"),
     ),
     "one-model-module": (("handlers/listeners/pages.py", "import anthropic"),),
+    "one-passkey-module": (("handlers/flows/confirm_vote.py", "import webauthn"),),
     "slack-sdk-at-the-edge": (
         ("handlers/flows/cast_vote.py", "import slack_sdk"),
         ("handlers/views/approval_card.py", "from slack_sdk.models import blocks"),
@@ -117,7 +118,8 @@ def _is_desk(node: ast.expr) -> bool:
 def test_the_runner_that_the_desk_carries_is_used_by_run_action_alone_and_the_gate_by_flows(tree: Path) -> None:
     """A contract sees imports only; what every flow is handed could be used without one."""
     assert uses_of("runner", tree) == {"handlers/flows/run_action.py"}
-    assert uses_of("signer", tree) == {"handlers/flows/cast_vote.py"}
+    signing = {"cast_vote.py", "decide_passkey.py", "reseal_passkeys.py"}
+    assert uses_of("signer", tree) == {f"handlers/flows/{name}" for name in signing}
     assert {path for path in uses_of("gate", tree) if not path.startswith("handlers/flows/")} == set()
 
 

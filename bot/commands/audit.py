@@ -1,4 +1,4 @@
-"""`countersign audit`: verify the trail, print one ticket's, export everything; receipts of single decisions."""
+"""`countersign audit`: verify the trail, print one ticket's, export everything. Sealing and receipts are beside it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.commands import receipt
-from bot.commands.database import command_notary, command_signer, opened
-from storage import audit, checkpoints, evidence, tickets, verification
+from bot.commands import agentack, receipt, seal
+from bot.commands.database import command_notary, command_places, command_signer, opened
+from handlers.flows.judged_facts import digest_as_shown
+from storage import audit, evidence, remembered, requests, tickets, verification
 from storage.audit import StoredEvent
 from storage.database import Transaction
 from storage.places import Place, PlaceUnavailable, check_place, place_of
@@ -30,7 +31,7 @@ def add_to(commands: Any) -> None:
         action="append",
         default=[],
         metavar="PLACE",
-        help="against this too",
+        help="against this place too, besides those of COUNTERSIGN_CHECKPOINTS",
     )
     check.add_argument(
         "--key",
@@ -40,11 +41,18 @@ def add_to(commands: Any) -> None:
     )
     check.set_defaults(do=verify)
     receipt.add_to(verbs)
+    seal.add_to(verbs)
     show = verbs.add_parser("show", help="print one ticket's trail")
     show.add_argument("ticket", help="a ticket's number (12 or #12) or id")
     show.set_defaults(do=show_trail)
     export = verbs.add_parser("export", help="write every event as a JSON line, chain by chain")
     export.add_argument("--ticket", help="only this ticket's")
+    export.add_argument(
+        "--format",
+        choices=["trail", "agentack"],
+        default="trail",
+        help="agentack: what the checker of that name reads, of one ticket",
+    )
     export.set_defaults(do=export_trail)
 
 
@@ -53,20 +61,22 @@ def verify(wanted: argparse.Namespace) -> int:
     if not (_are_places(wanted.checkpoints) and receipt.are_public_keys(wanted.key)):
         return 2
 
+    urls = dict.fromkeys([*command_places(os.environ), *wanted.checkpoints])
+
     async def run() -> int:
-        remembered = {place.name: await _remembered(place) for place in map(place_of, wanted.checkpoints)}
+        known = {place.name: await _lines(place) for place in map(place_of, urls)}
         async with opened() as database, database.transaction() as tx:
             result = await verification.verify(tx)
             problems = [str(result.first_break)] if result.first_break is not None else await _check_tables(tx)
-            for name, lines in remembered.items():
-                found = await checkpoints.check(tx, lines, _trusted(wanted.key), now=datetime.now(UTC))
+            for name, lines in known.items():
+                found = await remembered.check(tx, lines, _trusted(wanted.key), now=datetime.now(UTC))
                 problems += [f"{name}: {problem}" for problem in found]
         for problem in problems:
             print(f"BROKEN: {problem}", file=sys.stderr)
         if problems:
             return 1
-        known = "".join(f", as the {len(lines)} checkpoints at {name} say" for name, lines in remembered.items())
-        print(f"ok: {result.events} events in {result.chains} chains{known}")
+        said = "".join(f", as the {len(lines)} checkpoints at {name} say" for name, lines in known.items())
+        print(f"ok: {result.events} events in {result.chains} chains{said}")
         return 0
 
     try:
@@ -76,7 +86,7 @@ def verify(wanted: argparse.Namespace) -> int:
         return 1
 
 
-async def _remembered(place: Place) -> list[str]:
+async def _lines(place: Place) -> list[str]:
     """A place's checkpoints, read before the database: what they know must be there."""
     return [line async for line in place.lines()]
 
@@ -85,7 +95,7 @@ async def _check_tables(tx: Transaction) -> list[str]:
     signer = command_signer(os.environ)
     if signer is None:
         return ["votes and requests were not checked: COUNTERSIGN_VOTE_KEY is needed for that, the same as the bot's"]
-    return await evidence.check(tx, signer)
+    return await evidence.check(tx, signer, digest_as_shown)
 
 
 def _trusted(keys: Sequence[str]) -> set[str]:
@@ -121,7 +131,10 @@ def show_trail(wanted: argparse.Namespace) -> int:
 
 
 def export_trail(wanted: argparse.Namespace) -> int:
-    """JSON lines to standard output, with the hashes, so that others can verify them."""
+    """JSON lines to standard output, with the hashes, so that others can verify them; or as `agentack` reads them."""
+    if wanted.format == "agentack" and wanted.ticket is None:
+        print("--format agentack needs --ticket: the checker reads one at a time", file=sys.stderr)
+        return 2
 
     async def run() -> int:
         async with opened() as database, database.transaction() as tx:
@@ -133,7 +146,12 @@ def export_trail(wanted: argparse.Namespace) -> int:
             if ticket_id is None:
                 print(f"there is no ticket {wanted.ticket!r}", file=sys.stderr)
                 return 1
-            for event in await audit.trail(tx, ticket_id):
+            trail = await audit.trail(tx, ticket_id)
+            if wanted.format == "agentack":
+                for line in agentack.trace(ticket_id, trail, await requests.of_ticket(tx, ticket_id)):
+                    print(json.dumps(line))
+                return 0
+            for event in trail:
                 print(_json_line(event))
         return 0
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, given_key, given_keys, key_in_file
-from bot.settings import Settings, SettingsError, data_folder
+from bot.settings import Settings, SettingsError, data_folder, given_places
 from policy.votes import VoteSigner
 from storage.audit_keys import AuditKeys
 from storage.database import Database, DatabaseUnavailable
@@ -69,6 +69,15 @@ def command_notary(environ: Mapping[str, str], *, is_needed: bool = False) -> No
     """What signs receipts and checkpoints; None where a command that only looks finds no key. Raises SettingsError."""
     current = command_key(environ, CHECKPOINT, is_needed=is_needed)
     return None if current is None else Notary(current)
+
+
+def command_places(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the bot's checkpoints go. Raises SettingsError."""
+    problems: list[str] = []
+    found = given_places(environ, lambda name, what: problems.append(f"{name}: {what}"))
+    if problems:
+        raise SettingsError(problems)
+    return found
 
 
 def command_old_keys(environ: Mapping[str, str], setting: str) -> tuple[bytes, ...]:

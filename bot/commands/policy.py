@@ -16,20 +16,23 @@ from typing import Any
 from actions.catalogue import Catalogue
 from bot.commands.database import database_url, opened
 from bot.commands.policy_words import explanation_lines, replay_json, replay_lines
+from bot.policy_watch import action_shapes
 from bot.settings import SettingsError, data_folder, read_settings, wants_local_slack
-from bot.wiring import build
+from bot.wiring import build, make_client, who_am_i
 from handlers.errors import HandlingError
 from handlers.flows.explain_decision import explain_decision
 from handlers.flows.replay_policy import replay_policy
-from handlers.identity import is_id
+from handlers.group_check import group_problems
+from handlers.identity import Home, is_id
 from policy.__main__ import main as check_folder
-from policy.deadlocks import ActionShape, assumed, find_deadlocks, in_words
+from policy.deadlocks import assumed, find_deadlocks, in_words
 from policy.engine import PolicyEngine
 from policy.errors import PolicyError
 from policy.gate import Gate
 from policy.loading import DEFAULT_FOLDER
 from policy.replaying import Replay
 from policy.terms import PersonKey
+from policy.vetting import unnamed_groups
 from policy.votes import VoteSigner
 from storage.database import DatabaseUnavailable
 
@@ -40,6 +43,7 @@ def add_to(commands: Any) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     check = verbs.add_parser("check", help="validate the files, run their cases, find what nobody could approve")
     check.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER)
+    check.add_argument("--slack", action="store_true", help="also ask Slack about the groups, with the bot's settings")
     check.set_defaults(do=do)
     why = verbs.add_parser("explain", help="say why a person may or may not approve a request, as of now")
     why.add_argument("request", help="its id or fingerprint, or the beginning of one (6 characters or more)")
@@ -54,18 +58,41 @@ def add_to(commands: Any) -> None:
 
 def do(wanted: argparse.Namespace) -> int:
     """Exit code 0 if the policy loads, every case holds and no request would be stuck for ever; else 1."""
-    code = check_folder([str(wanted.folder)])
-    return code or _check_deadlocks(PolicyEngine.load(wanted.folder), os.environ)
+    if check_folder([str(wanted.folder)]):
+        return 1
+    engine = PolicyEngine.load(wanted.folder)
+    code = _check_deadlocks(engine, os.environ)
+    return max(code, _check_groups(engine, wanted.folder) if wanted.slack else 0)
+
+
+def _check_groups(engine: PolicyEngine, folder: Path) -> int:
+    """Ask Slack about the policy's groups, as the bot does at its start."""
+    try:
+        problems = asyncio.run(_group_problems(engine, folder, os.environ))
+    except SettingsError as error:
+        problems = error.problems
+    except HandlingError as error:
+        problems = [str(error)]
+    for line in problems:
+        print(line, file=sys.stderr)
+    print(f"{len(problems)} problem{'s'[: len(problems) != 1]} with the groups in Slack")
+    return 1 if problems else 0
+
+
+async def _group_problems(engine: PolicyEngine, folder: Path, environ: Mapping[str, str]) -> list[str]:
+    settings = read_settings(_workspace(environ))
+    client = make_client(settings)
+    bot = await who_am_i(client)
+    named = settings.desk.groups
+    used = [group for name, group in named.items() if name in engine.settings.groups]
+    home = Home(bot["team_id"], bot.get("enterprise_id"))
+    return unnamed_groups(engine, folder, named) + await group_problems(client, home, used)
 
 
 def _check_deadlocks(engine: PolicyEngine, environ: Mapping[str, str]) -> int:
     named = {group: _members(environ, group) for group in sorted(engine.settings.groups)}
     members = {group: ids or assumed(group) for group, ids in named.items()}
-    shapes = [
-        ActionShape(spec.action_id, spec.risk, spec.proposable_by, spec.subject_param is not None)
-        for spec in Catalogue()
-    ]
-    stuck = in_words(find_deadlocks(engine, shapes, members))
+    stuck = in_words(find_deadlocks(engine, action_shapes(Catalogue()), members))
     for line in stuck:
         print(line, file=sys.stderr)
     unknown = [f"COUNTERSIGN_{group.upper()}_MEMBERS" for group, ids in named.items() if not ids]

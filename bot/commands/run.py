@@ -80,6 +80,7 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
         url = database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
         parts = await build(settings, url)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.policy_watch.ask)
         now_running = await stack.enter_async_context(running(parts))
         if page is not None:  # Not before: the start finds out whether this database is the demo's at all.
             await _import_demo(parts.database)
@@ -102,7 +103,8 @@ async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]
             f"COUNTERSIGN_LOCAL_SLACK_PORT: the page's port is in use ({error.strerror}); set another"
         ) from error
     stack.push_async_callback(slack.stop)
-    return {**environ, **local_environment(slack.app, slack.api_url)}, slack.url
+    port = environ.get("COUNTERSIGN_HTTP_PORT", "").strip() or "8080"
+    return {**environ, **local_environment(slack.app, slack.api_url, port)}, slack.url
 
 
 async def _import_demo(database: Database) -> None:

@@ -32,12 +32,14 @@ def make_local_slack(folder: Path, environ: Mapping[str, str]) -> LocalSlack:
     return slack
 
 
-def local_environment(app: AppInstall, api_url: str) -> dict[str, str]:
+def local_environment(app: AppInstall, api_url: str, http_port: str = "8080") -> dict[str, str]:
     """The settings that a real workspace would need, for the local one."""
     return {
         "SLACK_BOT_TOKEN": app.bot_token,
         "SLACK_APP_TOKEN": app.app_token,
         "COUNTERSIGN_SLACK_API_URL": api_url,
+        # By this name: browsers allow passkeys there without HTTPS.
+        "COUNTERSIGN_PUBLIC_URL": f"http://localhost:{http_port}",
         "COUNTERSIGN_TRIAGE_CHANNEL": "C0TRIAGE001",
         "COUNTERSIGN_APPROVALS_CHANNEL": "C0APPROVE01",
         "COUNTERSIGN_INTAKE_CHANNELS": "C0HELP00001,C0EXTEXT001,C0EXTGLOB01,C0INBOX0001",

@@ -2,8 +2,9 @@
 
 1  the click must come from our own approval card: looked up by where the message stands, never by what it says
 2  the request is locked, after its ticket: two clicks at once are one after the other
-3  the digest of what would run now must be the digest the card showed
-4  the gate rules on the person, resolved live just before, with every account that is known to be theirs
+3  the digest of what would run now must be the digest the card showed, or the page that a passkey was asked for on
+4  the gate rules on the person, resolved live just before, with every account that is known to be theirs; and where
+   the risk asks for it, on what their passkey signed
 5  the vote is signed over the digest and written with its audit event
 6  one rejection ends it; the last approval needed starts the run, in the same transaction
 """
@@ -26,8 +27,8 @@ from handlers.plain_input import storable
 from handlers.views.facts import RequestCardFacts
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
-from policy.terms import Choice, Person, PersonKey, RequestFacts, RequestStatus, Ruling, Tally, Vote
-from storage import audit, deliveries, requests
+from policy.terms import Assertion, Choice, Person, PersonKey, RequestFacts, RequestStatus, Ruling, Tally, Vote
+from storage import audit, deliveries, passkeys, requests
 from storage.audit import NewEvent, Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, Delivery, Ticket, VoteRow
@@ -52,6 +53,10 @@ class Ballot:
     """Where the pressed card stands; None for a reason sent from a modal, which stands nowhere."""
     message_ts: str | None = None
     reason: str = ""
+    shown: str | None = None
+    """The digest of what the voter was shown elsewhere than on the card: a vote for something else does not count."""
+    assertion: Assertion | None = None
+    """What the voter's passkey signed for this vote."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses)
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         earlier = await _earlier(tx, request)
-        refusal, facts, ties = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
+        refusal, facts, ties = await _refusal(
+            desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier, is_final=True
+        )
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         else:
@@ -87,7 +94,10 @@ async def _cast(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses)
 
 
 async def check_vote(desk: Desk, ballot: Ballot, voter: Person) -> RequestCardFacts:
-    """The request, if a vote of this person would count; nothing is decided. Raises Refused (on record) or NotFound."""
+    """The request, if a vote of this person would count once it is confirmed; nothing is decided.
+
+    Raises Refused (on record) or NotFound.
+    """
     check = partial(_check, desk, ballot, voter)
     return await with_addresses(desk, [voter], check, request_id=ballot.request_id)
 
@@ -96,7 +106,9 @@ async def _check(desk: Desk, ballot: Ballot, voter: Person, addresses: Addresses
     async with desk.database.transaction() as tx:
         delivery, request, ticket = await _found(tx, ballot)
         earlier = await _earlier(tx, request)
-        refusal, _, _ = await _refusal(desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier)
+        refusal, _, _ = await _refusal(
+            desk, tx, ballot, voter, addresses, delivery, request, ticket, earlier, is_final=False
+        )
         if refusal is not None:
             await _record_refusal(desk, tx, ballot, voter, ticket, refusal)
         shown = request_card(desk.catalogue, request, ticket, requester_facts(ticket), earlier)
@@ -121,13 +133,28 @@ async def _refusal(
     request: ActionRequest,
     ticket: Ticket,
     earlier: Sequence[VoteRow],
+    *,
+    is_final: bool,
 ) -> tuple[Ruling | None, RequestFacts, Ties]:
     """Why this vote does not count, if so; the facts for it; which accounts are one human's. Raises Unasked."""
     facts = await request_facts(tx, request, ticket, desk.catalogue)
     voters = [voter.key, *(PersonKey.parse(row.voter) for row in earlier)]
     ties = await ties_about(tx, addresses, facts, voters)
     person, shown = linked(voter, ties), shown_digest(delivery, request, ticket, ballot.choice)
-    ruling = desk.gate.rule_on_vote(facts, person, ballot.choice, shown_digest=shown, now=desk.clock())  # (4)
+    shown = shown if ballot.shown in (None, request.digest) else ""
+    if is_final:  # (4)
+        theirs = [] if ballot.assertion is None else await passkeys.of_people(tx, [voter.key], lock=True)
+        ruling = desk.gate.rule_on_vote(
+            facts,
+            person,
+            ballot.choice,
+            shown_digest=shown,
+            now=desk.clock(),
+            assertion=ballot.assertion,
+            passkeys=[passkeys.as_passkey(row) for row in theirs],
+        )
+    else:
+        ruling = desk.gate.rule_on_click(facts, person, ballot.choice, shown_digest=shown, now=desk.clock())
     return (_repeated(earlier, ballot, person) if ruling.is_allowed else ruling), facts, ties
 
 
@@ -190,11 +217,14 @@ async def _count(
             cast_at=now,
             slack_request_id=ballot.slack_request_id,
             reason=ballot.reason,
+            assertion=ballot.assertion,
         )
     )
     stored = [*earlier, _row(request, voter, vote)]
     tx.add(stored[-1])
     await tx.flush()
+    if vote.assertion is not None:
+        await passkeys.note_use(tx, vote.assertion, at=now)
     payload = {
         "actionRequestId": str(request.id),
         "choice": vote.choice,
@@ -202,6 +232,7 @@ async def _count(
         "slackRequestId": vote.slack_request_id,
         "reason": vote.reason,
         "voter": as_judged(linked(voter, ties)),
+        "passkey": None if vote.assertion is None else vote.assertion.credential_id.hex(),
     }
     events = [NewEvent(Step.VOTE_CAST, str(voter.key), payload)]
     groups_of = await _groups_of(tx, request, earlier) | {voter.key: voter.groups}
@@ -240,6 +271,7 @@ def _row(request: ActionRequest, voter: Person, vote: Vote) -> VoteRow:
         slack_request_id=vote.slack_request_id,
         signature=vote.signature,
         key_id=vote.key_id,
+        assertion=None if vote.assertion is None else requests.stored_assertion(vote.assertion),
     )
 
 

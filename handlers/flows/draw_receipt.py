@@ -9,14 +9,14 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from handlers.flows.judged_facts import members_of
-from policy.digest import members_digest, utc_text
+from handlers.flows.judged_facts import digest_as_shown, members_of
+from policy.digest import utc_text
 from policy.votes import VoteSigner
 from storage import audit, checkpoints, evidence, receipts, requests, tickets, verification
 from storage.audit import StoredEvent
 from storage.database import Transaction
 from storage.notary import Notary
-from storage.schema import ActionRequest, VoteRow
+from storage.schema import VoteRow
 
 
 class NoReceipt(Exception):
@@ -34,25 +34,23 @@ async def draw_receipt(
     ticket = None if request is None else await tickets.get(tx, request.ticket_id)
     if request is None or ticket is None:
         raise NoReceipt(f"there is no request {request_id}")
-    problems = [one for one in await evidence.check(tx, signer) if str(request_id) in one]
-    # The request's revision: a decision stays what it was, whatever became of the ticket afterwards.
-    members = members_of(request, ticket, ticket_revision=request.ticket_revision)
-    if members_digest(members) != request.digest:
-        problems.append(f"request {request_id} was changed: its digest does not follow from it any more")
+    problems = [one for one in await evidence.check(tx, signer, digest_as_shown) if str(request_id) in one]
     if problems:
         raise NoReceipt("\n".join(problems))
-    events = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
+    members = members_of(request, ticket, ticket_revision=request.ticket_revision)
+    about = [event for event in await audit.trail(tx, ticket.id) if _is_about(event, request_id)]
+    events = [_event(event) for event in about]
     chain = audit.ticket_chain(ticket.id)
     return receipts.issue(
         notary,
         {
             "issuedAt": utc_text(now),
-            "request": _request(request),
+            "request": receipts.summary(members, events),
             "digestMembers": members,
             "votes": [_vote(row) for row in (await requests.votes(tx, [request_id]))[request_id]],
             "chain": chain,
-            "events": [_event(event) for event in events],
-            "checkpoint": await _checkpoint(tx, chain, events),
+            "events": [*events],
+            "checkpoint": await _checkpoint(tx, chain, about, notary),
         },
     )
 
@@ -61,37 +59,16 @@ def _is_about(event: StoredEvent, request_id: UUID) -> bool:
     return event.payload.get("actionRequestId") == str(request_id)
 
 
-async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent]) -> JsonValue:
+async def _checkpoint(tx: Transaction, chain: str, events: Sequence[StoredEvent], notary: Notary) -> JsonValue:
     """The newest checkpoint of the chain, if it reaches as far as the decision does."""
-    found = await checkpoints.of_chain(tx, chain)
+    found = await checkpoints.of_chain(tx, chain, notary.public_key)
     length = found["entry"][1] if found is not None and isinstance(found["entry"], list) else 0
     return found if isinstance(length, int) and events and length >= events[-1].seq else None
-
-
-def _request(request: ActionRequest) -> JsonValue:
-    return {
-        "id": str(request.id),
-        "digest": request.digest,
-        "action": request.action_id,
-        "risk": request.risk,
-        "status": request.status,
-        "outcome": request.outcome,
-        "verdict": request.verdict,
-        "verdictReason": request.verdict_reason,
-        "policyIds": request.policy_ids,
-        "policyVersion": request.policy_version,
-        "quorum": request.quorum,
-        "proposer": request.proposer_label,
-        "createdAt": utc_text(request.created_at),
-        "expiresAt": utc_text(request.expires_at),
-        "decidedAt": None if request.decided_at is None else utc_text(request.decided_at),
-    }
 
 
 def _vote(row: VoteRow) -> JsonValue:
     return {
         "voter": row.voter,
-        "voterName": row.voter_label,
         "choice": row.choice,
         "reason": row.reason,
         "digest": row.digest,
@@ -102,7 +79,7 @@ def _vote(row: VoteRow) -> JsonValue:
     }
 
 
-def _event(event: StoredEvent) -> JsonValue:
+def _event(event: StoredEvent) -> dict[str, JsonValue]:
     return {
         "seq": event.seq,
         "at": utc_text(event.at),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
 
 from actions.catalogue import ActionSpec, Catalogue
+from policy.break_glass import BreakGlass
 from policy.digest import digest_members, members_digest
 from policy.terms import (
     ActionFacts,
@@ -21,9 +25,12 @@ from policy.terms import (
     Severity,
     TicketStatus,
 )
-from storage import audit, directory
+from storage import audit, directory, requests, stops, told
 from storage.database import Transaction
 from storage.schema import ActionRequest, Ticket
+from storage.told import TrailBroken
+
+log = logging.getLogger(__name__)
 
 
 def requester_of(ticket: Ticket) -> Requester:
@@ -45,6 +52,8 @@ def action_facts(
     subjects: frozenset[PersonKey],
     subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
+    is_stopped: bool,
+    break_glass: str | None = None,
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
     return ActionFacts(
@@ -64,26 +73,75 @@ def action_facts(
             name for name in params if not provenance.get(name, Provenance.REQUESTER).is_trusted
         ),
         proposable_by=spec.proposable_by,
+        is_stopped=is_stopped,
+        break_glass=None if break_glass is None else BreakGlass(break_glass),
     )
 
 
+async def is_stopped(
+    tx: Transaction, ticket: Ticket, action_id: str, proposer: PersonKey | None, reporters: Collection[PersonKey]
+) -> bool:
+    """Whether a stop covers this by what it is, or by who asked for it or proposed it. Locked until `tx` ends."""
+    people = {requester_of(ticket).key, proposer, *reporters}
+    return await stops.is_stopped(tx, action_id, [key for key in people if key is not None])
+
+
 async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
-    """A stored request. Risk and who may propose come from the catalogue, not from the row."""
+    """A stored request, for a decision on it. Risk and who may propose come from the catalogue, not from the row.
+
+    What was shown, whether it still waits and who made its ticket is told by the ticket's trail, verified here; where
+    the rows say something else, or the trail does not hold, `matches_trail` is false and the gate refuses.
+    """
+    try:
+        story = await told.of_ticket(tx, ticket.id)
+    except TrailBroken as error:
+        log.error("nothing is decided on ticket %s: %s", ticket.id, error)
+        return await new_request_facts(tx, request, ticket, catalogue, frozenset(), matches_trail=False)
+    one = story.requests.get(request.id)
+    matches = one is not None and not one.illegal and (one.status, one.digest) == (request.status, request.digest)
+    facts = await new_request_facts(
+        tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches
+    )
+    rejected = await requests.is_rejected_since(tx, request)
+    return replace(facts, was_rejected_meanwhile=rejected, kept_under=None if one is None else one.kept_under)
+
+
+async def new_request_facts(
+    tx: Transaction,
+    request: ActionRequest,
+    ticket: Ticket,
+    catalogue: Catalogue,
+    reporters: frozenset[PersonKey],
+    *,
+    matches_trail: bool = True,
+) -> RequestFacts:
+    """A request as its row has it."""
     spec = catalogue.get(request.action_id)
     provenance = {name: Provenance(found["provenance"]) for name, found in request.provenance.items()}
     subjects, subject_emails = await _subjects(tx, request, spec)
+    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
+    stopped = await is_stopped(tx, ticket, request.action_id, proposer, reporters)
     return RequestFacts(
         request_id=str(request.id),
         action=action_facts(
-            ticket, spec, request.params, subjects=subjects, subject_emails=subject_emails, provenance=provenance
+            ticket,
+            spec,
+            request.params,
+            subjects=subjects,
+            subject_emails=subject_emails,
+            provenance=provenance,
+            is_stopped=stopped,
+            break_glass=request.break_glass,
         ),
-        proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-        editors=await _reporters(tx, ticket),
+        proposer=proposer,
+        editors=reporters | frozenset(map(PersonKey.parse, request.editors)),
         status=RequestStatus(request.status),
         quorum=request.quorum,
         digest=request.digest,
         policy_version=request.policy_version,
         expires_at=request.expires_at,
+        matches_trail=matches_trail,
+        was_rejected_meanwhile=False,
         distinct_groups=frozenset(request.distinct_groups),
     )
 
@@ -107,22 +165,28 @@ async def _subjects(
     return frozenset(map(PersonKey.parse, keys)), frozenset(emails)
 
 
-async def _reporters(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
-    """Whoever made the ticket of somebody else's message: they asked for it as much as its author did.
-
-    Read from the trail, which is where it cannot be changed afterwards.
-    """
+async def reporters_of(tx: Transaction, ticket: Ticket) -> frozenset[PersonKey]:
+    """Whoever made the ticket of somebody else's message, unverified: for what is judged again before it counts."""
     first = await audit.trail(tx, ticket.id, limit=1)
-    actor = first[0].actor if first else ""
-    if actor == ticket.requester or "/" not in actor:
+    return _reporters(ticket, first[0].actor if first else "")
+
+
+def _reporters(ticket: Ticket, opened_by: str) -> frozenset[PersonKey]:
+    """Whoever made the ticket of somebody else's message: they asked for it as much as its author did."""
+    if opened_by == ticket.requester or "/" not in opened_by:
         return frozenset()
-    return frozenset({PersonKey.parse(actor)})
+    return frozenset({PersonKey.parse(opened_by)})
 
 
 def digest_of(request: ActionRequest, ticket: Ticket) -> str:
     """The digest of what would run now, from the rows as they stand: an edited row no longer matches its votes."""
     # The ticket's revision, not the request's: an edit since the card was shown changes the digest.
     return members_digest(members_of(request, ticket, ticket_revision=ticket.revision))
+
+
+def digest_as_shown(request: ActionRequest, ticket: Ticket) -> str:
+    """The digest for the revision of the ticket that was shown: a decision stays what it was."""
+    return members_digest(members_of(request, ticket, ticket_revision=request.ticket_revision))
 
 
 def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) -> dict[str, JsonValue]:
@@ -145,6 +209,10 @@ def members_of(request: ActionRequest, ticket: Ticket, *, ticket_revision: int) 
         subjects=[PersonKey.parse(key) for key in request.subjects],
         subject_emails=request.subject_emails,
         distinct_groups=request.distinct_groups,
+        replaces=None if request.replaces is None else str(request.replaces),
+        revision=request.revision,
+        editors=[PersonKey.parse(key) for key in request.editors],
+        break_glass=request.break_glass,
     )
 
 

@@ -1,15 +1,16 @@
 """Who is in a policy group is not who was in it: put on the system's chain, and announced in the approvals channel.
 
 A member can decide if Slack's user group and the settings both have them, so a change of either is a change. What was
-known is kept in the database: what changed while no process ran is announced at the start. The first look at a group is
-put on record and not announced.
+known is what the trail says of it: what changed while no process ran is announced at the start, and nobody who can
+write to the tables makes a change look like the first look at a group. That is put on record and not announced. A
+group that the settings no longer have is one that everybody left.
 
 Who a waiting card names as eligible stays as it is. It is part of what was shown and voted on, and it lets nobody in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from storage import audit, deliveries, job_queue
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
+from storage.group_changes import KnownMember, known_groups
 from storage.schema import WatchedGroup
 
 LOOKED_AT_WITHIN = timedelta(seconds=45)
@@ -50,51 +52,59 @@ async def is_looked_at(desk: Desk, group: str) -> bool:
     """Whether the group was looked at within this minute."""
     async with desk.database.transaction() as tx:
         row = await tx.get(WatchedGroup, group)
-        return row is not None and desk.clock() - row.looked_at < LOOKED_AT_WITHIN
+        return row is not None and timedelta(0) <= desk.clock() - row.looked_at < LOOKED_AT_WITHIN
 
 
 async def known_members(desk: Desk, group: str) -> Mapping[str, Member]:
     """By user id, who was in Slack's user group when it was last looked at."""
     async with desk.database.transaction() as tx:
-        row = await tx.get(WatchedGroup, group)
-        return {} if row is None else {key.user_id: Member(key, name) for key, name, _ in _stored(row)}
+        known = (await known_groups(tx)).get(group, {})
+    return {one.key.user_id: Member(one.key, one.name) for one in known.values()}
+
+
+async def left_groups(desk: Desk) -> Sequence[str]:
+    """The groups that the settings no longer have, and that somebody was in."""
+    async with desk.database.transaction() as tx:
+        known = await known_groups(tx)
+    return sorted(group for group, members in known.items() if members and group not in desk.settings.groups)
 
 
 async def note_members(desk: Desk, group: str, members: Sequence[Member]) -> None:
     """Compare with what was known, and put what is different on record."""
-    named = desk.settings.groups[group].member_ids
-    now = [(one.key, storable(one.name, limit=_NAME_LENGTH), one.key.user_id in named) for one in members]
+    setting = desk.settings.groups.get(group)
+    named = frozenset[str]() if setting is None else setting.member_ids
+    now = {
+        one.key: KnownMember(one.key, storable(one.name, limit=_NAME_LENGTH), one.key.user_id in named)
+        for one in members
+    }
     async with desk.database.transaction() as tx:
         row = await tx.get(WatchedGroup, group, with_for_update=True)
-        before = [] if row is None else _stored(row)
         if row is None:
             row = WatchedGroup(name=group)
             tx.add(row)
-        is_first = row.looked_at is None
-        row.members = [{"key": str(key), "name": name, "isNamed": is_named} for key, name, is_named in now]
         row.looked_at = desk.clock()
-        change = _change(before, now)
-        if any(change.values()):
-            await _tell(desk, tx, {"group": group, **change}, is_first=is_first)
+        known = await known_groups(tx)
+        change = _change(known.get(group, {}), now)
+        # The first look is on record even where nobody is in it: whoever comes then is a change.
+        if group not in known or any(change.values()):
+            await _tell(desk, tx, {"group": group, **change}, is_first=group not in known)
 
 
-Known = tuple[PersonKey, str, bool]
-"""An account in Slack's user group, its name, and whether the settings have it too."""
+Known = Mapping[PersonKey, KnownMember]
 
 
-def _change(before: Sequence[Known], now: Sequence[Known]) -> dict[str, list[dict[str, str]]]:
-    were_in, are_in = {key for key, _, _ in before}, {key for key, _, _ in now}
-    could = {key for key, _, is_named in before if is_named}
-    can = {key for key, _, is_named in now if is_named}
+def _change(before: Known, now: Known) -> dict[str, list[dict[str, str]]]:
+    could = {key for key, one in before.items() if one.is_named}
+    can = {key for key, one in now.items() if one.is_named}
     return {
         "added": _people(now, can - could),
-        "removed": _people(before, (were_in - are_in) | (could - can)),
-        "notInSettings": _people(now, (are_in - can) - (were_in - could)),
+        "removed": _people(before, (before.keys() - now.keys()) | (could - can)),
+        "notInSettings": _people(now, (now.keys() - can) - (before.keys() - could)),
     }
 
 
-def _people(known: Iterable[Known], keys: set[PersonKey]) -> list[dict[str, str]]:
-    return [{"key": str(key), "name": name} for key, name, _ in known if key in keys]
+def _people(known: Known, keys: Collection[PersonKey]) -> list[dict[str, str]]:
+    return [{"key": str(key), "name": one.name} for key, one in known.items() if key in keys]
 
 
 async def _tell(desk: Desk, tx: Transaction, change: dict[str, Any], *, is_first: bool) -> None:
@@ -112,7 +122,3 @@ def group_change_facts(args: Mapping[str, Any]) -> GroupChangeFacts:
         for what in ("added", "removed", "notInSettings")
     )
     return GroupChangeFacts(args["group"], added, removed, powerless)
-
-
-def _stored(row: WatchedGroup) -> list[Known]:
-    return [(PersonKey.parse(one["key"]), one["name"], one["isNamed"]) for one in row.members]

@@ -15,12 +15,18 @@ from typing import TypeVar
 from uuid import UUID
 
 from handlers.desk import Desk, People
+from handlers.errors import IdentityUnavailable
 from policy.one_person import Mark, Ties, own_address
 from policy.terms import Person, PersonKey, RequestFacts, folded_address
 from storage import people as stored_people
 from storage.database import Transaction
 
 T = TypeVar("T")
+
+LINKS_CONTRADICTED = (
+    "Which accounts belong to one person is not stored as its record says, so nothing was done. Tell whoever runs this"
+    " desk: `countersign audit verify` says what is wrong."
+)
 
 
 class Unasked(Exception):
@@ -49,7 +55,9 @@ class Addresses:
         return [key for key in keys if key.user_id not in self._of]
 
     async def ties(self, tx: Transaction, keys: Iterable[PersonKey], addresses: Iterable[str] = ()) -> Ties:
-        """Everything that ties these accounts to others or to these addresses. Raises Unasked."""
+        """Everything that ties these accounts to others or to these addresses. Raises Unasked, IdentityUnavailable."""
+        if contradictions := await stored_people.links_contradicted(tx):
+            raise IdentityUnavailable("; ".join(contradictions), reply=LINKS_CONTRADICTED)
         marks: set[Mark] = set(keys)
         marks |= {folded_address(address) for address in addresses} - {""}
         while True:

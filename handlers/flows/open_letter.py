@@ -5,26 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import TryLater
+from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.customer_notice import customer_channel
+from handlers.flows.enrol_passkey import passkey_facts
 from handlers.flows.note_members import group_change_facts
+from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
+from handlers.flows.review_request import break_glass_letter
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, supersede
-from handlers.views import notices
+from handlers.flows.undo_request import can_undo
+from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, destination_blocks
 from handlers.views.facts import ReadersFacts
+from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
-from policy.terms import Audience, RequestStatus, Verdict
+from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
-from storage import deliveries, requests, tickets
+from storage import deliveries, passkeys, requests, tickets
 from storage.database import Transaction
-from storage.deliveries import CARDS
+from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GLASS_STARTED, CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
 
 SIBLING_SECONDS = 2.0
@@ -139,7 +145,7 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     if ticket is None:
-        return _internal_letter(delivery, was_attempted=was_attempted)
+        return _internal_letter(delivery, await _about_no_ticket(tx, delivery), was_attempted=was_attempted)
     rendered = await _render(desk, tx, delivery, ticket, request)
     return Letter(
         delivery_id=delivery.id,
@@ -162,11 +168,27 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
     )
 
 
-def _internal_letter(delivery: Delivery, *, was_attempted: bool) -> Letter:
+async def _about_no_ticket(tx: Transaction, delivery: Delivery) -> Rendered:
+    args: dict[str, Any] = delivery.args
+    match delivery.kind:
+        case "group_change":
+            return notices.group_change(group_change_facts(args))
+        case "policy_news":
+            return notices.policy_news(policy_news_facts(args))
+        case stop_desk.KIND:
+            return stops.change(stop_desk.stop_change_facts(args))
+        case passkeys.CARD:
+            row = await passkeys.get(tx, UUID(args["passkeyId"]))
+            if row is not None:
+                return passkey_card(passkey_facts(row))
+        case decide_passkey.NOTICE:
+            owner = PersonKey.parse(args["owner"])
+            return passkey_notice(args["step"], owner.user_id, args["ownerLabel"], args["by"])
+    raise LookupError(f"delivery {delivery.id} has no ticket")
+
+
+def _internal_letter(delivery: Delivery, rendered: Rendered, *, was_attempted: bool) -> Letter:
     """What is about no ticket: for our own people, whatever its row says of its readers."""
-    if delivery.kind != "group_change":
-        raise LookupError(f"delivery {delivery.id} has no ticket")
-    rendered = notices.group_change(group_change_facts(delivery.args))
     return Letter(
         delivery_id=delivery.id,
         kind=delivery.kind,
@@ -195,13 +217,13 @@ async def _render(
         case "triage_card":
             return triage_card(await ticket_facts(tx, desk.catalogue, ticket.id))
         case "approval_card" if request is not None:
-            # What was hashed is what is shown: the stored substance, never one drawn again.
-            substance = request.card if delivery.shown_digest == request.digest and request.card else None
-            return approval_card(await request_card_facts(tx, desk.catalogue, request), substance, _readers(delivery))
+            return await card_as_posted(desk, tx, delivery, request)
         case Nudge.REMINDER | Nudge.ESCALATION if request is not None:
             facts = await request_card_facts(tx, desk.catalogue, request)
             people = tuple((user_id, name) for user_id, name in args["people"])
             return notices.still_waiting(facts, people, args["group"])
+        case kind if kind in (BREAK_GLASS_STARTED, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE) and request is not None:
+            return await break_glass_letter(desk, tx, kind, request, ticket)
         case "acknowledgement":
             return notices.acknowledgement(ticket.number)
         case "outcome":
@@ -212,6 +234,15 @@ async def _render(
         case "customer_reply":
             return notices.customer_reply(args["text"])
     raise LookupError(f"no view for delivery {delivery.id} of kind {delivery.kind}")
+
+
+async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, request: ActionRequest) -> Rendered:
+    """A request's approval card as it stands now."""
+    # What was hashed is what is shown: the stored substance, never one drawn again.
+    substance = request.card if delivery.shown_digest == request.digest and request.card else None
+    facts = await request_card_facts(tx, desk.catalogue, request)
+    shown = replace(facts, can_undo=await can_undo(desk, tx, request))
+    return approval_card(shown, substance, _readers(delivery))
 
 
 def _readers(card: Delivery) -> ReadersFacts | None:

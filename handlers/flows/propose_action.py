@@ -2,14 +2,14 @@
 
 The order matters. The parameters are validated by the catalogue (1), the person the action is done to is looked up
 (2), the gate judges (3), who could approve is read live with no transaction open (4), and only then is the request
-written with the digest of exactly what will be shown, in one transaction with its audit events and its job (5).
+judged by what may have changed meanwhile, and written with the digest of exactly what will be shown, in one transaction
+with its audit events and its job (5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,16 +18,20 @@ from actions.catalogue import ActionSpec
 from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
+from handlers.flows.break_glass import announce_start, as_starter, check_reason
 from handlers.flows.check_member import check_member
-from handlers.flows.judged_facts import action_facts, as_judged, digest_of, request_facts
+from handlers.flows.judge_anew import judge_anew
+from handlers.flows.judged_facts import action_facts, digest_of, new_request_facts, reporters_of
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
+from handlers.flows.proposals import Draft, Proposal, events_of, key_text, row_of, target_of
 from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
-from handlers.plain_input import storable
+from handlers.flows.replace_request import replace_request
+from handlers.flows.undo_request import check_undo
 from handlers.views.approval_card import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
 from handlers.views.wording import request_status_words
-from policy.lifecycle import PROPOSABLE_AGAIN, first_status
+from policy.lifecycle import PROPOSABLE_AGAIN
 from policy.one_person import humans
 from policy.terms import (
     ActionFacts,
@@ -37,31 +41,18 @@ from policy.terms import (
     Person,
     PersonKey,
     Proposer,
-    Provenance,
     RequestStatus,
     Verdict,
+    folded_address,
 )
 from policy.votes import by_human, speak_for_all
-from policy.waiting import Waiting, next_look
 from storage import audit, deliveries, directory, requests, tickets
-from storage.audit import NewEvent, Step
+from storage.audit import NewEvent
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import ActionRequest, Suggestion, Ticket
 
 TICKET_EDITED = "The ticket is being edited just now, so nothing was proposed. Read it again, then try again."
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """An action somebody wants to happen."""
-
-    ticket_id: UUID
-    action_id: str
-    params: Mapping[str, Any]
-    provenance: Mapping[str, Provenance]
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    suggestion_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -72,21 +63,6 @@ class Proposed:
     verdict: Verdict
     reason: str
     request: RequestCardFacts
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """Everything known of a proposal before it is written."""
-
-    proposal: Proposal
-    spec: ActionSpec[Any]
-    params: dict[str, Any]
-    proposer: Proposer
-    subject_label: str
-    subjects: frozenset[PersonKey]
-    judgement: Judgement
-    ticket_revision: int
-    candidates: tuple[Person, ...] = ()
 
 
 async def propose_action(desk: Desk, proposal: Proposal, proposer: Proposer) -> Proposed:
@@ -113,18 +89,19 @@ async def _propose(desk: Desk, proposal: Proposal, proposer: Proposer) -> Propos
         await check_member(desk, draft.spec, draft.params, proposer)
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
         draft = await _with_candidates(desk, draft)
-    proposed = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
+    proposed, judgement = await with_addresses(desk, draft.candidates, partial(_write, desk, draft))
     if proposed.verdict is Verdict.DENY and isinstance(proposer, Person):
         raise Refused(
             f"{proposer.key} may not propose {proposal.action_id}: {proposed.reason}",
-            code=draft.judgement.policy_ids[0] if draft.judgement.policy_ids else "policy-denied",
-            reply=draft.judgement.reply,
+            code=judgement.policy_ids[0] if judgement.policy_ids else "policy-denied",
+            reply=judgement.reply,
             is_recorded=True,
         )
     return proposed
 
 
-async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
+async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> Draft:
+    check_reason(proposal.break_glass)
     spec, params = _validated(desk, proposal)  # (1)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, proposal.ticket_id)
@@ -133,7 +110,7 @@ async def _judge(desk: Desk, proposal: Proposal, proposer: Proposer) -> _Draft:
         subject_label, subjects = await _subject(tx, spec, params)  # (2)
         facts = _facts(ticket, spec, params, subjects, frozenset({subject_label} - {""}), proposal)
     judgement = desk.gate.judge_proposal(facts, proposer)  # (3)
-    return _Draft(proposal, spec, params, proposer, subject_label, subjects, judgement, ticket.revision)
+    return Draft(proposal, spec, params, proposer, subject_label, subjects, facts, judgement, ticket.revision)
 
 
 def _validated(desk: Desk, proposal: Proposal) -> tuple[ActionSpec[Any], dict[str, Any]]:
@@ -173,34 +150,51 @@ def _facts(
         subjects=subjects,
         subject_emails=subject_emails,
         provenance=dict(proposal.provenance),
+        is_stopped=False,  # Looked up where it is written (5).
+        break_glass=proposal.break_glass,
     )
 
 
-async def _with_candidates(desk: Desk, draft: _Draft) -> _Draft:  # (4)
+async def _with_candidates(desk: Desk, draft: Draft) -> Draft:  # (4)
     people: dict[PersonKey, Person] = {}
     for group in desk.settings.groups:
         people |= {person.key: person for person in await desk.people.members(group)}
     # Where the directory names no account, or another one: whoever has the address may be excluded by it, never let in.
     namesakes = {person.key for person in people.values() if _has_address(person, draft.subject_label)}
-    return _Draft(**{**draft.__dict__, "candidates": tuple(people.values()), "subjects": draft.subjects | namesakes})
+    return Draft(**{**draft.__dict__, "candidates": tuple(people.values()), "subjects": draft.subjects | namesakes})
 
 
 def _has_address(person: Person, address: str) -> bool:
-    return bool(address) and person.email is not None and person.email.casefold() == address.casefold()
+    return bool(address) and folded_address(person.email) == folded_address(address)
 
 
-async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  # (5)
+async def _write(desk: Desk, draft: Draft, addresses: Addresses) -> tuple[Proposed, Judgement]:  # (5)
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, draft.proposal.ticket_id, lock=True)
         if ticket is None:
             raise NotFound("ticket")
         if ticket.revision != draft.ticket_revision:
             raise TryLater("the ticket was edited while the proposal was judged", seconds=0.5)
+        if draft.proposal.replaces is not None:
+            await requests.locked(tx, draft.proposal.replaces)  # Before the stops, as wherever somebody decides.
         suggestion = await _suggestion(tx, draft)
-        earlier = None if suggestion is None else await _earlier(desk, tx, draft, ticket, suggestion)
+        earlier = (
+            None
+            if suggestion is None or draft.proposal.replaces
+            else await _earlier(desk, tx, draft, ticket, suggestion)
+        )
         if earlier is not None:
-            return earlier
-        request = _row(desk, draft, ticket)
+            return earlier, draft.judgement
+        if (undoes := draft.proposal.undoes) is not None:
+            action_id = draft.spec.action_id
+            await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
+        proposer = await as_starter(tx, ticket, draft.facts, draft.proposer, draft.judgement, addresses)
+        anew = await judge_anew(
+            desk, tx, ticket, draft.facts, proposer, draft.judgement, target=target_of(draft, ticket)
+        )
+        draft = replace(draft, judgement=anew)
+        request = row_of(desk, draft, ticket)
+        replaced = await _replaced(desk, tx, draft, request)
         before = await recall_turned_down(desk, tx, request)
         requester = await _show(desk, tx, draft, request, ticket, before, addresses)
         tx.add(request)
@@ -208,19 +202,29 @@ async def _write(desk: Desk, draft: _Draft, addresses: Addresses) -> Proposed:  
         if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
-        await audit.append(tx, audit.ticket_chain(ticket.id), _events(draft, request, before), at=request.created_at)
+        events = [*replaced, *events_of(draft, request, before)]
+        await audit.append(tx, audit.ticket_chain(ticket.id), events, at=request.created_at)
         await _next(desk, tx, draft, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
         shown = request_card(desk.catalogue, request, ticket, requester)
-        return Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        proposed = Proposed(request.id, draft.judgement.verdict, request.verdict_reason, shown)
+        return proposed, draft.judgement
 
 
-def _is_settled(draft: _Draft) -> bool:
+async def _replaced(desk: Desk, tx: Transaction, draft: Draft, request: ActionRequest) -> Sequence[NewEvent]:
+    """End the request that this one is an edit of, if the policy does not deny this one. Raises Refused or NotFound."""
+    replaces, editor = draft.proposal.replaces, draft.proposer
+    if replaces is None or not isinstance(editor, Person) or draft.judgement.verdict is Verdict.DENY:
+        return ()
+    return [await replace_request(desk, tx, replaces, request, editor)]
+
+
+def _is_settled(draft: Draft) -> bool:
     """Whether a suggestion ends with this: it stays open where a person was denied, for those who may."""
     return draft.judgement.verdict is not Verdict.DENY or isinstance(draft.proposer, Agent)
 
 
-async def _suggestion(tx: Transaction, draft: _Draft) -> Suggestion | None:
+async def _suggestion(tx: Transaction, draft: Draft) -> Suggestion | None:
     """The suggestion this comes from, locked. Raises NotFound."""
     if draft.proposal.suggestion_id is None:
         return None
@@ -231,13 +235,13 @@ async def _suggestion(tx: Transaction, draft: _Draft) -> Suggestion | None:
 
 
 async def _earlier(
-    desk: Desk, tx: Transaction, draft: _Draft, ticket: Ticket, suggestion: Suggestion
+    desk: Desk, tx: Transaction, draft: Draft, ticket: Ticket, suggestion: Suggestion
 ) -> Proposed | None:
     """What is under way of the suggestion, if this is the same again; None if it is open. Raises Refused else."""
     earlier = None if suggestion.request_id is None else await requests.get(tx, suggestion.request_id)
     if earlier is None or earlier.status in PROPOSABLE_AGAIN:
         return None
-    is_theirs = earlier.proposer == _key_text(draft.proposer)
+    is_theirs = earlier.proposer == key_text(draft.proposer)
     is_under_way = earlier.status in (RequestStatus.PENDING, RequestStatus.APPROVED, RequestStatus.RUNNING)
     if not is_theirs or not is_under_way or earlier.params != draft.params:
         who = "You have" if is_theirs else f"Somebody was faster: {earlier.proposer_label} has"
@@ -252,73 +256,10 @@ async def _earlier(
     return Proposed(earlier.id, Verdict(earlier.verdict), earlier.verdict_reason, shown)
 
 
-def _key_text(proposer: Proposer) -> str | None:
-    return None if isinstance(proposer, Agent) else str(proposer.key)
-
-
-def _row(desk: Desk, draft: _Draft, ticket: Ticket) -> ActionRequest:
-    now, judgement = desk.clock(), draft.judgement
-    proposer = draft.proposer
-    expires_at = now + timedelta(seconds=judgement.ttl_seconds)
-    return ActionRequest(
-        id=desk.new_id(),
-        ticket_id=ticket.id,
-        ticket_revision=ticket.revision,
-        suggestion_id=draft.proposal.suggestion_id,
-        action_id=draft.spec.action_id,
-        params=draft.params,
-        provenance={
-            name: {
-                "provenance": draft.proposal.provenance.get(name, Provenance.REQUESTER),
-                "evidence": draft.proposal.evidence.get(name, ""),
-            }
-            for name in draft.params
-        },
-        risk=draft.spec.risk,
-        verdict=judgement.verdict,
-        verdict_reason=judgement.reason,
-        policy_ids=list(judgement.policy_ids),
-        policy_version=desk.gate.policy_version,
-        proposer=_key_text(proposer),
-        proposer_label=storable(proposer.name, limit=300),
-        subjects=sorted(str(key) for key in draft.subjects),
-        subject_label=draft.subject_label,
-        subject_emails=[draft.subject_label] if draft.subject_label else [],
-        target=_target(draft, ticket),
-        eligible=[],
-        status=first_status(judgement.verdict),
-        quorum=judgement.quorum,
-        distinct_groups=sorted(judgement.distinct_groups),
-        card=[],
-        digest="",
-        created_at=now,
-        expires_at=expires_at,
-        wake_at=_wake_at(desk, draft, now, expires_at),
-        outcome=judgement.reason if judgement.verdict is Verdict.DENY else "",
-    )
-
-
-def _wake_at(desk: Desk, draft: _Draft, now: datetime, expires_at: datetime) -> datetime | None:
-    match draft.judgement.verdict:
-        case Verdict.DENY:
-            return None
-        case Verdict.NEEDS_APPROVAL:
-            return next_look(Waiting(now, expires_at), desk.gate.asked_of(draft.spec.risk))
-        case Verdict.ALLOW:
-            # Also where nobody decides: a job can be lost or given up, and nothing stays 'approved' for ever.
-            return expires_at
-
-
-def _target(draft: _Draft, ticket: Ticket) -> str:
-    """What it acts on: the one thing of the directory that the catalogue names, else the ticket itself."""
-    name = draft.spec.subject_param
-    return f"ticket:{ticket.id}" if name is None else f"{name}:{draft.params[name]}"
-
-
 async def _show(
     desk: Desk,
     tx: Transaction,
-    draft: _Draft,
+    draft: Draft,
     request: ActionRequest,
     ticket: Ticket,
     before: Sequence[Recalled],
@@ -326,7 +267,8 @@ async def _show(
 ) -> RequesterFacts:
     """Fill in who could approve, draw the card's substance, and take the digest over both; who is shown as asking."""
     if draft.judgement.verdict is Verdict.NEEDS_APPROVAL:
-        facts = await request_facts(tx, request, ticket, desk.catalogue)
+        # Shown and never trusted: at the vote and the run it is all read again, from the verified trail.
+        facts = await new_request_facts(tx, request, ticket, desk.catalogue, await reporters_of(tx, ticket))
         ties = await ties_about(tx, addresses, facts, [person.key for person in draft.candidates])
         could = desk.gate.eligible(facts, all_linked(draft.candidates, ties), now=request.created_at)
         # The groups are for looking back (`policy replay`); who could approve is shown and never trusted.
@@ -347,37 +289,7 @@ async def _show(
     return requester
 
 
-def _events(draft: _Draft, request: ActionRequest, before: Sequence[Recalled]) -> Sequence[NewEvent]:
-    proposer = draft.proposer
-    actor = f"agent:{proposer.name}" if isinstance(proposer, Agent) else str(proposer.key)
-    confirmed = sorted(name for name, where in draft.proposal.provenance.items() if where is Provenance.OPERATOR)
-    ids = {"actionId": request.action_id, "actionRequestId": str(request.id)}
-    events = []
-    if confirmed and draft.proposal.suggestion_id is not None:
-        events.append(NewEvent(Step.PARAMETERS_CONFIRMED, actor, ids | {"parameters": confirmed}))
-    events.append(NewEvent(Step.ACTION_PROPOSED, actor, ids | {"params": request.params, "digest": request.digest}))
-    if before:
-        earlier = [
-            {"actionRequestId": str(one.request_id), "status": one.shown.status, "ticket": one.shown.ticket_number}
-            for one in before
-        ]
-        events.append(NewEvent(Step.PROPOSED_AGAIN, actor, ids | {"turnedDown": earlier}))
-    verdict = {
-        "verdict": draft.judgement.verdict,
-        "actionId": request.action_id,
-        "actionRequestId": str(request.id),
-        "reason": request.verdict_reason,
-        "policyIds": list(draft.judgement.policy_ids),
-        "policyVersion": request.policy_version,
-        "quorum": request.quorum,
-        "distinctGroups": request.distinct_groups,
-        "proposer": None if isinstance(proposer, Agent) else as_judged(proposer),
-    }
-    events.append(NewEvent(Step.POLICY_DECIDED, "policy", verdict))
-    return events
-
-
-async def _next(desk: Desk, tx: Transaction, draft: _Draft, request: ActionRequest) -> None:
+async def _next(desk: Desk, tx: Transaction, draft: Draft, request: ActionRequest) -> None:
     if request.status == RequestStatus.APPROVED:
         await requests.defer_run(tx, request)
     if request.status == RequestStatus.PENDING:
@@ -390,3 +302,4 @@ async def _next(desk: Desk, tx: Transaction, draft: _Draft, request: ActionReque
             shown_digest=request.digest if request.card else None,
         )
         await deliveries.post(tx, card, delivery_id=desk.new_id(), at=request.created_at)
+        await announce_start(desk, tx, request)

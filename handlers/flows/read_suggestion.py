@@ -8,7 +8,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound
-from handlers.flows.propose_action import Proposal
+from handlers.flows.proposals import Proposal
 from handlers.flows.read_ticket import row_facts, suggestion_facts
 from handlers.views.facts import SuggestionFacts, TicketRowFacts
 from policy.terms import Provenance, RequestStatus

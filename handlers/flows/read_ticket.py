@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from actions.catalogue import Catalogue
@@ -110,7 +111,11 @@ async def request_card_facts(tx: Transaction, catalogue: Catalogue, request: Act
         raise NotFound("ticket")
     triage = await tickets.latest_triage(tx, ticket.id)
     votes = await requests.votes(tx, [request.id])
-    return request_card(catalogue, request, ticket, requester_facts(ticket, triage), votes[request.id])
+    shown = request_card(catalogue, request, ticket, requester_facts(ticket, triage), votes[request.id])
+    later = await requests.replacement(tx, request)
+    is_waiting = request.status == RequestStatus.PENDING
+    alike = await requests.count_alike(tx, request.action_id) if is_waiting else 0
+    return replace(shown, replaced_by=None if later is None else str(later.id), waiting_alike=alike)
 
 
 def request_card(
@@ -156,6 +161,10 @@ def request_card(
         concerns_requester=concerns_requester(request),
         destination=destination_facts(ticket) if request.action_id == REPLY else None,
         distinct_groups=tuple(request.distinct_groups),
+        undoes=None if request.undoes is None else str(request.undoes),
+        revision=request.revision,
+        editors=tuple(PersonKey.parse(key).user_id for key in request.editors),
+        break_glass=request.break_glass,
     )
 
 

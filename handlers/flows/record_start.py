@@ -6,9 +6,8 @@ import logging
 
 from handlers.desk import Desk
 from handlers.errors import Refused
-from storage import audit
+from storage import audit, earlier_rows
 from storage.audit import Step
-from storage.verification import seal_earlier_rows
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +29,9 @@ async def record_start(desk: Desk, home: str) -> None:
                 reply=f"This database holds the desk of the workspace {owner}, and the Slack tokens are of {home}."
                 " Use that workspace's tokens, or another database (DATABASE_URL) or folder (COUNTERSIGN_DATA).",
             )
-        if await seal_earlier_rows(tx, at=desk.clock()):
-            log.warning("the rows of the audit trail so far have no key; they are sealed as they are")
+        if await earlier_rows.are_unsealed(tx):
+            log.warning(
+                "the audit trail begins with rows without a key, of a version that had none, and does not verify until"
+                " `countersign audit seal` has sealed them; no checkpoint is written before that"
+            )
         await audit.record(tx, None, Step.STARTED, "bot", payload, at=desk.clock())

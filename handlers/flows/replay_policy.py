@@ -14,6 +14,7 @@ from policy.replaying import PastRequest, PastVote, Replay, replay_one
 from policy.terms import Agent, Choice, Person, PersonKey, Provenance, RequestFacts, RequestStatus, Verdict
 from storage.database import Database
 from storage.history import RecordedRequest, requests_since
+from storage.people import every_tie
 
 _EVERYTHING = {
     "isHome": True,
@@ -29,8 +30,9 @@ async def replay_policy(database: Database, catalogue: Catalogue, new: Gate, in_
     """What would change of all that was asked and voted since then."""
     found = Replay()
     async with database.transaction() as tx:
+        ties = await every_tie(tx)
         async for past in _past(requests_since(tx, since), catalogue):
-            replay_one(new, in_force, past, found)
+            replay_one(new, in_force, past, found, ties)
     return found
 
 
@@ -66,6 +68,8 @@ def _request(
         subjects=frozenset(map(PersonKey.parse, request.subjects)),
         subject_emails=frozenset(request.subject_emails),
         provenance=provenance,
+        is_stopped=False,  # What a policy makes of a request is not what somebody stopped for a while.
+        break_glass=request.break_glass,
     )
     is_reported = "/" in one.opened_by and one.opened_by != ticket.requester
     return PastRequest(
@@ -73,12 +77,14 @@ def _request(
             request_id=str(request.id),
             action=facts,
             proposer=None if request.proposer is None else PersonKey.parse(request.proposer),
-            editors=frozenset({PersonKey.parse(one.opened_by)}) if is_reported else frozenset(),
+            editors=frozenset(map(PersonKey.parse, [*request.editors, *([one.opened_by] if is_reported else [])])),
             status=RequestStatus(request.status),
             quorum=request.quorum,
             digest=request.digest,
             policy_version=request.policy_version,
             expires_at=request.expires_at,
+            matches_trail=True,
+            was_rejected_meanwhile=False,
             distinct_groups=frozenset(request.distinct_groups),
         ),
         ticket_number=ticket.number,

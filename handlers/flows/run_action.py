@@ -3,7 +3,8 @@
     1  the request and its votes are read; a request that has ended stays ended
     2  every voter, and a person who proposed, is resolved live: no answer, no run
     3  ticket and request are locked and read again, and the gate rules once more on the votes' signatures, the digest
-       of what would run now, the people as they are now, each with their other accounts, and the quorum
+       of what would run now, the people as they are now, each with their other accounts and their passkeys, and the
+       quorum
     4  the run is claimed: one `executions` row per request, with the idempotency key, committed before anything runs
     5  the executor runs with no transaction open
     6  what came of it is written with its audit event, cards and notices
@@ -29,10 +30,11 @@ from handlers.errors import IdentityUnavailable, TryLater
 from handlers.flows.customer_notice import customer_channel, tell_requester
 from handlers.flows.judged_facts import digest_of, request_facts
 from handlers.flows.one_person import Addresses, linked, ties_about, with_addresses
+from handlers.flows.review_request import require_review
 from policy.lifecycle import RequestEvent, move
 from policy.one_person import Ties
 from policy.terms import Agent, Audience, Person, PersonKey, Proposer, RequestStatus, Ruling, Vote
-from storage import audit, deliveries, requests
+from storage import audit, deliveries, passkeys, requests
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
@@ -163,11 +165,14 @@ async def _rule(
     proposer: Proposer,
     addresses: Addresses,
 ) -> Ruling:
-    # Of a run that was cut off it is asked whether it might begin now.
-    facts = replace(await request_facts(tx, request, ticket, desk.catalogue), status=RequestStatus.APPROVED)
+    facts = await request_facts(tx, request, ticket, desk.catalogue)
+    if facts.status is RequestStatus.RUNNING:  # It was cut off: whether it might begin now is what is asked.
+        facts = replace(facts, status=RequestStatus.APPROVED)
     # Only votes can be an alias's: what runs without any asks Slack nothing more.
     ties = await ties_about(tx, addresses, facts, voters) if voters else Ties()
     votes = [requests.as_vote(row) for row in (await requests.votes(tx, [request.id]))[request.id]]
+    asks = desk.gate.asks_for_passkey(facts.action.risk)
+    theirs = await passkeys.of_people(tx, voters, lock=True) if asks else ()
     return desk.gate.rule_on_run(
         facts,
         votes,
@@ -175,6 +180,7 @@ async def _rule(
         digest_now=digest_of(request, ticket),
         now=desk.clock(),
         proposer=proposer,
+        passkeys=[passkeys.as_passkey(row) for row in theirs],
     )
 
 
@@ -283,6 +289,7 @@ async def _finish(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *, r
         step = Step.OUTCOME_RECONCILED if before is RequestStatus.UNKNOWN else Step.ACTION_EXECUTED
         await audit.record(tx, ticket.id, step, "bot", _outcome_payload(request, outcome), at=now)
         await _tell(desk, tx, ticket, request, run, outcome)
+        await require_review(desk, tx, request)
         await deliveries.refresh(tx, ticket_id=ticket.id)
 
 

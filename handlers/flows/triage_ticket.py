@@ -11,7 +11,8 @@ from actions.errors import ActionError
 from copilot.suggestions import ActionOffer, SuggestedAction, TicketText, TriageResult
 from handlers.desk import Desk
 from handlers.errors import BadInput, IdentityUnavailable, NotFound, Refused, TryLater
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from policy.terms import Agent, Audience
 from storage import audit, deliveries, tickets
 from storage.audit import Step

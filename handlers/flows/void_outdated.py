@@ -19,9 +19,9 @@ from handlers.flows.one_person import Addresses, linked, ties_about, with_addres
 from handlers.flows.void_requests import void_open_requests
 from policy.one_person import Ties
 from policy.terms import Agent, Person, PersonKey, Proposer
-from storage import audit, deliveries, requests, tickets
+from storage import audit, deliveries, passkeys, requests, tickets
 from storage.audit import Step
-from storage.database import Transaction
+from storage.database import DatabaseUnavailable, Transaction
 from storage.schema import ActionRequest, Ticket
 
 log = logging.getLogger(__name__)
@@ -38,19 +38,31 @@ class _Involved:
 
 
 async def void_outdated(desk: Desk) -> int:
-    """Void every waiting request that was shown under another policy and may not stay; returns how many."""
+    """Void every waiting request that was shown under another policy and may not stay; returns how many.
+
+    Until it has been done, none of them can be decided: the gate refuses what is of another version.
+    """
     async with desk.database.transaction() as tx:
         ticket_ids = await requests.tickets_under_other_policy(tx, desk.gate.policy_version)
     count = 0
     for ticket_id in ticket_ids:
-        involved = await _everybody(desk, ticket_id)
-        people = [person for one in involved.values() for person in one.voters.values()]
         try:
-            count += await with_addresses(desk, people, partial(_void, desk, ticket_id, involved))
-        except IdentityUnavailable as error:
-            log.warning("nothing on ticket %s is kept: %s", ticket_id, error)
-            count += await _void(desk, ticket_id, {}, Addresses(()))
+            count += await _void_on(desk, ticket_id)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # the others must be voided whatever is odd about this ticket
+            log.error("the requests of ticket %s could not be looked at: %r", ticket_id, error, exc_info=error)
     return count
+
+
+async def _void_on(desk: Desk, ticket_id: UUID) -> int:
+    involved = await _everybody(desk, ticket_id)
+    people = [person for one in involved.values() for person in one.voters.values()]
+    try:
+        return await with_addresses(desk, people, partial(_void, desk, ticket_id, involved))
+    except IdentityUnavailable as error:
+        log.warning("nothing on ticket %s is kept: %s", ticket_id, error)
+        return await _void(desk, ticket_id, {}, Addresses(()))
 
 
 async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], addresses: Addresses) -> int:
@@ -59,9 +71,8 @@ async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], ad
         ticket = await tickets.get(tx, ticket_id, lock=True)
         if ticket is None:
             return 0
-        kept = await _kept(desk, tx, ticket, involved, addresses)
-        version = desk.gate.policy_version
-        count = await void_open_requests(tx, desk, ticket, why=WHY, unless_policy=version, unless=kept)
+        staying = await _staying(desk, tx, ticket, involved, addresses)
+        count = await void_open_requests(tx, desk, ticket, why=WHY, unless=staying)
         await deliveries.refresh(tx, ticket_id=ticket_id)
         return count
 
@@ -69,7 +80,7 @@ async def _void(desk: Desk, ticket_id: UUID, involved: dict[UUID, _Involved], ad
 async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
     """Who had a part in the ticket's requests that might stay. Those of whom Slack does not say are left out."""
     async with desk.database.transaction() as tx:
-        waiting = [one for one in await requests.open_of_ticket(tx, ticket_id) if _might_stay(desk, one)]
+        waiting = [one for one in await requests.open_of_ticket(tx, ticket_id) if _may_be_kept(desk, one)]
         votes = await requests.votes(tx, [one.id for one in waiting])
     found = {}
     for request in waiting:
@@ -77,14 +88,18 @@ async def _everybody(desk: Desk, ticket_id: UUID) -> dict[UUID, _Involved]:
             keys = {PersonKey.parse(row.voter) for row in votes[request.id]}
             voters = {key: await desk.people.resolve(key) for key in keys}
             found[request.id] = _Involved(voters, await _proposer(desk, request))
-        except IdentityUnavailable as error:
+        except (IdentityUnavailable, ValueError) as error:
             log.warning("request %s is not kept: %s", request.id, error)
     return found
 
 
-def _might_stay(desk: Desk, request: ActionRequest) -> bool:
-    is_other = request.policy_version != desk.gate.policy_version
-    return is_other and desk.gate.keeps_waiting(desk.catalogue.get(request.action_id).risk)
+def _may_be_kept(desk: Desk, request: ActionRequest) -> bool:
+    return _is_known(desk, request) and desk.gate.keeps_waiting(desk.catalogue.get(request.action_id).risk)
+
+
+def _is_known(desk: Desk, request: ActionRequest) -> bool:
+    """An action may have been taken out of the catalogue since."""
+    return any(spec.action_id == request.action_id for spec in desk.catalogue)
 
 
 async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
@@ -93,17 +108,24 @@ async def _proposer(desk: Desk, request: ActionRequest) -> Proposer:
     return await desk.people.resolve(PersonKey.parse(request.proposer))
 
 
-async def _kept(
+async def _staying(
     desk: Desk, tx: Transaction, ticket: Ticket, involved: dict[UUID, _Involved], addresses: Addresses
 ) -> frozenset[UUID]:
-    kept = set()
+    """Those of this policy, and those of another that it keeps, which is put on record."""
+    staying = set()
     for request in await requests.open_of_ticket(tx, ticket.id):
+        if not _is_known(desk, request):
+            continue
+        facts = await request_facts(tx, request, ticket, desk.catalogue)
+        if facts.decided_under == desk.gate.policy_version:
+            staying.add(request.id)
+            continue
         people = involved.get(request.id)
         if people is None:
             continue
         rows = (await requests.votes(tx, [request.id]))[request.id]
-        facts = await request_facts(tx, request, ticket, desk.catalogue)
         ties = await ties_about(tx, addresses, facts, people.voters) if people.voters else Ties()
+        theirs = await passkeys.of_people(tx, people.voters)
         ruling = desk.gate.rule_on_keeping(
             facts,
             [requests.as_vote(row) for row in rows],
@@ -111,9 +133,10 @@ async def _kept(
             people.proposer,
             digest_now=digest_of(request, ticket),
             now=desk.clock(),
+            passkeys=[passkeys.as_passkey(row) for row in theirs],
         )
         if ruling.is_allowed:
-            kept.add(request.id)
+            staying.add(request.id)
             payload = {
                 "actionId": request.action_id,
                 "actionRequestId": str(request.id),
@@ -121,4 +144,4 @@ async def _kept(
                 "judgedUnder": desk.gate.policy_version,
             }
             await audit.record(tx, ticket.id, Step.REQUEST_KEPT, "policy", payload, at=desk.clock())
-    return frozenset(kept)
+    return frozenset(staying)

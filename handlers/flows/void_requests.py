@@ -20,19 +20,14 @@ async def void_open_requests(
     ticket: Ticket,
     *,
     why: str,
-    unless_policy: str | None = None,
     unless: Collection[UUID] = (),
 ) -> int:
-    """Void every request of the ticket that still waits, except those made under `unless_policy` or in `unless`.
+    """Void every request of the ticket that still waits, except those in `unless`.
 
     Returns how many. Their cards are the caller's to refresh.
     """
     now = desk.clock()
-    waiting = [
-        request
-        for request in await requests.open_of_ticket(tx, ticket.id)
-        if request.policy_version != unless_policy and request.id not in unless
-    ]
+    waiting = [request for request in await requests.open_of_ticket(tx, ticket.id) if request.id not in unless]
     for request in waiting:
         request.status = move(RequestStatus(request.status), RequestEvent.OUTDATED)
         request.outcome = f"Void: {why}. Propose it again if it is still wanted."

@@ -1,10 +1,14 @@
-"""Approve and Reject on the approval card: the only ways in which a vote is cast."""
+"""Approve and Reject on the approval card: the only ways in which a vote is cast from Slack.
+
+Where the risk asks for a passkey, Approve casts none: it gives a link to the page that does.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from handlers.flows.cast_vote import Ballot, cast_vote, check_vote
+from handlers.flows.confirm_vote import ask_to_confirm
 from handlers.listeners.call import Call, read_id
 from handlers.views import notices
 from handlers.views.blocks import Block
@@ -13,10 +17,14 @@ from policy.terms import Choice
 
 
 async def approve(call: Call) -> None:
-    """One click, one vote."""
+    """One click, one vote; or one link to confirm it."""
     person = await call.person()
-    request_id = call.id_value()
-    result = await cast_vote(call.reception.desk, _ballot(call, request_id, Choice.APPROVE), person)
+    ballot = _ballot(call, call.id_value(), Choice.APPROVE)
+    link = await ask_to_confirm(call.reception.desk, ballot, person)
+    if link is not None:
+        call.tell(notices.confirm_with_passkey(link.url, link.expires_at))
+        return
+    result = await cast_vote(call.reception.desk, ballot, person)
     call.tell(notices.vote_recorded(result.request))
 
 

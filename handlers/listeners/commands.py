@@ -15,9 +15,10 @@ from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.check_access import require_access
 from handlers.flows.open_ticket import NewTicket, open_ticket
 from handlers.flows.read_ticket import ticket_id_of, ticket_page
-from handlers.listeners import pages
+from handlers.listeners import break_glass, pages, passkeys, stops
 from handlers.listeners.call import Call
 from handlers.slack_messages import Posted, read_message
+from handlers.slack_text import as_written
 from handlers.slack_tickets import author_of, new_ticket
 from handlers.views import notices
 from policy.terms import Person, Requester, RequesterKind
@@ -26,7 +27,8 @@ _NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "method_not_suppo
 
 
 async def command(call: Call) -> None:
-    """`/countersign tickets | ticket N | audit N | new TEXT | help`."""
+    """`/countersign tickets | ticket N | audit N | new TEXT | passkey | break-glass … | stop … | resume … | stops` and
+    `help`."""
     words = str(call.body.get("text") or "").strip()
     verb, _, rest = words.partition(" ")
     match verb.lower():
@@ -37,10 +39,20 @@ async def command(call: Call) -> None:
         case "ticket" | "audit" if _is_number(rest):
             number = int(rest.strip().lstrip("#"))
             await _open_numbered(call, verb.lower(), number)
+        case "passkey":
+            await passkeys.show(call)
         case "new" if rest.strip():
-            await _open_new(call, rest.strip())
+            await _open_new(call, as_written(rest.strip()))
+        case "stop" if wanted := stops.read(rest):
+            await stops.stop(call, *wanted)
+        case "resume" if wanted := stops.read(rest):
+            await stops.resume(call, *wanted)
+        case "break-glass" if asked := break_glass.read(rest):
+            await break_glass.start(call, *asked)
+        case "stops":
+            await stops.show(call)
         case _:
-            call.tell(notices.not_understood(words))
+            call.tell(notices.not_understood(as_written(words)))
 
 
 def _is_number(text: str) -> bool:

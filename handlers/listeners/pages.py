@@ -13,12 +13,17 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
+from handlers.flows.private_links import has_pages
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
+from handlers.flows.review_batch import waiting_alike
+from handlers.flows.review_request import missing_reviews
+from handlers.flows.stop_desk import stops_in_force
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view as customer_blocks
+from handlers.views.passkey_card import own_button
 from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import PAGE_SIZE, ticket_list
 from handlers.views.ticket_page import ticket_page as page_blocks
@@ -143,7 +148,8 @@ async def _publish(call: Call, view: Block) -> None:
 
 
 async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
-    return home(await _list_blocks(desk, showing, offset), _list_metadata(showing, offset))
+    own = [own_button()] if has_pages(desk) else []
+    return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 
 async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:
@@ -152,7 +158,11 @@ async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:
 
 async def _list_blocks(desk: Desk, showing: TicketStatus, offset: int) -> Sequence[Block]:
     rows = await ticket_rows(desk, status=showing, offset=offset, limit=PAGE_SIZE + 1)
-    return ticket_list(rows, showing=showing, offset=offset)
+    is_first = showing is TicketStatus.OPEN and offset == 0
+    alike = await waiting_alike(desk) if is_first else ()
+    reviews = await missing_reviews(desk)
+    stops = await stops_in_force(desk)
+    return ticket_list(rows, showing=showing, offset=offset, stops=stops, alike=alike, reviews=reviews)
 
 
 def _list_metadata(showing: TicketStatus, offset: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
 from actions.catalogue import ActionSpec, Catalogue
 from handlers.errors import BadInput, NotFound
+from handlers.flows.break_glass import has_break_glass
 from handlers.flows.check_access import require_access
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import Proposed, propose_action
 from handlers.flows.read_suggestion import confirmed_proposal, read_suggestion
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id
@@ -17,12 +20,14 @@ from handlers.views import notices
 from handlers.views.blocks import Block
 from handlers.views.notice_modal import notice_modal
 from handlers.views.propose_modals import (
+    BREAK_GLASS_BLOCK,
     CHOICE_BLOCK,
     ActionChoice,
     FormField,
     action_form_modal,
     choose_action_modal,
     confirm_modal,
+    reason_field,
 )
 from policy.terms import Person, Provenance
 
@@ -62,24 +67,32 @@ async def submit_choice(call: Call) -> Block | None:
     spec = _spec(desk.catalogue, call.input_values().get(CHOICE_BLOCK, ""))
     ticket = await ticket_page(desk, ticket_id)
     metadata = json.dumps({"ticket": str(ticket_id), "action": spec.action_id})
-    form = action_form_modal(_choice(spec), form_fields(desk.catalogue, spec.action_id), ticket.row, metadata)
+    fields = form_fields(desk.catalogue, spec.action_id)
+    fields += [reason_field()] if has_break_glass(desk) else []
+    form = action_form_modal(_choice(spec), fields, ticket.row, metadata)
     return {"response_action": "update", "view": form}
 
 
 async def submit_form(call: Call) -> Block | None:
     """The form was filled in: a proposal in the operator's own words."""
     person = await call.person()
-    ticket_id, action_id = _form_metadata(call.metadata)
+    ticket_id, action_id, undoes, is_emergency = _form_metadata(call.metadata)
     desk, values = call.reception.desk, call.input_values()
+    why = values.pop(BREAK_GLASS_BLOCK, "" if is_emergency else None)
     await require_access(desk, person, "propose an action", ticket_id)
-    proposal = Proposal(ticket_id, action_id, values, dict.fromkeys(values, Provenance.OPERATOR))
+    provenance = dict.fromkeys(values, Provenance.OPERATOR)
+    proposal = Proposal(ticket_id, action_id, values, provenance, undoes=undoes, break_glass=why)
     return await _propose(call, proposal, person)
 
 
 async def _propose(call: Call, proposal: Proposal, person: Person) -> Block | None:
-    desk = call.reception.desk
+    return await answer_proposal(call, propose_action(call.reception.desk, proposal, person))
+
+
+async def answer_proposal(call: Call, proposing: Awaitable[Proposed]) -> Block | None:
+    """What the form shows next: what came of it, or what is wrong beside the field."""
     try:
-        proposed = await propose_action(desk, proposal, person)
+        proposed = await proposing
     except BadInput as error:
         known = {name: message for name, message in error.fields.items() if name in _block_ids(call)}
         if not known:
@@ -132,10 +145,17 @@ def _spec(catalogue: Catalogue, action_id: str) -> ActionSpec[Any]:
     raise NotFound("action")
 
 
-def _form_metadata(text: str) -> tuple[UUID, str]:
+def action_choice(catalogue: Catalogue, action_id: str) -> ActionChoice:
+    """An action as its form names it. Raises NotFound."""
+    return _choice(_spec(catalogue, action_id))
+
+
+def _form_metadata(text: str) -> tuple[UUID, str, UUID | None, bool]:
+    """The ticket, the action, the request that it undoes, if it is to undo one, and whether the glass is broken."""
     try:
         found = json.loads(text)
-        return UUID(found["ticket"]), str(found["action"])
+        undoes = UUID(found["undoes"]) if "undoes" in found else None
+        return UUID(found["ticket"]), str(found["action"]), undoes, bool(found.get("breakGlass"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotFound("ticket or request") from error
 

@@ -32,6 +32,7 @@ from handlers.views.blocks import (
     utc,
     when,
 )
+from handlers.views.break_glass import on_card
 from handlers.views.facts import ReadersFacts, RequestCardFacts, TurnedDownFacts, VoteFacts
 from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import escape_markup, mono, one_line, visible
@@ -50,6 +51,8 @@ LIVE_BLOCKS = 8
 LIVE_SIZE = 2500
 """Kept free for the live part, whose own limits hold it below this."""
 
+ALIKE_COUNTED = 5
+"""Up to how many requests of one action their cards say how many wait: each change redraws all of them."""
 _VOTES_SHOWN = 5
 _EARLIER_SHOWN = 3
 _REASON_LENGTH = 160
@@ -71,7 +74,9 @@ def approval_substance(request: RequestCardFacts) -> list[Block] | None:
 def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
     return [
         header(_whole(request.action_title)),
+        *on_card(request),
         *_turned_down(request.turned_down),
+        *_revision(request),
         rich(*_what_it_does(request)),
         *destination_blocks(request),
         *parameter_blocks(request.params, detail=detail),
@@ -137,12 +142,28 @@ def _turned_down_once(one: TurnedDownFacts) -> Block:
     return line(*runs)
 
 
+def _revision(request: RequestCardFacts) -> list[Block]:
+    """That these are not the values which were first put to people, and whose hands they went through."""
+    if request.revision <= 1:
+        return []
+    hands = [run for user_id in request.editors for run in (say(", "), person(user_id, one_line(user_id, 40)))][1:]
+    lines = [
+        line(
+            say(f"✏️ Revision {request.revision}", bold=True),
+            say(f": takes the place of revision {request.revision - 1}, whose votes do not count here"),
+        )
+    ]
+    return [rich(*lines, *([labelled("Proposed or edited before by", *hands)] if hands else []))]
+
+
 def _what_it_does(request: RequestCardFacts) -> list[Block]:
     lines = [
         line(say(risk_words(request.risk), bold=True)),
         labelled("What it does", say(_whole(request.action_effect))),
         labelled("How it is undone", say(_whole(request.undo))),
     ]
+    if request.undoes is not None:
+        lines.append(labelled("Undoes", say("what was run on this ticket as request "), say(request.undoes, code=True)))
     if request.subject_label:
         lines.append(labelled("Done to", say(_exact_label(request.subject_label))))
     return lines
@@ -252,15 +273,38 @@ def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
 
 def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
     look = button("Open ticket", "ticket.open", request.ticket_id)
+    if request.can_undo:
+        return actions(button("Undo…", "request.undo", request.request_id), look)
     if request.status is not RequestStatus.PENDING or not request.digest:
-        return actions(look)
+        later = [] if request.replaced_by is None else [_see_later(request, request.replaced_by)]
+        return actions(*later, look)
+    rest = [look, *review_button(request.waiting_alike, request.request_id)]
+    # An emergency stays what was started: nobody gives another person's reason for other values.
+    edit = [] if request.break_glass is not None else [button("Edit…", "request.edit", request.request_id)]
     reject = button("Reject", "request.reject", request.request_id, style="danger")
     withdraw = [] if request.proposer_user_id is None else [_withdraw(request)]
     if not is_complete:
-        return actions(reject, *withdraw, look)
+        return actions(reject, *edit, *withdraw, *rest)
     confirm = _question(request) if request.risk in (Risk.HIGH, Risk.CRITICAL) else None
     approve = button("Approve", "request.approve", request.request_id, style="primary", confirm=confirm)
-    return actions(approve, reject, *withdraw, look)
+    return actions(approve, reject, *edit, *withdraw, *rest)
+
+
+def _see_later(request: RequestCardFacts, later_id: str) -> Block:
+    return button(f"See revision {request.revision + 1}", "request.see", later_id)
+
+
+def review_button(waiting_alike: int, request_id: str) -> list[Block]:
+    """To decide several requests of one action in one go; none where only one waits."""
+    if waiting_alike < 2:
+        return []
+    many = f"{waiting_alike}" if waiting_alike <= ALIKE_COUNTED else f"more than {ALIKE_COUNTED}"
+    return [button(f"Review {many} like this…", "requests.review", request_id)]
+
+
+def card_to_read(card: Rendered) -> list[Block]:
+    """A card without its buttons: for a modal, whose own elements these are not."""
+    return list(card.blocks[:-1])
 
 
 def _withdraw(request: RequestCardFacts) -> Block:
@@ -289,7 +333,8 @@ def _too_large(request: RequestCardFacts) -> list[Block]:
 
 def _fallback(request: RequestCardFacts, is_complete: bool) -> str:
     state = request_status_words(request.status)
-    about = f"{one_line(request.action_title, HEADER_LENGTH)} for ticket #{request.ticket_number}"
+    lead = "" if request.break_glass is None else "BREAK-GLASS: "
+    about = f"{lead}{one_line(request.action_title, HEADER_LENGTH)} for ticket #{request.ticket_number}"
     values = ", ".join(f"{param.name} {visible(mono(param.value), 120)}" for param in request.params[:4])
     note = "" if is_complete else " Too large to be shown whole: it cannot be approved here."
     return escape_markup(f"{state}: {about}. {values}.{note}"[:1500])

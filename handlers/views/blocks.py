@@ -149,6 +149,11 @@ def person(user_id: str | None, label: str) -> Block:
     return say(label or "someone")
 
 
+def link(url: str, words: str) -> Block:
+    """A run that opens one of our own pages; never made of anything that somebody else wrote."""
+    return {"type": "link", "url": url, "text": words}
+
+
 def when(at: datetime) -> Block:
     """A run that shows a moment in the reader's own time zone."""
     return {"type": "date", "timestamp": int(at.timestamp()), "format": _DATE_FORMAT, "fallback": utc(at)}

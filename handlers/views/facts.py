@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import Any, NewType
 
 from pydantic import JsonValue
 
 from policy.lifecycle import PROPOSABLE_AGAIN
+from policy.passkeys import PasskeyState
+from policy.stops import StopScope
 from policy.terms import Audience, Choice, RequestStatus, Risk, Severity, TicketStatus, Verdict
 
 Untrusted = NewType("Untrusted", str)
@@ -160,6 +162,23 @@ class TurnedDownFacts:
 
 
 @dataclass(frozen=True)
+class PasskeyFacts:
+    """A passkey as shown on its card."""
+
+    passkey_id: str
+    owner_user_id: str
+    owner_label: str
+    fingerprint: str
+    """What its owner reads to the person who approves it."""
+    state: PasskeyState
+    enrolled_at: datetime
+    approved_by: str
+    """PersonKey text, or 'operator:…'; '' as long as it waits."""
+    approved_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class RequestCardFacts:
     """An action request as shown on its card and on the ticket's page."""
 
@@ -200,6 +219,81 @@ class RequestCardFacts:
     """For a reply to the requester: where it goes."""
     distinct_groups: tuple[str, ...] = ()
     """The policy groups of which one approval each must come, from different people."""
+    undoes: str | None = None
+    """The id of the request on the same ticket that this one is to undo."""
+    can_undo: bool = False
+    """It has run, can be undone from its card, and nobody has proposed that yet."""
+    revision: int = 1
+    """2 for the first edit of a request, and so on."""
+    editors: tuple[str, ...] = ()
+    """Slack user ids of those who proposed or edited what this one replaces."""
+    replaced_by: str | None = None
+    """The request that took the place of this one."""
+    waiting_alike: int = 0
+    """How many requests of the same action wait, this one included."""
+    break_glass: str | None = None
+    """Why it was started by break-glass, in its starter's words; None for every other request."""
+
+
+@dataclass(frozen=True)
+class ReviewFacts:
+    """The review of a break-glass request, due or recorded."""
+
+    request_id: str
+    action_title: str
+    ticket_number: int
+    due_at: datetime
+    is_overdue: bool
+    by_user_id: str | None = None
+    by_label: str = ""
+    at: datetime | None = None
+    """When it was recorded; None as long as it is missing."""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class WaitingAlikeFacts:
+    """An action of which several requests wait."""
+
+    action_title: str
+    waiting: int
+    request_id: str
+    """One of them, to find the others by."""
+
+
+@dataclass(frozen=True)
+class ReviewedFacts:
+    """One request as it is put to somebody together with others."""
+
+    request_id: str
+    ticket_number: int
+    digest: str
+    """Of what is shown."""
+    is_complete: bool
+    """Its card shows everything; if not, it can only be rejected."""
+    card: tuple[Mapping[str, Any], ...]
+    """The card's blocks without its buttons."""
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """Requests of one action that are reviewed together."""
+
+    action_title: str
+    requests: tuple[ReviewedFacts, ...]
+    others: int
+    """How many more wait that there was no room for."""
+    not_theirs: int
+    """How many were left out because this person cannot decide them."""
+
+
+@dataclass(frozen=True)
+class BatchResultFacts:
+    """What came of one decision of several."""
+
+    label: str
+    words: str
+    is_counted: bool
 
 
 @dataclass(frozen=True)
@@ -212,6 +306,40 @@ class GroupChangeFacts:
     removed: tuple[tuple[str, Untrusted], ...]
     powerless: tuple[tuple[str, Untrusted], ...]
     """New in Slack's user group, and not in the settings."""
+
+
+@dataclass(frozen=True)
+class StopFacts:
+    """A kill switch, with who set it."""
+
+    scope: StopScope
+    value: str
+    about_user_id: str | None
+    """Of the person whose requests it stops."""
+    reason: str
+    by_user_id: str | None
+    by_label: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class StopChangeFacts:
+    """A kill switch that was set or lifted; who, when and why are those of the change."""
+
+    stop: StopFacts
+    is_set: bool
+
+
+@dataclass(frozen=True)
+class PolicyNewsFacts:
+    """Changed policy files were taken, or were not."""
+
+    in_force: str
+    """The version that decides from here on."""
+    other: str
+    """The version that decided before; where there are problems, the one that was not taken."""
+    problems: tuple[Untrusted, ...] = ()
+    """What is wrong with that one, a line each, with file, line and cure."""
 
 
 @dataclass(frozen=True)

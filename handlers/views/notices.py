@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from handlers.views.blocks import (
     TEXT_LENGTH,
@@ -16,6 +17,7 @@ from handlers.views.blocks import (
     context,
     labelled,
     line,
+    link,
     person,
     plain,
     rich,
@@ -23,7 +25,7 @@ from handlers.views.blocks import (
     utc,
     when,
 )
-from handlers.views.facts import GroupChangeFacts, RequestCardFacts
+from handlers.views.facts import GroupChangeFacts, PolicyNewsFacts, RequestCardFacts
 from handlers.views.plain import EMPTY, escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
 from policy.terms import RequestStatus, Verdict
@@ -31,6 +33,9 @@ from policy.terms import RequestStatus, Verdict
 _REPLY_LENGTH = 1500
 _NAMED = 40
 _PEOPLE_NAMED = 20
+_VERSION_LENGTH = 12
+_PROBLEMS_SHOWN = 10
+_PROBLEM_LENGTH = 320
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
 _UNANNOUNCED = ("ticket.",)
@@ -103,6 +108,17 @@ def vote_recorded(request: RequestCardFacts) -> Notice:
     """Ephemeral, to the voter: it counted."""
     text = f"Your vote on “{one_line(request.action_title, 150)}” is recorded."
     return _told("Vote recorded", text, "✅ Thank you")
+
+
+def confirm_with_passkey(url: str, expires_at: datetime) -> Notice:
+    """Ephemeral, to whoever pressed Approve: nothing counts yet, and where to make it count."""
+    lines = [
+        line(say("🔑 One more step  ", bold=True), say("This counts only once you confirm it with your passkey.")),
+        line(link(url, "Read it once more and confirm it"), say("  ·  until "), when(expires_at)),
+        line(say("The link is for you alone, and works once.", italic=True)),
+    ]
+    text = "One more step: this counts only once you confirm it with your passkey."
+    return Notice(f"{text} {url}", (rich(*lines),), "One more step")
 
 
 def withdrawn(request: RequestCardFacts) -> Notice:
@@ -181,6 +197,27 @@ def group_change(change: GroupChangeFacts) -> Rendered:
     return Rendered(escape_markup(text), (rich(line(say("👥 "), say(lead, bold=True)), bullets(lines)),))
 
 
+def policy_news(news: PolicyNewsFacts) -> Rendered:
+    """To our own people in the approvals channel: by which policy is decided, and what is wrong with another."""
+    in_force, other = (one_line(one[:_VERSION_LENGTH], 80) for one in (news.in_force, news.other))
+    if not news.problems:
+        told = "the files are good again, and it is in force as before" if in_force == other else f"it was {other}"
+        return _said(f"The policy in force is version {in_force}; {told}.", "📜 Policy")
+    lead = "The policy files changed and were not taken: they have problems."
+    shown = [one_line(one, _PROBLEM_LENGTH) for one in news.problems[:_PROBLEMS_SHOWN]]
+    more = len(news.problems) - len(shown)
+    rest = (
+        f"Version {in_force} stays in force. Mend the files, and they are read again; the bot does not start on these."
+    )
+    if more:
+        rest = f"{more} more: countersign policy check lists them all. {rest}"
+    blocks = (
+        rich(line(say("📜 "), say(lead, bold=True)), bullets([line(say(one)) for one in shown])),
+        context(plain(rest)),
+    )
+    return Rendered(escape_markup(" ".join([lead, *shown[:1], rest])), blocks)
+
+
 def _people(people: Sequence[tuple[str, str]]) -> Iterator[Block]:
     for place, (user_id, name) in enumerate(people[:_PEOPLE_NAMED]):
         if place:
@@ -203,6 +240,18 @@ def help_text() -> Notice:
         ("ticket N", "one ticket's page"),
         ("audit N", "one ticket's audit trail"),
         ("new TEXT", "make a ticket of TEXT"),
+        ("passkey", "enrol a passkey, or revoke one of yours"),
+        (
+            "break-glass N ACTION WHY",
+            "propose an action on ticket N as an emergency, where the settings allow that: others approve it, more"
+            " people are told, and it is reviewed afterwards",
+        ),
+        (
+            "stop WHAT REASON",
+            "let nothing of it be approved or run: all, an action such as api_key.revoke, or a @person",
+        ),
+        ("resume WHAT REASON", "lift that stop"),
+        ("stops", "the stops in force"),
         ("help", "this text"),
     )
     lines = [line(say(f"/countersign {usage}", code=True), say(f"  {words}")) for usage, words in commands]
@@ -210,7 +259,8 @@ def help_text() -> Notice:
         rich(line(say("What you can ask for", bold=True)), bullets(lines)),
         context(plain("“Make a ticket” in a message's menu does the same for a message that is already there")),
     )
-    return Notice("/countersign tickets, ticket N, audit N, new TEXT, help", blocks, "What you can ask for")
+    text = f"/countersign {', '.join(usage for usage, _ in commands)}"
+    return Notice(text, blocks, "What you can ask for")
 
 
 def _told(title: str, text: str, lead: str = "") -> Notice:

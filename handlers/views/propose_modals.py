@@ -22,6 +22,7 @@ from policy.terms import Risk
 INPUT_ACTION = "value"
 CHOICE_BLOCK = "action"
 REASON_BLOCK = "reason"
+BREAK_GLASS_BLOCK = "break_glass"
 
 _INPUT_LENGTH = 3000
 _OPTIONS = 100
@@ -87,7 +88,7 @@ def choose_action_modal(actions: Sequence[ActionChoice], private_metadata: str =
     choice = FormField(CHOICE_BLOCK, "Action", "select", options)
     what = rich(*(labelled(one_line(each.title, 100), say(one_line(each.effect, 300))) for each in actions[:20]))
     return modal(
-        "Propose an action", [_input(choice, None), what], private_metadata, "Next", callback_id="choose_action",
+        "Propose an action", [input_block(choice, None), what], private_metadata, "Next", callback_id="choose_action",
         close="Cancel",
     )  # fmt: skip
 
@@ -102,9 +103,42 @@ def action_form_modal(
             line(say(risk_words(action.risk), bold=True), say(f"  ·  {one_line(action.effect, 600)}")),
             labelled("Ticket", say(f"#{ticket.number}  {one_line(ticket.subject, LABEL_LENGTH)}")),
         ),
-        *(_input(field, field.initial) for field in fields),
+        *(input_block(field, field.initial) for field in fields),
     ]
     return modal("Propose an action", blocks, private_metadata, "Propose", callback_id="propose_action", close="Cancel")
+
+
+def reason_field(reason: str = "", *, is_required: bool = False) -> FormField:
+    """The input for why the glass is broken; left empty, the request is like any other where that is allowed."""
+    hint = (
+        "For an emergency only: the group that the settings name approves it instead of those who usually do, more"
+        " people are told, and somebody else reviews it afterwards."
+    )
+    return FormField(
+        BREAK_GLASS_BLOCK, "Break glass: why?", "long_text", initial=reason[:_REASON_LENGTH] or None, hint=hint,
+        max_length=_REASON_LENGTH, is_required=is_required,
+    )  # fmt: skip
+
+
+def edit_modal(request: RequestCardFacts, ticket: TicketRowFacts, spec_fields: Sequence[FormField]) -> Block:
+    """A waiting request's values, to be changed; `private_metadata` is the request's id."""
+    params = {param.name: param for param in request.params}
+    note = (
+        "What you send takes the place of this request: it is judged and shown anew, and the votes so far count for"
+        " nothing. You become the proposer, and so you cannot approve it."
+    )
+    blocks = [
+        header(one_line(request.action_title, 150)),
+        rich(
+            line(say(risk_words(request.risk), bold=True), say(f"  ·  {one_line(request.action_effect, 600)}")),
+            labelled("Ticket", say(f"#{ticket.number}  {one_line(ticket.subject, LABEL_LENGTH)}")),
+        ),
+        context(plain(note)),
+    ]
+    for field in spec_fields:
+        blocks += _field_with_source(field, params.get(field.name))
+    title = f"Edit revision {request.revision}"
+    return modal(title, blocks, request.request_id, "Propose", callback_id="edit_request", close="Cancel")
 
 
 def reject_modal(request: RequestCardFacts) -> Block:
@@ -119,7 +153,7 @@ def reject_modal(request: RequestCardFacts) -> Block:
             labelled("Ticket", say(f"#{request.ticket_number}  {one_line(request.ticket_subject, LABEL_LENGTH)}")),
         ),
         *parameter_blocks(request.params)[:20],
-        _input(reason, None),
+        input_block(reason, None),
         context(plain("One rejection is final.")),
     ]
     return modal("Reject", blocks, request.request_id, "Reject", callback_id="reject_request", close="Cancel")
@@ -128,13 +162,13 @@ def reject_modal(request: RequestCardFacts) -> Block:
 def _field_with_source(field: FormField, param: ParamFacts | None) -> list[Block]:
     """The input, prefilled where the value can be seen as it is, with its source under it."""
     if param is None:
-        return [_input(field, field.initial), context(plain("Triage found no value for this"))]
+        return [input_block(field, field.initial), context(plain("Triage found no value for this"))]
     value = _as_text(param.value)
     is_safe_to_prefill = not has_hidden_characters(value) and len(value) <= _most(field)
     source = f"{provenance_words(param.provenance).capitalize()}"
     if param.evidence:
         source += f"  ·  “{one_line(param.evidence, 300)}”"
-    blocks = [_input(field, value if is_safe_to_prefill else None), context(plain(source))]
+    blocks = [input_block(field, value if is_safe_to_prefill else None), context(plain(source))]
     if not is_safe_to_prefill or not is_plain_ascii(value.replace("\n", "")):
         blocks.append(_exactly(param.value, is_prefilled=is_safe_to_prefill))
     return blocks
@@ -157,7 +191,8 @@ def _most(field: FormField) -> int:
     return min(field.max_length, _INPUT_LENGTH)
 
 
-def _input(field: FormField, initial: str | None) -> Block:
+def input_block(field: FormField, initial: str | None = None) -> Block:
+    """One input; its block id is the field's name."""
     match field.kind:
         case "select":
             element = _select(field, initial)

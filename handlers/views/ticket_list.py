@@ -18,8 +18,10 @@ from handlers.views.blocks import (
     say,
     section,
 )
-from handlers.views.facts import TicketRowFacts
+from handlers.views.break_glass import banner as missing_reviews
+from handlers.views.facts import ReviewFacts, StopFacts, TicketRowFacts, WaitingAlikeFacts
 from handlers.views.plain import one_line
+from handlers.views.stops import banner
 from handlers.views.wording import (
     TICKET_STATUS_WORDS,
     category_words,
@@ -33,14 +35,31 @@ PAGE_SIZE = 20
 """Tickets on one page. Load one more than this: its presence is what makes the button for older ones."""
 
 _SUBJECT_LENGTH = 140
+_ALIKE_SHOWN = 12
 
 
 def ticket_list(
-    rows: Sequence[TicketRowFacts], *, showing: TicketStatus = TicketStatus.OPEN, offset: int = 0
+    rows: Sequence[TicketRowFacts],
+    *,
+    showing: TicketStatus = TicketStatus.OPEN,
+    offset: int = 0,
+    stops: Sequence[StopFacts] = (),
+    alike: Sequence[WaitingAlikeFacts] = (),
+    reviews: Sequence[ReviewFacts] = (),
 ) -> list[Block]:
-    """One page of tickets, as they stand from `offset` on; of more than `PAGE_SIZE` rows the rest is not shown."""
+    """One page of tickets, as they stand from `offset` on; of more than `PAGE_SIZE` rows the rest is not shown.
+
+    `stops`: those in force, which stand above everything. `alike`: the actions of which several requests wait, to be
+    reviewed together. `reviews`: those of break-glass requests that are missing.
+    """
     page = rows[:PAGE_SIZE]
-    blocks = [header(f"{TICKET_STATUS_WORDS[showing]} tickets"), _choices(showing, offset)]
+    blocks = [
+        *banner(stops),
+        *missing_reviews(reviews),
+        header(f"{TICKET_STATUS_WORDS[showing]} tickets"),
+        _choices(showing, offset),
+    ]
+    blocks += [_waiting_alike(one) for one in alike[:_ALIKE_SHOWN]]
     if not page:
         blocks += [divider(), rich(line(say(_nothing(showing, offset))))]
     for row in page:
@@ -48,6 +67,11 @@ def ticket_list(
     if len(rows) > PAGE_SIZE:
         blocks += [divider(), actions(button("Older tickets", "tickets.page", str(offset + PAGE_SIZE)))]
     return blocks
+
+
+def _waiting_alike(alike: WaitingAlikeFacts) -> Block:
+    words = plain(f"⏳ {one_line(alike.action_title, 150)}: {count(alike.waiting, 'request')} waiting for approval")
+    return section(words, button(f"Review {alike.waiting} like this…", "requests.review", alike.request_id))
 
 
 def _choices(showing: TicketStatus, offset: int) -> Block:

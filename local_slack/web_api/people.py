@@ -80,7 +80,12 @@ def bots_info(call: Call) -> Json:
 
 
 def usergroups_list(call: Call) -> Json:
-    groups = [g for g in call.world.groups.values() if g.team_id == call.app.team_id]
+    with_disabled = call.args.flag("include_disabled")
+    groups = [
+        group
+        for group in call.world.groups.values()
+        if group.team_id == call.app.team_id and (with_disabled or not group.is_disabled)
+    ]
     with_users = call.args.flag("include_users")
     return {"usergroups": [_group(group, with_users=with_users) for group in groups]}
 
@@ -97,11 +102,11 @@ def _group(group: Group, *, with_users: bool) -> Json:
         "is_external": False,
         "date_create": 1700000000,
         "date_update": 1700000000,
-        "date_delete": 0,
+        "date_delete": 1700000000 if group.is_disabled else 0,
         "auto_type": None,
         "created_by": "U0OLIVIA001",
         "updated_by": "U0OLIVIA001",
-        "deleted_by": None,
+        "deleted_by": "U0OLIVIA001" if group.is_disabled else None,
         "prefs": {"channels": [], "groups": []},
         "user_count": len(group.users),
     }

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from actions.directory_csv import KeyEntry, PersonEntry
-from policy.terms import PersonKey
-from storage import directory
+from policy.terms import PersonKey, folded_address
+from storage import directory, people
 from storage.database import Database
 from storage.directory import Imported, Subject, UnknownOwners
 from tests.actions.builders import store_bob, store_ticket
@@ -133,3 +133,16 @@ async def test_our_homes_are_those_of_people_slack_has_shown_to_be_ours(database
 
     async with database.transaction() as tx:
         assert await directory.home_ids(tx) == {"E0ACME"}
+
+
+@pytest.mark.parametrize("address", ["Anna.Groß@acme.example", "ANNA@ACME.EXAMPLE", "İnci@acme.example"])
+async def test_threat_05_an_address_is_stored_as_it_is_compared(database: Database, address: str) -> None:
+    """Else the account that the directory has there would not be tied to the one that Slack confirms it for."""
+    account, other = PersonKey("T0ACME", "U0ANNA"), PersonKey("T0ACME", "U0ALIAS")
+    async with database.transaction() as tx:
+        await directory.import_people(tx, [PersonEntry(address, "Anna", account)])
+        ties = await people.ties_around(tx, [account, other, folded_address(address)])
+
+    ties.tie(other, folded_address(address))
+
+    assert ties.accounts_of(other) == {account}

@@ -76,7 +76,7 @@ async def browser_page_factory(chromium: Browser) -> AsyncIterator[PageFactory]:
 
 
 def _is_local(url: str) -> bool:
-    return url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "about:", "blob:"))
+    return url.startswith(("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "about:", "blob:"))
 
 
 @pytest.fixture

@@ -12,11 +12,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from copilot.suggestions import ActionOffer, FoundValue, SuggestedAction, TicketText, TriageResult
 from handlers.desk import Desk, People
 from handlers.errors import IdentityUnavailable, Refused, TryLater
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.triage_ticket import triage_ticket
 from policy.terms import Person, PersonKey, Provenance, Severity
 from storage.database import Database, DatabaseUnavailable, Transaction
@@ -29,21 +31,23 @@ HOME = "T0ACME00001"
 OLIVIA = PersonKey(HOME, "U0OLIVIA001")
 
 
-class GoneAfter(Database):
-    """Goes away for good after so many transactions."""
+class GoneOnce(Database):
+    """Goes away for good once a count is no longer 0: right after the commit that made it so."""
 
-    def __init__(self, real: Database, transactions: int) -> None:
+    def __init__(self, real: Database, count: str, **values: object) -> None:
         # The pool of the real one: only the moment of going away is added.
         self.__dict__.update(real.__dict__)
-        self._left = transactions
+        self._count, self._values = text(count), values
+        self._is_gone = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        if self._left == 0:
+        if self._is_gone:
             raise DatabaseUnavailable("it is gone")
-        self._left -= 1
         async with super().transaction() as tx:
             yield tx
+        async with super().transaction() as tx:
+            self._is_gone = bool(await tx.scalar(self._count, self._values))
 
 
 @pytest.fixture
@@ -61,7 +65,8 @@ async def test_a_vote_that_counts_is_never_said_to_be_none(desk: RunningDesk) ->
     sana = desk.slack.person("sana")
 
     async with paused(desk):
-        with with_parts(desk, database=GoneAfter(desk.database, 2)):  # whose addresses to ask for, and the vote
+        voted = "select count(*) from votes where request_id = :id"
+        with with_parts(desk, database=GoneOnce(desk.database, voted, id=case.request_id)):
             await sana.click("desk-approvals", case.card_ts, action_id="request.approve")
         said = await desk.until(lambda: sana.ephemerals("desk-approvals"))
 
@@ -77,8 +82,8 @@ async def test_a_proposal_that_stands_is_never_said_to_be_none(desk: RunningDesk
     await sam.submit(values={"action": "api_key.revoke"})
 
     async with paused(desk):
-        # Two of these only find out whose addresses to ask for.
-        with with_parts(desk, database=GoneAfter(desk.database, 4)):
+        proposed = "select count(*) from action_requests where proposer like '%SAM%'"
+        with with_parts(desk, database=GoneOnce(desk.database, proposed)):
             await sam.submit(values={"keyId": await new_key(desk)})
 
     assert await desk.value("select count(*) from action_requests where proposer like '%SAM%'") == 1

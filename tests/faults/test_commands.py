@@ -218,10 +218,24 @@ def test_a_trail_is_verified_against_a_second_place(ticket: tuple[str, int], her
     assert main(["audit", "verify", "--checkpoints", f"file:{place}"]) == 1
     assert "checkpoints.jsonl" in capsys.readouterr().err
     place.write_text("")
-    assert main(["audit", "verify", "--checkpoints", f"file:{place}"]) == 0
-    assert "0 checkpoints" in capsys.readouterr().out
+    assert main(["audit", "verify", "--checkpoints", f"file:{place}"]) == 1
+    assert "it holds none: row 1 of chain ticket:" in capsys.readouterr().err
     assert main(["audit", "verify", "--checkpoints", "elsewhere"]) == 2
     assert main(["audit", "verify", "--key", "abc"]) == 2
+
+
+def test_threat_19_the_places_of_the_settings_are_checked_without_being_asked_for(
+    ticket: tuple[str, int], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    place = here / "checkpoints.jsonl"
+    place.write_text("")
+    monkeypatch.setenv("COUNTERSIGN_CHECKPOINTS", f"file:{place}")
+
+    assert main(["audit", "verify"]) == 1
+    assert f"file:{place}: it holds none" in capsys.readouterr().err
+    monkeypatch.setenv("COUNTERSIGN_CHECKPOINTS", "elsewhere")
+    assert main(["audit", "verify"]) == 1
+    assert "COUNTERSIGN_CHECKPOINTS" in capsys.readouterr().err
 
 
 def test_a_public_key_is_printed_and_a_file_that_is_no_receipt_is_refused(here: Path, capsys: Capture) -> None:

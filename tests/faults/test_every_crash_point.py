@@ -31,6 +31,7 @@ from tests.faults.crashes import (
     work_off,
 )
 from tests.faults.rig import quick_slack
+from tests.policy.builders import roomy_policy
 from tests.running import demo_settings, import_demo_directory
 
 OLIVIA = PersonKey("T0ACME00001", "U0OLIVIA001")
@@ -141,7 +142,8 @@ async def slack() -> AsyncIterator[LocalSlack]:
 
 @pytest.fixture
 async def parts(database_url: str, tmp_path: Path, slack: LocalSlack) -> AsyncIterator[Parts]:
-    built = await build(demo_settings(slack, tmp_path, http=False), database_url)
+    settings = demo_settings(slack, tmp_path, http=False, COUNTERSIGN_POLICY=str(roomy_policy(tmp_path)))
+    built = await build(settings, database_url)
     await import_demo_directory(built.database)
     await built.inbox.open()
     yield built

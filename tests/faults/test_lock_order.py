@@ -14,6 +14,7 @@ import pytest
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.cast_vote import Ballot, cast_vote
+from handlers.flows.edit_request import edit_request
 from handlers.flows.record_message import Change, record_change
 from handlers.flows.run_action import run_action
 from handlers.flows.wake_requests import wake_requests
@@ -73,7 +74,15 @@ async def _run(desk: RunningDesk, case: Case) -> Callable[[], Awaitable[Any]]:
     return lambda: run_action(parts_of(desk), case.request_id)
 
 
-@pytest.mark.parametrize("prepare", [_clicked, _expired, _run], ids=["a click", "an expiry", "a run"])
+async def _replaced(desk: RunningDesk, case: Case) -> Callable[[], Awaitable[Any]]:
+    values = {"keyId": await new_key(desk)}
+    editor = await person(desk, SANA)
+    return lambda: edit_request(parts_of(desk), case.request_id, values, editor)
+
+
+@pytest.mark.parametrize(
+    "prepare", [_clicked, _expired, _run, _replaced], ids=["a click", "an expiry", "a run", "an edit of the request"]
+)
 async def test_what_comes_while_a_message_is_edited_waits_and_neither_of_them_is_called_off(
     desk: RunningDesk, prepare: Callable[[RunningDesk, Case], Awaitable[Callable[[], Awaitable[Any]]]]
 ) -> None:
@@ -110,6 +119,8 @@ async def test_clicks_edits_runs_and_expiries_on_one_ticket_at_once_end_without_
                 vote(desk, request_id, key) for request_id in ids for key in (SANA, VICTOR)
             ]
             at_once += [vote(desk, ids[1], SANA, Choice.REJECT), wake_requests(parts_of(desk))]
+            editor, values = await person(desk, VICTOR), {"keyId": await new_key(desk)}
+            at_once += [edit_request(parts_of(desk), request_id, values, editor) for request_id in ids[1:]]
             at_once += [run_action(parts_of(desk), request_id) for request_id in ids]
             at_once += [_edit(desk, case, f"{round_number}.{number}") for number in range(3)]
             answers = await asyncio.gather(*at_once, return_exceptions=True)

@@ -60,6 +60,7 @@ def test_everything_that_is_missing_is_named_at_once_with_where_to_get_it(tmp_pa
         ("COUNTERSIGN_TRIAGE_CHANNEL", "#desk-triage"),
         ("COUNTERSIGN_INTAKE_CHANNELS", "C0HELP00001,help"),
         ("COUNTERSIGN_INTAKE_CHANNELS", "C0TRIAGE001"),
+        ("COUNTERSIGN_BREAK_GLASS_CHANNEL", "#incidents"),
         ("COUNTERSIGN_SUPPORT_GROUP", "@support"),
         ("COUNTERSIGN_SECURITY_MEMBERS", "sana"),
         ("COUNTERSIGN_VOTE_KEY", "secret"),
@@ -89,6 +90,12 @@ def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, name: str, te
     [line] = problems(GOOD | {name: text}, tmp_path)
 
     assert line.startswith(f"{name}: ")
+
+
+def test_the_break_glass_channel_takes_no_tickets(tmp_path: Path) -> None:
+    [line] = problems(GOOD | {"COUNTERSIGN_BREAK_GLASS_CHANNEL": "C0HELP00001"}, tmp_path)
+
+    assert line.startswith("COUNTERSIGN_INTAKE_CHANNELS: must not name")
 
 
 def test_a_secret_that_is_wrong_is_not_repeated(tmp_path: Path) -> None:

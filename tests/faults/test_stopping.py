@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from local_slack.server import LocalSlack
 from storage.database import Database
 from tests.faults.rig import PATIENCE_SECONDS, eventually, holds, quick_slack, value
 from tests.faults.servers import BotProcess, bot_environment
+from tests.policy.builders import edit, policy_copy
 
 
 @pytest.fixture
@@ -104,3 +106,27 @@ async def test_all_that_is_missing_is_said_at_once(slack: LocalSlack, database_u
     for name in ("SLACK_APP_TOKEN", "COUNTERSIGN_TRIAGE_CHANNEL", "COUNTERSIGN_INTAKE_CHANNELS",
                  "COUNTERSIGN_SECURITY_MEMBERS", "COUNTERSIGN_HTTP_PORT"):  # fmt: skip
         assert [line for line in bot.said.splitlines() if line.startswith(f"{name}: ")], bot.said
+
+
+async def test_sighup_has_the_policy_files_read_at_once_and_bad_ones_stop_the_next_start(
+    slack: LocalSlack, database_url: str, database: Database, tmp_path: Path
+) -> None:
+    folder = policy_copy(tmp_path)
+    environ = bot_environment(slack, database_url, tmp_path) | {"COUNTERSIGN_POLICY": str(folder)}
+    bot = BotProcess(environ, tmp_path / "bot.log")
+    await bot.start()
+    with (folder / "site.cedar").open("a") as file:
+        file.write("// A changed comment is a new version.\n")
+    bot.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: value(database, "select 1 from audit_events where name = 'policy_changed'"))
+
+    edit(folder / "settings.toml", "[risk.high]\nquorum = 1\n", "[risk.high]\nquorum = 0\n")
+    bot.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: value(database, "select 1 from audit_events where name = 'policy_refused'"))
+    assert await bot.end(signal.SIGTERM) == 0
+
+    again = BotProcess(environ, tmp_path / "again.log")
+    await again.start(wait=False)
+    assert await again.ended() == 1
+    assert re.search(r"settings\.toml:\d+: risk\.high\.quorum: must be 1 or more$", again.said.strip())
+    assert "Traceback" not in again.said

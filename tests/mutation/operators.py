@@ -46,7 +46,16 @@ class Mutant:
     name: str
     """Where and what; the same while lines move."""
     line: int
-    tree: ast.Module
+    statement: int
+    """Which of the module's top-level statements it is in."""
+    original: ast.Module
+    path: tuple[Step, ...]
+    instead: ast.AST
+
+    @property
+    def tree(self) -> ast.Module:
+        """The whole module with the fault."""
+        return _put(self.original, self.path, self.instead)
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -59,7 +68,7 @@ def mutants(source: str) -> Iterator[Mutant]:
             seen[name] += 1
             if seen[name] > 1:
                 name += f" (number {seen[name]})"
-            yield Mutant(name, node.lineno, _put(original, path, instead))
+            yield Mutant(name, node.lineno, path[0][1] or 0, original, path, instead)
 
 
 def _nodes(node: ast.AST, path: tuple[Step, ...], place: str) -> Iterator[tuple[tuple[Step, ...], str, Any]]:
@@ -70,6 +79,8 @@ def _nodes(node: ast.AST, path: tuple[Step, ...], place: str) -> Iterator[tuple[
         if field in _NOT_RUN:
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(node, ast.Raise) and not isinstance(child, ast.Name):
+                continue
             if isinstance(child, ast.AST) and not _is_silent(child):
                 way = (*path, (field, index))
                 if hasattr(child, "lineno"):
@@ -78,7 +89,7 @@ def _nodes(node: ast.AST, path: tuple[Step, ...], place: str) -> Iterator[tuple[
 
 
 def _is_silent(node: ast.AST) -> bool:
-    """Docstrings, imports, and what is said about types: nothing of it decides."""
+    """Docstrings, imports, what is said about types, and the words of an error: nothing of it decides."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     return isinstance(node, ast.Import | ast.ImportFrom | ast.arguments)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from policy.engine import PolicyEngine
 from policy.gate import Gate
-from policy.loading import DEFAULT_FOLDER
+from policy.loading import DEFAULT_FOLDER, SETTINGS_FILE, StepUp
 from policy.terms import (
     ActionFacts,
     Choice,
@@ -33,6 +35,17 @@ SIGNER = VoteSigner({"k1": b"\x01" * 32}, "k1")
 
 ENGINE = PolicyEngine.load(DEFAULT_FOLDER)
 GATE = Gate(ENGINE, SIGNER)
+
+
+def without_step_up(engine: PolicyEngine) -> PolicyEngine:
+    """The same policy on a site where a click is enough at every risk: for what is about something else."""
+    changed = copy(engine)
+    risks = {risk: one.model_copy(update={"step_up": StepUp.NONE}) for risk, one in engine.settings.risk.items()}
+    changed.settings = engine.settings.model_copy(update={"risk": risks})
+    return changed
+
+
+CLICKS_SUFFICE = Gate(without_step_up(ENGINE), SIGNER)
 
 MALLORY = PersonKey("T_EXTERNAL", "U_MALLORY")
 PAT = PersonKey("T_HOME", "U_PAT")
@@ -71,6 +84,7 @@ def action(**changes: Any) -> ActionFacts:
         requester=Requester(RequesterKind.SLACK_PERSON, MALLORY, "mallory"),
         subjects=frozenset({BOB}),
         proposable_by=frozenset({"agent", "support", "security"}),
+        is_stopped=False,
     )
     return replace(default, **changes)
 
@@ -92,6 +106,8 @@ def request(facts: ActionFacts | None = None, **changes: Any) -> RequestFacts:
         digest=DIGEST,
         policy_version=GATE.policy_version,
         expires_at=NOW + timedelta(hours=1),
+        matches_trail=True,
+        was_rejected_meanwhile=False,
     )
     return replace(default, **changes)
 
@@ -110,6 +126,14 @@ def vote(voter: Person, *, choice: Choice = Choice.APPROVE, signer: VoteSigner =
 def policy_copy(folder: Path) -> Path:
     """The shipped policy, to be spoilt by a test."""
     return Path(shutil.copytree(DEFAULT_FOLDER, folder / "cedar"))
+
+
+def roomy_policy(folder: Path) -> Path:
+    """The same, with limits that many stories about one target or requester do not reach."""
+    copy = policy_copy(folder)
+    file = copy / SETTINGS_FILE
+    file.write_text(re.sub(r"(requester|target)_limit = \d+", r"\1_limit = 100000", file.read_text()))
+    return copy
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.policy import clicks_suffice
 from policy import invariants
 from policy.__main__ import main
 from policy.cases import ask_both, check_case, find, read_cases, run_cases
 from policy.engine import PolicyEngine
 from policy.errors import PolicyUnusable
 from policy.gate import Gate
-from policy.loading import CORE_FILE, DEFAULT_FOLDER
+from policy.loading import CORE_FILE, DEFAULT_FOLDER, SETTINGS_FILE
 from policy.replies import NOT_PERMITTED
 from tests.policy.builders import ENGINE, SIGNER, edit, policy_copy
 
@@ -112,7 +113,7 @@ def test_the_check_names_a_case_that_does_not_hold_a_broken_one_and_a_policy_wit
 
     said = capsys.readouterr().err
     assert "DENY/support-approves-a-revocation.json: should be denied" in said
-    assert "ALLOW/broken.json: why: Field required" in said
+    assert "ALLOW/broken.json: why: is missing; add it" in said
     assert "everything-is-allowed: no case shows it" in said
 
 
@@ -148,10 +149,25 @@ def test_the_first_policy_of_the_how_to_works_as_it_says(tmp_path: Path, capsys:
         file.write(policy)
 
     assert main([str(folder)]) == 0
-    assert "30 policies, 51 cases, 0 problems" in capsys.readouterr().out
+    assert f"{len(ENGINE.notes) + 1} policies, {len(CASES) + 1} cases, 0 problems" in capsys.readouterr().out
 
 
 def test_what_the_how_to_prints_is_what_the_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
 
     assert capsys.readouterr().out.partition(", version")[0] in "\n".join(doc_blocks())
+
+
+def test_a_site_without_step_up_takes_out_the_one_case_that_says_there_is(tmp_path: Path) -> None:
+    folder = policy_copy(tmp_path)
+    edit(folder / SETTINGS_FILE, 'step_up = "passkey"', 'step_up = "none"')
+
+    [problem] = run_cases(PolicyEngine.load(folder), folder)
+
+    assert "critical-action-is-approved-without-a-passkey.json: should be denied, but is allowed" in problem
+
+
+def test_the_bench_measures_under_a_policy_that_a_bot_would_start_with() -> None:
+    folder = clicks_suffice()
+
+    assert run_cases(PolicyEngine.load(folder), folder) == ()

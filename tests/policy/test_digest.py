@@ -40,6 +40,10 @@ SHOWN: dict[str, Any] = {
     "subjects": (PersonKey("T", "U3"),),
     "subject_emails": ("bob@home.example",),
     "distinct_groups": (),
+    "replaces": None,
+    "revision": 1,
+    "editors": (),
+    "break_glass": None,
 }
 OTHERWISE: dict[str, Any] = {
     "request_id": "r2",
@@ -58,6 +62,10 @@ OTHERWISE: dict[str, Any] = {
     "subjects": (),
     "subject_emails": (),
     "distinct_groups": ("security", "support"),
+    "replaces": "r0",
+    "revision": 2,
+    "editors": (PersonKey("T", "U5"),),
+    "break_glass": "it is being used right now",
 }
 
 

@@ -15,7 +15,19 @@ from policy.errors import PolicyUnusable
 from policy.gate import Gate
 from policy.terms import Choice, Person, PersonKey, RequestFacts, RequestStatus, Risk, Ruling, Tally, Vote
 from policy.votes import speak_for_all, tally
-from tests.policy.builders import DIGEST, ENGINE, NOW, SIGNER, action, approved, edit, person, policy_copy, vote
+from tests.policy.builders import (
+    CLICKS_SUFFICE,
+    DIGEST,
+    NOW,
+    SIGNER,
+    action,
+    approved,
+    edit,
+    person,
+    policy_copy,
+    vote,
+    without_step_up,
+)
 
 BOTH = ("support", "security")
 CRITICAL = "[risk.critical]\nquorum = 2\n"
@@ -39,7 +51,7 @@ def needing_both(tmp_path: Path) -> Gate:
     folder = policy_copy(tmp_path)
     edit(folder / "settings.toml", CRITICAL, f'{CRITICAL}distinct_groups = ["support", "security"]\n')
     (folder / "both.cedar").write_text(LETS_SUPPORT_IN)
-    return Gate(PolicyEngine.load(folder), SIGNER)
+    return Gate(without_step_up(PolicyEngine.load(folder)), SIGNER)
 
 
 def critical(gate: Gate, status: RequestStatus = RequestStatus.APPROVED, **changes: object) -> RequestFacts:
@@ -113,7 +125,7 @@ def test_a_row_that_asks_for_fewer_groups_than_the_settings_is_not_believed(tmp_
 
 
 def test_a_row_that_asks_for_more_groups_than_the_settings_is_believed() -> None:
-    gate = Gate(ENGINE, SIGNER)
+    gate = CLICKS_SUFFICE
 
     assert run(gate, critical(gate), SIA, SOL).code == "groups-not-met"
 

@@ -33,7 +33,9 @@ NO_OUTSIDER = (
 
 
 def question(who: Person, about: RequestFacts, action: str = "approve") -> Question:
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=about.policy_version, now=NOW)
+    context = entities.decision_context(
+        shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, asks_for_passkey=False
+    )
     return Question(entities.actor_ref(who), action, entities.request_ref(about), context)
 
 
@@ -243,7 +245,7 @@ FORBID = "forbid (principal is Person, action, resource)"
             "when { resource.subjectUserIds.contains(principal.userId) };",
             "subjectUserIds and userId: only core.cedar",
         ),
-        ('@id("some-permit") @reason("Why.") permit (principal == ?principal, action, resource);', "templates"),
+        ('@id("some-permit") @reason("Why.") permit (principal == ?principal, action, resource);', "are not supported"),
         (
             f'@id("some-forbid") @reason("Why.") @reply("Ask security please.") {FORBID};',
             "may be read by outsiders",
@@ -302,8 +304,12 @@ CRITICAL = SETTINGS[SETTINGS.index("[risk.critical]") :]
     [
         ("quorum = 2", "quorum = 0", "risk.critical.quorum"),
         ("quorum = 2", 'quorum = "2"', "risk.critical.quorum"),
-        (CRITICAL, "", "no .* section for: critical"),
-        ("[risk.medium]\nquorum = 1", "[risk.medium]\nquorum = 3", "high risk asks for fewer approvals than medium"),
+        (CRITICAL, "", r"there is no section \[risk.critical\]; add it"),
+        (
+            "[risk.medium]\nquorum = 1",
+            "[risk.medium]\nquorum = 3",
+            "risk.high.quorum: asks for fewer approvals than medium",
+        ),
         ("[risk.critical]", "[risk.gigantic]", "gigantic"),
         ('groups = ["support", "security"]', "groups = []", "groups"),
         ('groups = ["support", "security"]', 'groups = ["security"]', "support"),

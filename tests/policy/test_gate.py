@@ -32,6 +32,7 @@ from policy.terms import (
 from policy.weighing import weigh
 from tests.policy.builders import (
     BOB,
+    CLICKS_SUFFICE,
     DIGEST,
     ENGINE,
     GATE,
@@ -168,7 +169,7 @@ def test_a_denial_names_the_most_telling_rule_first() -> None:
 def test_a_vote_is_ruled_on_alike_whether_it_says_yes_or_no(
     about: RequestFacts, voter: Proposer, code: str, choice: Choice
 ) -> None:
-    ruling = rule(about, voter, choice)
+    ruling = rule(about, voter, choice, gate=CLICKS_SUFFICE)
 
     assert ruling.code == code
     assert ruling.is_allowed is (code == "permitted")

@@ -10,7 +10,7 @@ import pytest
 from policy.gate import Gate
 from policy.terms import Agent, Choice, Person, Proposer, RequestFacts, RequestStatus, Risk, Ruling, Vote
 from policy.votes import VoteSigner
-from tests.policy.builders import DIGEST, ENGINE, GATE, NOW, action, approved, note, person, vote
+from tests.policy.builders import CLICKS_SUFFICE, DIGEST, ENGINE, GATE, NOW, action, approved, note, person, vote
 
 ANN = person("U_ANN", "security")
 BEN = person("U_BEN", "security")
@@ -38,9 +38,12 @@ def test_a_request_with_enough_signed_votes_of_eligible_people_runs() -> None:
 def test_a_critical_request_needs_two_different_people() -> None:
     critical = approved(action(risk=Risk.CRITICAL), quorum=2)
 
-    assert run(critical, [vote(ANN), vote(BEN)], [ANN, BEN]).is_allowed
-    assert run(critical, [vote(ANN)], [ANN]).code == "quorum-not-met"
-    assert run(critical, [vote(ANN), vote(ANN, slack_request_id="trigger-2")], [ANN]).code == "quorum-not-met"
+    gate = CLICKS_SUFFICE
+
+    assert run(critical, [vote(ANN), vote(BEN)], [ANN, BEN], gate=gate).is_allowed
+    assert run(critical, [vote(ANN)], [ANN], gate=gate).code == "quorum-not-met"
+    twice = [vote(ANN), vote(ANN, slack_request_id="trigger-2")]
+    assert run(critical, twice, [ANN], gate=gate).code == "quorum-not-met"
 
 
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status is not RequestStatus.APPROVED])

@@ -43,6 +43,11 @@ def keeping(gate: Gate, about: RequestFacts, *people: Person, proposer: Proposer
     return gate.rule_on_keeping(about, votes, {one.key: one for one in people}, proposer, **sight)
 
 
+def kept(gate: Gate) -> dict[str, str]:
+    """A request of the version before that this policy has kept."""
+    return BEFORE | {"kept_under": gate.policy_version}
+
+
 def may_vote(gate: Gate, about: RequestFacts, who: Person = ANN) -> Ruling:
     return gate.rule_on_vote(about, who, Choice.APPROVE, shown_digest=DIGEST, now=NOW)
 
@@ -55,9 +60,31 @@ def test_what_the_settings_keep_is_voted_on_and_runs_as_it_was_shown(tmp_path: P
     gate = gate_after(tmp_path)
 
     assert keeping(gate, request(**BEFORE)).is_allowed
-    assert may_vote(gate, request(**BEFORE)).is_allowed
+    assert may_vote(gate, request(**kept(gate))).is_allowed
     assert keeping(gate, approved(**BEFORE), ANN).is_allowed
-    assert may_run(gate, approved(**BEFORE)).is_allowed
+    assert may_run(gate, approved(**kept(gate))).is_allowed
+
+
+def test_threat_15_what_no_policy_has_kept_yet_is_decided_by_none_but_its_own(tmp_path: Path) -> None:
+    gate = gate_after(tmp_path)
+
+    others = ("another-version-still", BEFORE["policy_version"])
+    for about in (BEFORE, *(BEFORE | {"kept_under": other} for other in others)):
+        assert may_vote(gate, request(**about)).code == "core-no-other-policy"
+        assert may_run(gate, approved(**about)).code == "core-no-other-policy"
+
+
+@pytest.mark.parametrize("settings", [HIGH, HIGH + KEEP])
+def test_threat_15_what_a_later_policy_kept_is_no_longer_decided_by_the_one_it_was_shown_under(
+    tmp_path: Path, settings: str
+) -> None:
+    gate = gate_after(tmp_path, settings=settings)
+    ours = {"policy_version": gate.policy_version}
+    elsewhere = ours | {"kept_under": "the-version-after"}
+
+    assert may_vote(gate, request(**ours)).is_allowed
+    assert may_vote(gate, request(**elsewhere)).code == "core-no-other-policy"
+    assert may_run(gate, approved(**elsewhere)).code == "core-no-other-policy"
 
 
 def test_without_the_setting_nothing_outlives_its_policy(tmp_path: Path) -> None:
@@ -80,15 +107,15 @@ def test_a_voter_whom_the_new_policy_does_not_let_decide_keeps_nothing_and_runs_
 
     assert keeping(gate, request(**BEFORE)).is_allowed
     assert keeping(gate, request(**BEFORE), ANN).code == "ann-decides-no-more"
-    assert may_vote(gate, request(**BEFORE)).code == "ann-decides-no-more"
-    assert may_run(gate, approved(**BEFORE)).code == "ann-decides-no-more"
+    assert may_vote(gate, request(**kept(gate))).code == "ann-decides-no-more"
+    assert may_run(gate, approved(**kept(gate))).code == "ann-decides-no-more"
 
 
 def test_what_could_no_longer_be_put_forward_is_not_kept_and_does_not_run(tmp_path: Path) -> None:
     gate = gate_after(tmp_path, site=NOT_FOR_SUPPORT)
 
     assert keeping(gate, request(**BEFORE)).code == "no-longer-proposable"
-    assert may_run(gate, approved(**BEFORE)).code == "no-longer-proposable"
+    assert may_run(gate, approved(**kept(gate))).code == "no-longer-proposable"
 
 
 def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: Path) -> None:
@@ -96,7 +123,7 @@ def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: P
 
     assert keeping(gate, request(**BEFORE), proposer=ANN).code == "proposer-unknown"
     assert keeping(gate, request(**BEFORE), proposer=Agent("triage")).code == "proposer-unknown"
-    assert may_run(gate, approved(**BEFORE), proposer=None).code == "proposer-unknown"
+    assert may_run(gate, approved(**kept(gate)), proposer=None).code == "proposer-unknown"
 
 
 def test_a_vote_that_does_not_verify_keeps_nothing(tmp_path: Path) -> None:

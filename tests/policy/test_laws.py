@@ -28,10 +28,10 @@ from policy.terms import (
     Vote,
 )
 from policy.weighing import weigh
-from tests.policy.builders import DIGEST, ENGINE, GATE, MALLORY, NOW, PAT, action, person, request, vote
+from tests.policy.builders import CLICKS_SUFFICE, DIGEST, ENGINE, GATE, MALLORY, NOW, PAT, action, person, request, vote
 
 VOTER = PersonKey("T_HOME", "U_VOTER")
-SIGHT = Sight(DIGEST, GATE.policy_version, NOW)
+SIGHT = Sight(DIGEST, GATE.policy_version, NOW, asks_for_passkey=False)
 
 IDENTITY = {
     "is_home": "core-no-outsider",
@@ -92,7 +92,9 @@ def test_every_combination_of_the_yes_and_no_facts_is_ruled_on_as_written_here(
     requests = [request_with(broken, f"request-{index}") for index, broken in enumerate(stakes)]
     stored = [entity for one in requests for entity in entities.request_entities(one)[1:]]
     ticket = entities.request_entities(requests[0])[0]
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=GATE.policy_version, now=NOW)
+    context = entities.decision_context(
+        shown_digest=DIGEST, policy_version=GATE.policy_version, now=NOW, asks_for_passkey=False
+    )
 
     for who in subsets(tuple(IDENTITY.values())):
         voter = voter_with(who, "security")
@@ -129,7 +131,7 @@ def test_the_sites_table_of_who_decides_what(
     facts = action(risk=risk, requester=Requester(kind, MALLORY if is_known else None, ""))
     may_support = is_known and risk in (Risk.LOW, Risk.MEDIUM)
 
-    ruling = GATE.rule_on_vote(request(facts), person("U_X", *groups), choice, shown_digest=DIGEST, now=NOW)
+    ruling = CLICKS_SUFFICE.rule_on_vote(request(facts), person("U_X", *groups), choice, shown_digest=DIGEST, now=NOW)
 
     assert ruling.is_allowed is ("security" in groups or ("support" in groups and may_support))
 

@@ -97,9 +97,10 @@ def test_the_table_of_moves_is_exactly_this_one() -> None:
     ended: dict[str, str] = {}
 
     assert {str(one): {str(event): str(to) for event, to in moves.items()} for one, moves in MOVES.items()} == {
-        "pending": waiting | {"approved": "approved", "rejected": "rejected"},
+        "pending": waiting
+        | {"approved": "approved", "rejected": "rejected", "withdrawn": "withdrawn", "replaced": "void"},
         "approved": waiting | {"started": "running"},
         "running": {"succeeded": "executed", "failed": "failed", "lost": "unknown"},
         "unknown": {"succeeded": "executed", "failed": "failed"},
-        **dict.fromkeys(("executed", "failed", "rejected", "expired", "denied", "void"), ended),
+        **dict.fromkeys(("executed", "failed", "rejected", "expired", "denied", "withdrawn", "void"), ended),
     }

@@ -29,6 +29,7 @@ from policy.terms import (
 from policy.votes import VoteSigner, tally
 from tests.policy.builders import (
     BOB,
+    CLICKS_SUFFICE,
     DIGEST,
     GATE,
     MALLORY,
@@ -198,6 +199,10 @@ SHOWN: dict[str, Any] = {
     "subjects": (),
     "subject_emails": (),
     "distinct_groups": (),
+    "replaces": None,
+    "revision": 1,
+    "editors": (),
+    "break_glass": None,
 }
 
 
@@ -330,7 +335,10 @@ def test_threat_21_a_quorum_edited_down_does_not_make_it_enough() -> None:
 
     ruling = GATE.rule_on_run(to_zero, [], {}, digest_now=DIGEST, now=NOW, proposer=Agent("triage"))
 
-    assert run(approved(critical, quorum=1), ANN) == "quorum-not-met"
+    lowered = CLICKS_SUFFICE.rule_on_run(
+        approved(critical, quorum=1), [vote(ANN)], {ANN.key: ANN}, digest_now=DIGEST, now=NOW
+    )
+    assert lowered.code == "quorum-not-met"
     assert ruling.code == "no-longer-unattended"
 
 
@@ -370,7 +378,7 @@ def test_threat_22_a_double_click_is_one_vote() -> None:
     twice = [vote(ANN, slack_request_id="trigger-1"), vote(ANN, slack_request_id="trigger-2")]
     critical = approved(action(risk=Risk.CRITICAL), quorum=2)
 
-    ruling = GATE.rule_on_run(critical, twice, {ANN.key: ANN}, digest_now=DIGEST, now=NOW)
+    ruling = CLICKS_SUFFICE.rule_on_run(critical, twice, {ANN.key: ANN}, digest_now=DIGEST, now=NOW)
 
     assert all(SIGNER.verify(one) for one in twice)
     assert ruling.code == "quorum-not-met"

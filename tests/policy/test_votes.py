@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import SigningKeyMissing
-from policy.terms import Choice, PersonKey, Tally, Vote
+from policy.terms import Assertion, Choice, PersonKey, Tally, Vote
 from policy.votes import VoteSigner, tally, vote_key_id
-from tests.policy.builders import NOW, SIGNER, person, vote
+from tests.policy.builders import DIGEST, NOW, SIGNER, person, vote
 
 CHANGES: dict[str, Any] = {
     "request_id": "request-2",
@@ -25,11 +25,32 @@ CHANGES: dict[str, Any] = {
     "reason": "because",
     "signature": "0" * 64,
     "key_id": "k2",
+    "assertion": Assertion("link", b"credential", b"client", b"authenticator", b"signature"),
 }
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Assertion)])
+def test_what_a_passkey_signed_is_covered_by_the_votes_own_signature(name: str) -> None:
+    confirmed = CHANGES["assertion"]
+    signed = vote(person(), assertion=confirmed)
+    other = replace(confirmed, **{name: "other" if name == "link" else b"other"})
+
+    assert SIGNER.verify(signed)
+    assert not SIGNER.verify(replace(signed, assertion=other))
+    assert not SIGNER.verify(replace(signed, assertion=None))
 
 
 def test_a_signed_vote_verifies() -> None:
     assert SIGNER.verify(vote(person()))
+
+
+def test_a_signature_is_the_same_in_every_version_or_each_vote_that_waits_would_be_void() -> None:
+    cast = Vote("request-1", PersonKey("T_HOME", "U_VOTER"), Choice.APPROVE, DIGEST, NOW, "trigger-1")
+
+    signed = VoteSigner.of_secrets(b"\x02" * 32).sign(cast)
+
+    assert signed.key_id == "b24c8a1a"
+    assert signed.signature == "17d0fc53a871b4f7330d6fadb85aa589c7c9b2effcec0d3d75fc670ef81c5973"
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vote)])
@@ -107,7 +128,12 @@ def test_a_vote_of_a_known_key_under_a_name_it_was_not_signed_with_does_not_veri
     ],
 )
 def test_a_vote_that_makes_no_sense_is_false_and_not_an_error(changes: dict[str, Any]) -> None:
-    assert not SIGNER.verify(replace(vote(person()), **changes))
+    assert SIGNER.verify(replace(vote(person()), **changes)) is False
+
+
+def test_it_says_which_names_of_keys_it_could_check() -> None:
+    assert SIGNER.knows("k1") is True and SIGNER.knows("v1") is True
+    assert SIGNER.knows("k2") is False and SIGNER.knows("") is False
 
 
 def test_a_signer_without_its_current_key_is_refused() -> None:

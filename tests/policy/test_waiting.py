@@ -65,10 +65,10 @@ def test_each_is_done_once_at_most_whenever_somebody_looks(looks: list[int]) -> 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("remind_after_seconds = 3600", "remind_after_seconds = 7200", "remind_after_seconds must be less than"),
-        ("escalate_after_seconds = 7200", "escalate_after_seconds = 14400", "must be less than ttl_seconds"),
+        ("remind_after_seconds = 3600", "remind_after_seconds = 7200", "remind_after_seconds would never come"),
+        ("escalate_after_seconds = 7200", "escalate_after_seconds = 14400", "make it less than ttl_seconds"),
         ("escalate_after_seconds = 7200", "", "go together"),
-        ("remind_after_seconds = 3600", "remind_after_seconds = 1", "greater than or equal to 60"),
+        ("remind_after_seconds = 3600", "remind_after_seconds = 1", "must be 60 or more"),
         ("remind_after_seconds = 3600", "reminder = 3600", "reminder"),
         ('escalate_to = "security"', 'escalate_to = "nobody"', "not in groups"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,10 +15,13 @@ from actions.executors import Outcome, Run
 from actions.runner import Runner
 from handlers.desk import Desk
 from handlers.flows.cast_vote import Ballot, cast_vote
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.run_action import PERSON_NEEDED, run_action
 from handlers.flows.wake_requests import LOOK_AGAIN, wake_requests
 from policy.terms import Choice, PersonKey, Provenance
+from storage import audit
+from storage.audit import Step
 from tests.running import RunningDesk, running_desk
 from tests.scenario.test_expiry import MovableClock
 from tests.scenario.test_false_authority import mallory_asks, olivia_confirms, text_of
@@ -89,19 +92,28 @@ async def test_what_the_policy_allowed_and_whose_job_was_lost_expires(later: Lat
     assert "it was approved, and could not be run in time" in outcome
 
 
+async def cut_off(desk: RunningDesk, request_id: UUID) -> None:
+    """What a worker leaves that dies right after it has claimed a run."""
+    await change(desk, "update action_requests set status = 'running' where id = :id", id=request_id)
+    await change(
+        desk,
+        "insert into executions (request_id, idempotency_key, state, attempts, detail, started_at)"
+        " values (:id, 'cut off', 'running', 1, '{}', now())",
+        id=request_id,
+    )
+    ticket_id = await desk.value("select ticket_id from action_requests where id = :id", id=request_id)
+    async with desk.database.transaction() as tx:
+        payload = {"actionRequestId": str(request_id), "idempotencyKey": "cut off"}
+        await audit.record(tx, ticket_id, Step.ACTION_STARTED, "bot", payload, at=datetime.now(UTC))
+
+
 async def test_a_run_that_was_cut_off_is_due_again_and_again_until_a_job_ends_it(later: Later) -> None:
     await mallory_asks(later.desk)
     async with paused(later.desk):
         request_id = await later.assigned()
         # The worker died right after it had claimed the run, and its job with it.
         await change(later.desk, LOSE_JOBS)
-        await change(later.desk, "update action_requests set status = 'running' where id = :id", id=request_id)
-        await change(
-            later.desk,
-            "insert into executions (request_id, idempotency_key, state, attempts, detail, started_at)"
-            " values (:id, 'cut off', 'running', 1, '{}', now())",
-            id=request_id,
-        )
+        await cut_off(later.desk, request_id)
         for days in (2, 3):
             later.clock.ahead = timedelta(days=days)
             await later.wake()
@@ -176,13 +188,7 @@ async def test_of_two_workers_that_find_the_same_run_cut_off_one_begins_it_again
             sana = await later.desk.parts.reception.identity.resolve(SANA)
             await cast_vote(later.parts, Ballot(case.request_id, Choice.APPROVE, "click"), sana)
             await change(later.desk, LOSE_JOBS)
-            await change(later.desk, "update action_requests set status = 'running' where id = :id", id=case.request_id)
-            await change(
-                later.desk,
-                "insert into executions (request_id, idempotency_key, state, attempts, detail, started_at)"
-                " values (:id, 'cut off', 'running', 1, '{}', now())",
-                id=case.request_id,
-            )
+            await cut_off(later.desk, case.request_id)
 
             await asyncio.gather(*(run_action(later.parts, case.request_id) for _ in range(2)))
 

@@ -15,7 +15,9 @@ from bot.cli import main
 from bot.commands.policy_words import replay_lines
 from handlers.flows.replay_policy import replay_policy
 from policy.loading import DEFAULT_FOLDER
-from policy.replaying import Replay
+from policy.replaying import Change, ChangeKind, Replay
+from policy.terms import PersonKey
+from storage import people
 from tests.running import RunningDesk, running_desk
 from tests.threats.cases import OLIVIA, SANA, VICTOR, open_case, settled
 from tests.threats.planted import gate_of, policy_folder
@@ -74,7 +76,9 @@ async def test_it_says_what_would_change_of_what_is_on_record(
         ("vote_lost", f"the approve of {SANA}: sana-decides-no-more"),
         ("approval_lost", "0 votes left that would count"),
     ]
-    assert "1 request that was approved would not have been, by the same votes" in list(found.summary())
+    assert list(found.summary())[1] == (
+        "1 vote would no longer count, 1 request that was approved would not have been, by the same votes"
+    )
 
     found = await replayed(desk, policy_folder(tmp_path / "not-support", site=NOT_FOR_SUPPORT))
     assert [kind for kind, _ in changed(found)] == ["denied", "denied"]
@@ -85,8 +89,35 @@ async def test_it_says_what_would_change_of_what_is_on_record(
     found = await replayed(desk, policy_folder(tmp_path / "nobody", site=NOBODY))
     lost = f"0 left who could approve it, which is not enough; no longer {SANA}, {VICTOR}"
     assert changed(found).count(("approvers_lost", lost)) == 2
-    assert "2 requests lose their approvers" in list(found.summary())
+    assert "2 lose their approvers" in "\n".join(found.summary())
     assert any(line.startswith("approvers_lost  ticket #1  api_key.revoke") for line in replay_lines(found))
+
+
+async def test_who_is_known_by_now_to_be_the_requester_is_named_as_their_alias(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    await open_case(desk, operator="olivia")  # From here on her groups are on record.
+    await open_case(desk, who="erin", channel="help", operator="sam")
+    await settled(desk)
+    async with desk.database.transaction() as tx:
+        erin, olivia = PersonKey.parse("T0ACME00001/U0ERIN00001"), PersonKey.parse(OLIVIA)
+        await people.link(tx, erin, olivia, reason="The same human.", by="test", at=datetime.now(UTC))
+
+    found = await replayed(desk, policy_folder(tmp_path / "support", site=SUPPORT_TOO))
+
+    [(kind, what)] = changed(found)
+    assert kind == "alias_won" and what.startswith(f"by {OLIVIA}, by now known to be its requester's")
+    assert "1 request becomes approvable by its requester's alias" in "\n".join(found.summary())
+
+
+def test_the_summary_is_one_sentence_in_the_words_of_the_trade() -> None:
+    lost = [Change(ChangeKind.APPROVERS_LOST, str(n), n, "api_key.revoke", "") for n in range(4)]
+    won = Change(ChangeKind.ALIAS_WON, "5", 5, "api_key.revoke", "")
+
+    assert list(Replay(requests=5, votes=2, changes=[*lost, won]).summary()) == [
+        "5 requests and 2 votes replayed",
+        "4 requests lose their approvers, 1 becomes approvable by its requester's alias",
+    ]
 
 
 async def test_what_was_not_recorded_is_counted_and_not_guessed(desk: RunningDesk, tmp_path: Path) -> None:

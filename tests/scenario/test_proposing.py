@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.passkeys import approve
 from tests.running import RunningDesk
 from tests.scenario.test_false_authority import text_of
 
@@ -65,13 +66,12 @@ async def test_two_of_security_are_needed_for_a_critical_action(desk: RunningDes
     card = desk.card("approvals")["ts"]
     status = "select status from directory_people where email = 'erin@acme.example'"
 
-    await desk.slack.person("sana").click("desk-approvals", card, action_id="request.approve")
-    await desk.until(lambda: desk.value("select count(*) from votes"))
+    await approve(desk, "sana", card)
     await desk.idle()
     assert await desk.value(status) == "active"
     assert "1 of 2" in text_of(desk.card("approvals"))
 
-    await desk.slack.person("bob").click("desk-approvals", card, action_id="request.approve")
+    await approve(desk, "bob", card)
     await desk.until(lambda: desk.value(f"{status} and status = 'suspended'"))
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
 from storage import audit, verification
+from storage.audit import Step
 from storage.audit_keys import AuditKeyMissing, AuditKeys
 from storage.database import Database, libpq_url
-from storage.verification import seal_earlier_rows
 from tests.keys import AUDIT_KEYS
 from tests.storage.test_audit import NOW, tamper, verify, write
 
@@ -112,46 +115,86 @@ async def test_rows_under_an_earlier_key_verify_while_it_is_known(database: Data
     await forgetful.close()
 
 
-def unkeyed_rows(database: Database, count: int) -> str:
-    """A chain as the desk wrote it before it had a key."""
-    chain, prev = audit.ticket_chain(uuid4()), audit.GENESIS
-    for seq in range(1, count + 1):
-        at = str(audit.microseconds(NOW))
-        digest = audit.event_hash(None, prev, chain, str(seq), at, "started", "bot", "{}")
-        tamper(
-            database,
-            "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash) values"
-            f" ('{chain}', {seq}, '{NOW.isoformat()}', 'started', 'bot',"
-            f" '{{}}', '\\x{prev.hex()}', '\\x{digest.hex()}')",
-        )
-        prev = digest
-    tamper(database, f"insert into audit_chains values ('{chain}', {count}, '\\x{prev.hex()}')")
-    return chain
+OLD, NEW = b"\x01" * 32, b"\x02" * 32
 
 
-async def seal(database: Database) -> bool:
+@asynccontextmanager
+async def under(database: Database, current: bytes, *old: bytes) -> AsyncIterator[Database]:
+    """The same database with these keys."""
+    opened = Database(database.url, audit_keys=AuditKeys(current, old), pool_size=1)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def a_start(database: Database, at: datetime) -> None:
     async with database.transaction() as tx:
-        return await seal_earlier_rows(tx, at=NOW)
+        await audit.record(tx, None, Step.STARTED, "bot", {}, at=at)
 
 
-async def test_rows_of_before_there_was_a_key_hold_as_they_were_sealed(database: Database) -> None:
-    chain = unkeyed_rows(database, 3)
-    assert "without a key" in str((await verify(database)).first_break)
-
-    assert await seal(database)
-    await write(database, chain.removeprefix("ticket:"), 2)  # type: ignore[arg-type]  # its text does as well
-
-    assert (await verify(database)).first_break is None
-    assert not await seal(database)
+async def a_step(database: Database, ticket_id: UUID, at: datetime) -> None:
+    async with database.transaction() as tx:
+        await audit.record(tx, ticket_id, Step.VOTE_CAST, "mallory", {}, at=at)
 
 
-async def test_threat_19_rows_without_a_key_that_came_after_it_are_named(database: Database) -> None:
-    unkeyed_rows(database, 2)
-    await seal(database)
+async def test_threat_19_a_leaked_key_adds_nothing_to_a_chain_that_goes_on_under_its_successor(
+    database: Database,
+) -> None:
+    ticket_id = uuid4()
+    for keys in ((OLD,), (NEW, OLD), (OLD, NEW)):
+        async with under(database, *keys) as opened:
+            await write(opened, ticket_id, 1)
 
-    unkeyed_rows(database, 2)
+    async with under(database, NEW, OLD) as opened:
+        broken = (await verify(opened)).first_break
 
-    assert "is not what it was" in str((await verify(database)).first_break)
+    assert broken is not None and broken.seq == 3 and "older audit key" in broken.why
+
+
+@pytest.mark.parametrize(("minutes", "holds"), [(59, True), (61, False)])
+async def test_threat_19_a_leaked_key_makes_no_row_of_later_than_an_hour_after_its_successor_began(
+    database: Database, minutes: int, holds: bool
+) -> None:
+    async with under(database, OLD) as opened:
+        await a_start(opened, NOW)
+    async with under(database, NEW, OLD) as opened:
+        await a_start(opened, NOW + timedelta(days=1))
+    async with under(database, OLD) as opened:
+        await a_step(opened, uuid4(), NOW + timedelta(days=1, minutes=minutes))
+
+    async with under(database, NEW, OLD) as opened:
+        broken = (await verify(opened)).first_break
+
+    assert (broken is None) == holds
+    assert broken is None or "had been replaced by then" in broken.why
+
+
+async def test_of_several_earlier_keys_the_newest_is_named_first(database: Database) -> None:
+    oldest, ticket_id = b"\x03" * 32, uuid4()
+    for keys in ((oldest,), (OLD, oldest), (NEW, OLD, oldest)):
+        async with under(database, *keys) as opened:
+            await write(opened, ticket_id, 1)
+            assert (await verify(opened)).first_break is None
+
+    async with under(database, NEW, oldest, OLD) as opened:
+        assert "older audit key" in str((await verify(opened)).first_break)
+
+
+@pytest.mark.parametrize(("chain", "seq"), [("", 0), ("", 1), ("system", 0), ("system", -(2**31))])
+async def test_threat_19_a_row_before_all_others_is_read_and_named(database: Database, chain: str, seq: int) -> None:
+    await write(database, uuid4(), 2)
+    tamper(
+        database,
+        "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash) values"
+        f" ('{chain}', {seq}, now(), 'vote_cast', 'mallory', '{{}}', '\\x00', '\\x00')",
+    )
+
+    broken = (await verify(database)).first_break
+
+    assert broken is not None and broken.chain == chain
+    async with database.transaction() as tx:
+        assert (chain, seq) in [(event.chain, event.seq) async for event in audit.all_events(tx)]
 
 
 async def test_threat_19_a_row_without_a_key_after_one_with_a_key_is_named(database: Database) -> None:

@@ -7,10 +7,14 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from storage import evidence, job_queue, verification
+from handlers.flows.judged_facts import digest_as_shown
+from policy.terms import PersonKey
+from storage import audit, evidence, job_queue, people, verification
+from storage.audit import Step
 from tests.running import RunningDesk
 from tests.threats.planted import SIGNER
 
@@ -38,7 +42,7 @@ async def assert_vouched_for(desk: RunningDesk, case: Case) -> None:
     """What the tables say of the request is what the trail and the votes say."""
     async with desk.database.transaction() as tx:
         assert (await verification.verify(tx)).first_break is None
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
     assert [one for one in found if str(case.request_id) in one] == []
 
 
@@ -125,6 +129,22 @@ async def change(desk: RunningDesk, sql: str, **params: Any) -> None:
 
     async with desk.database.transaction() as tx:
         await tx.execute(text(sql), params)
+
+
+async def link(desk: RunningDesk, one: str, other: str) -> None:
+    """What `countersign people link` does, until `unlink`."""
+    async with desk.database.transaction() as tx:
+        now = datetime.now(UTC)
+        assert await people.link(tx, PersonKey.parse(one), PersonKey.parse(other), reason="told", by="op", at=now)
+        await audit.record(tx, None, Step.PEOPLE_LINKED, "operator", {"accounts": sorted([one, other])}, at=now)
+
+
+async def unlink(desk: RunningDesk, one: str, other: str) -> None:
+    """What `countersign people unlink` does."""
+    async with desk.database.transaction() as tx:
+        assert await people.unlink(tx, PersonKey.parse(one), PersonKey.parse(other))
+        payload = {"accounts": sorted([one, other])}
+        await audit.record(tx, None, Step.PEOPLE_UNLINKED, "operator", payload, at=datetime.now(UTC))
 
 
 async def run_job_by_hand(desk: RunningDesk, request_id: UUID) -> None:
@@ -232,10 +252,16 @@ def click_of(desk: RunningDesk, case: Case, who: str, action_id: str = "request.
 
 
 def submission_of(
-    desk: RunningDesk, case: Case, who: str, callback_id: str, metadata: str, values: dict[str, str]
+    desk: RunningDesk,
+    case: Case,
+    who: str,
+    callback_id: str,
+    metadata: str,
+    values: dict[str, str],
+    pressed: str = "request.approve",
 ) -> dict[str, Any]:
-    """A view_submission with any callback id, metadata and values, by anybody."""
-    payload = click_of(desk, case, who)
+    """A view_submission with any callback id, metadata and values, by anybody; `pressed`: a button of the card."""
+    payload = click_of(desk, case, who, pressed)
     for name in ("actions", "container", "channel", "message", "state", "response_url"):
         payload.pop(name, None)
     state = {name: {name: {"type": "plain_text_input", "value": value}} for name, value in values.items()}

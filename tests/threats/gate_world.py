@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,18 +30,32 @@ from handlers.desk import Desk, DeskSettings, GroupSetting
 from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.cast_vote import Ballot, cast_vote
 from handlers.flows.open_ticket import NewTicket, open_ticket
-from handlers.flows.propose_action import Proposal, propose_action
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.record_message import Change, record_change
 from handlers.flows.run_action import run_action
 from handlers.flows.wake_requests import wake_requests
 from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.lifecycle import TERMINAL
-from policy.loading import DEFAULT_FOLDER
-from policy.terms import Choice, Person, PersonKey, Provenance, Requester, RequesterKind, RequestStatus
-from storage import audit, tickets
+from policy.one_person import own_address
+from policy.terms import (
+    Assertion,
+    Choice,
+    Person,
+    PersonKey,
+    Provenance,
+    Requester,
+    RequesterKind,
+    RequestStatus,
+    Vote,
+)
+from storage import audit, tickets, told
 from storage.database import Database
+from storage.told import TrailBroken
 from tests.faults.crashes import CrashingDatabase, Fuse, Killed
+from tests.passkeys import SITE, Authenticator, assertion_for, give_passkey_to
+from tests.policy.builders import roomy_policy
 from tests.threats.planted import SIGNER
 
 START = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
@@ -50,10 +66,12 @@ ACTIONS = {
     "user.suspend": ({"email": "bob@acme.example"}, {"email": "victor@acme.example"}, 2),
 }
 """(what is proposed, what somebody with access to the rows makes of it, how many people it needs)"""
+ASKS_FOR_PASSKEY = frozenset({"user.suspend"})
 SUBJECT, REQUESTER = "U0BOB000001", "U0ERIN00001"
 PROPOSERS = ("U0OLIVIA001", "U0SANA00001")
 VOTERS = ("U0SANA00001", "U0VICTOR001", "U0UMA000001", "U0OLIVIA001", SUBJECT, REQUESTER, "U0MALLORY01")
 FLAGS = ("is_home", "is_active", "is_full_member", "is_human", "is_email_confirmed")
+LIVE = ("is_home", "is_active", "is_human", "is_email_confirmed")
 EXPECTED = (Refused, NotFound, TryLater, IdentityUnavailable, Killed)
 """What a flow may answer; whatever else it raises is a failure of the machine."""
 
@@ -92,6 +110,9 @@ class Circle:
             raise IdentityUnavailable("Slack does not say who that is")
         return self.people[key.user_id]
 
+    async def address_of(self, key: PersonKey) -> str:
+        return own_address(await self.resolve(key))
+
     async def members(self, group: str) -> Sequence[Person]:
         if self.is_away:
             raise IdentityUnavailable("Slack does not answer")
@@ -125,13 +146,14 @@ class World:
     fuse: Fuse = field(default_factory=lambda: Fuse(at=0))
     edits: int = 0
     clicks: int = 0
+    passkeys: dict[PersonKey, Authenticator] = field(default_factory=dict)
     ticket_id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
         groups = {name: GroupSetting(name, name, frozenset()) for name in ("support", "security")}
         self.desk = Desk(
             database=self.database,
-            gate=Gate(_engine(), SIGNER),
+            gate=Gate(_engine(), SIGNER, SITE),
             signer=SIGNER,
             catalogue=Catalogue({"category": CATEGORIES}),
             triager=offline_triager(),
@@ -180,8 +202,17 @@ class World:
 
     async def votes(self, desk: Desk, about: Shown, voter: str, choice: Choice) -> None:
         self.clicks += 1
+        key = self.circle.people[voter].key
         ballot = Ballot(about.request_id, choice, f"click-{self.clicks}", reason="No." * (choice is Choice.REJECT))
-        await cast_vote(desk, ballot, await self.circle.resolve(self.circle.people[voter].key))
+        if choice is Choice.APPROVE and about.action_id in ASKS_FOR_PASSKEY:
+            ballot = replace(ballot, assertion=await self._confirms(about, key, ballot))
+        await cast_vote(desk, ballot, await self.circle.resolve(key))
+
+    async def _confirms(self, about: Shown, key: PersonKey, ballot: Ballot) -> Assertion:
+        if key not in self.passkeys:
+            self.passkeys[key] = await give_passkey_to(self.desk, key)
+        vote = Vote(str(about.request_id), key, ballot.choice, about.digest, self.now, ballot.slack_request_id)
+        return assertion_for(vote, self.passkeys[key])
 
     async def runs(self, desk: Desk, about: Shown) -> None:
         await run_action(desk, about.request_id)
@@ -265,9 +296,12 @@ class World:
 
     async def close(self) -> None:
         """The trail holds; what is left over wakes nobody in the next run of the machine."""
+        broken: TrailBroken | None = None
         async with self.database.transaction() as tx:
-            broken = (await audit.verify(tx)).first_break
-        async with self.database.transaction() as tx:
+            try:
+                await told.of_ticket(tx, self.ticket_id)
+            except TrailBroken as error:
+                broken = error
             leave = "update action_requests set wake_at = null where ticket_id = :id"
             await tx.execute(sql(leave), {"id": self.ticket_id})
         if broken is not None:
@@ -300,21 +334,28 @@ class World:
         if any(event.payload["choice"] == "reject" for event in votes):
             found.append("it ran although somebody said no")
         approvers = {event.actor for event in votes if event.payload["digest"] == about.digest}
-        counted = [key for key in approvers if self._is_eligible(key, about)]
-        if len(counted) < ACTIONS[about.action_id][2]:
-            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers")
+        if about.action_id in ASKS_FOR_PASSKEY and not all(event.payload["passkey"] for event in votes):
+            found.append("it ran on a vote that no passkey confirmed")
+        counted = [self._named(key) for key in approvers if self._is_eligible(key, about)]
+        if len({person.email for person in counted}) < ACTIONS[about.action_id][2]:
+            found.append(f"{about.action_id} ran with {len(counted)} eligible approvers, who are too few people")
         if len(counted) < len(approvers):
             found.append("it ran with a vote of somebody who is not eligible now")
         return found
 
     def _is_eligible(self, key: str, about: Shown) -> bool:
-        person = self.circle.people[PersonKey.parse(key).user_id]
+        person = self._named(key)
+        parts = [self.circle.people[SUBJECT], self.circle.people[REQUESTER], self._named(about.proposer)]
         return (
             all(getattr(person, flag) for flag in FLAGS)
             and "security" in person.groups
-            and person.key.user_id not in (SUBJECT, REQUESTER)
-            and str(person.key) != about.proposer
+            and person.key not in [part.key for part in parts]
+            # Who has the confirmed address of an account that lives is whoever has that account.
+            and person.email not in [part.email for part in parts if all(getattr(part, flag) for flag in LIVE)]
         )
+
+    def _named(self, key: str) -> Person:
+        return self.circle.people[PersonKey.parse(key).user_id]
 
     def jump(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
@@ -322,4 +363,6 @@ class World:
 
 @cache
 def _engine() -> PolicyEngine:
-    return PolicyEngine.load(DEFAULT_FOLDER)
+    # Many stories share one database: with the shipped limits most of what they propose would be denied.
+    with TemporaryDirectory() as parent:
+        return PolicyEngine.load(roomy_policy(Path(parent)))

@@ -241,7 +241,9 @@ TAMPERINGS: dict[str, Sequence[str]] = {
     "a row taken out": ("delete from audit_events where chain = :chain and seq = 3",),
     "a row taken out and the rest renumbered": (
         "delete from audit_events where chain = :chain and seq = 3",
-        "update audit_events set seq = seq - 1 where chain = :chain and seq > 3",
+        # In two steps: a row must not meet the number of one that is still to be moved.
+        "update audit_events set seq = -seq where chain = :chain and seq > 3",
+        "update audit_events set seq = -seq - 1 where chain = :chain and seq < 0",
     ),
     "two rows swapped": (
         "update audit_events set seq = 999 where chain = :chain and seq = 3",

@@ -149,6 +149,7 @@ def _facts(action_id: str, category: str, severity: Severity, unconfirmed: froze
         requester=MALLORY,
         unconfirmed_params=unconfirmed,
         proposable_by=spec.proposable_by,
+        is_stopped=False,
     )
 
 

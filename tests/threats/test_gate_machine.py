@@ -27,6 +27,7 @@ from policy.terms import Choice, Person, PersonKey
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from tests.faults.crashes import Fuse
+from tests.keys import AUDIT_KEYS
 from tests.running import import_demo_directory
 from tests.threats.conftest import fresh_database
 from tests.threats.gate_world import ACTIONS, FLAGS, PROPOSERS, VOTERS, Circle, Shown, World, everybody
@@ -61,7 +62,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(postgres: EmbeddedServer) -> Iterator[Stage]:
     with fresh_database(postgres) as url, asyncio.Runner() as loop:
-        database = Database(url, pool_size=5)
+        database = Database(url, audit_keys=AUDIT_KEYS, pool_size=5)
         loop.run(import_demo_directory(database))
         yield Stage(loop, database)
         loop.run(database.close())
@@ -186,6 +187,17 @@ def machine(stage: Stage, circle: Callable[[], Circle] | None = None) -> type[Ru
         @rule(who=st.sampled_from(SECURITY), flag=st.sampled_from(FLAGS), value=st.booleans())
         def an_account_changes(self, who: str, flag: str, value: bool) -> None:
             self.world.circle.people[who] = replace(self.world.circle.people[who], **{flag: value})
+
+        @rule(who=st.sampled_from(SECURITY), whose=st.sampled_from(VOTERS))
+        def an_account_gets_an_address(self, who: str, whose: str) -> None:
+            address = everybody()[whose].email
+            self.world.circle.people[who] = replace(self.world.circle.people[who], email=address)
+
+        @rule(action_id=st.sampled_from(sorted(ACTIONS)), whose=st.sampled_from(VOTERS))
+        def an_approver_turns_out_to_be_somebody_else_before_the_run(self, action_id: str, whose: str) -> None:
+            self.approved_as_it_should_be(action_id, ACTIONS[action_id][2])
+            self.an_account_gets_an_address(SECURITY[0], whose)
+            self.the_job_of_a_run_comes(0)
 
         @rule(seconds=st.sampled_from([1, 70, 1800, 14400, 90000]))
         def time_passes(self, seconds: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from handlers.flows import one_person
 from policy.one_person import Ties
+from tests.passkeys import approve as confirmed
 from tests.running import RunningDesk
 from tests.threats.cases import (
     SANA,
@@ -21,11 +22,13 @@ from tests.threats.cases import (
     card_of,
     change,
     last_refusal,
+    link,
     open_case,
     open_form,
     paused,
     settled,
     status,
+    unlink,
 )
 from tests.threats.planted import ForgivingGate, with_parts
 
@@ -42,12 +45,11 @@ async def approve(desk: RunningDesk, card_ts: str, who: str) -> None:
 @asynccontextmanager
 async def linked(desk: RunningDesk, one: str, other: str) -> AsyncIterator[None]:
     """An operator says that two accounts are one human's."""
-    sql = "insert into account_links values (:one, :other, 'told', 'op', now())"
-    await change(desk, sql, one=one, other=other)
+    await link(desk, one, other)
     try:
         yield
     finally:
-        await change(desk, "delete from account_links where one = :one and other = :other", one=one, other=other)
+        await unlink(desk, one, other)
 
 
 @asynccontextmanager
@@ -138,14 +140,14 @@ async def test_an_address_that_is_not_confirmed_ties_nobody(desk: RunningDesk) -
 async def test_threat_05_a_link_that_is_made_after_the_vote_counts_at_the_run(desk: RunningDesk) -> None:
     case = await open_case(desk, who="erin", channel="help")
 
-    async with linked(desk, "T0ACME00001/U0NOBODY001", "T0ACME00001/U0NOBODY002"), paused(desk):
+    async with paused(desk):
         await approve(desk, case.card_ts, "sana")
         assert await status(desk, case) == "approved"
-        await change(desk, "update account_links set one = :one, other = :other", one=ERIN, other=SANA)
+        await link(desk, ERIN, SANA)
     await assert_nothing_ran(desk, case)
+    await unlink(desk, ERIN, SANA)
 
     assert await status(desk, case) == "denied"
-    await change(desk, "delete from account_links")
 
 
 async def test_threat_05_two_accounts_of_one_human_are_one_vote(desk: RunningDesk) -> None:
@@ -154,7 +156,7 @@ async def test_threat_05_two_accounts_of_one_human_are_one_vote(desk: RunningDes
     card_ts = await card_of(desk, request_id)
 
     async with linked(desk, SANA, VICTOR):
-        await approve(desk, card_ts, "sana")
+        await confirmed(desk, "sana", card_ts)
         await approve(desk, card_ts, "victor")
         await settled(desk)
 
@@ -169,15 +171,14 @@ async def test_threat_05_two_votes_whose_accounts_turn_out_to_be_one_humans_run_
     card_ts = await card_of(desk, request_id)
 
     async with paused(desk):
-        await approve(desk, card_ts, "sana")
-        await approve(desk, card_ts, "victor")
-        link = "insert into account_links values (:one, :other, 'told', 'op', now())"
-        await change(desk, link, one=SANA, other=VICTOR)
+        await confirmed(desk, "sana", card_ts)
+        await confirmed(desk, "victor", card_ts)
+        await link(desk, SANA, VICTOR)
     await settled(desk)
 
     refused = [event.payload["rule"] for event in await desk.trail(parent.ticket_id) if event.name == "run_refused"]
     assert refused == ["quorum-not-met"]
-    await change(desk, "delete from account_links")
+    await unlink(desk, SANA, VICTOR)
 
 
 async def test_a_link_to_somebody_without_a_part_in_it_takes_nobody_out(desk: RunningDesk) -> None:

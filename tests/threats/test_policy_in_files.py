@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from handlers.flows.judged_facts import digest_as_shown
 from handlers.flows.void_outdated import void_outdated
 from policy.terms import PersonKey, RequestFacts, Tally, Vote
 from policy.votes import tally
@@ -106,7 +107,7 @@ async def test_threat_21_a_vote_that_looks_at_no_groups_starts_a_run_that_is_ref
     async with desk.database.transaction() as tx:
         await verification.verify(tx)
         await tx.execute(text("update action_requests set status = 'approved' where id = :id"), {"id": case.request_id})
-        found = await evidence.check(tx, SIGNER)
+        found = await evidence.check(tx, SIGNER, digest_as_shown)
         await tx.rollback()
     assert any("not each of security, support has an approval of its own" in one for one in found), found
 
@@ -150,6 +151,18 @@ async def test_threat_15_a_kept_request_gives_no_vote_to_whom_the_new_policy_for
         assert await desk.value("select count(*) from votes") == 0
 
 
+async def test_threat_15_a_request_that_would_be_kept_is_void_while_slack_does_not_say_who_had_a_part_in_it(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    case = await open_case(desk)
+    with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+        desk.slack.faults.fail_next("users.info", times=50, error="internal_error")
+        assert await void_outdated(desk.parts.reception.desk) == 1
+        desk.slack.faults.clear()
+
+    assert await status_of(desk, case) == "void"
+
+
 async def test_threat_15_a_request_that_asks_for_less_than_the_new_policy_is_void(
     desk: RunningDesk, tmp_path: Path
 ) -> None:
@@ -157,5 +170,38 @@ async def test_threat_15_a_request_that_asks_for_less_than_the_new_policy_is_voi
     more = folder_with(tmp_path / "more", HIGH.replace("1", "2") + 'on_policy_change = "keep"\n')
     with with_parts(desk, gate=gate_of(more)):
         assert await void_outdated(desk.parts.reception.desk) == 1
+
+    assert await status_of(desk, case) == "void"
+
+
+async def test_threat_15_what_cannot_be_read_any_more_is_void_and_keeps_no_other_from_being_looked_at(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    retired, odd, fine = [await open_case(desk) for _ in range(3)]
+    async with desk.database.transaction() as tx:
+        sql = "update action_requests set {} where id = :id"
+        await tx.execute(text(sql.format("action_id = 'of.another.build'")), {"id": retired.request_id})
+        await tx.execute(text(sql.format("subjects = '[\"nobody\"]'")), {"id": odd.request_id})
+    with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+        await void_outdated(desk.parts.reception.desk)
+
+        assert await status_of(desk, retired) == "void"
+        assert await status_of(desk, fine) == "pending"
+        await approve(desk, fine, "sana")
+        await approve(desk, odd, "sana")
+    await assert_ran_once(desk, fine)
+    await assert_nothing_ran(desk, odd)
+
+
+async def test_threat_23_nothing_is_kept_while_slack_does_not_say_who_its_people_are(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    case = await open_case(desk)
+    desk.slack.faults.fail_next("users.info", times=1000, error="internal_error")
+    try:
+        with with_parts(desk, gate=gate_of(folder_with(tmp_path / "keep", HIGH + 'on_policy_change = "keep"\n'))):
+            assert await void_outdated(desk.parts.reception.desk) == 1
+    finally:
+        desk.slack.faults.clear()
 
     assert await status_of(desk, case) == "void"

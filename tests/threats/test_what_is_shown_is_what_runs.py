@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from handlers.desk import Desk
 from policy.gate import Gate
+from storage import audit
+from storage.audit import Step
+from tests.passkeys import approve, ask, give_passkey, open_page, send
 from tests.running import RunningDesk
 from tests.threats.cases import (
     SANA,
@@ -43,7 +47,7 @@ from tests.threats.cases import (
     submission_of,
     votes,
 )
-from tests.threats.planted import BelievingSigner, ForgivingGate, StatusBelievingGate, with_parts
+from tests.threats.planted import BelievingSigner, ForgivingGate, RowBelievingGate, StatusBelievingGate, with_parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -249,21 +253,33 @@ async def test_threat_14_an_approval_allows_nothing_more_next_time(desk: Running
     assert tuple(row) == ("pending", 1, "needs_approval")
     assert await key_status(desk, first) == "active"
     offered = action_ids(message_at(desk, "desk-approvals", await card_of(desk, again)))
-    assert offered == {"request.approve", "request.reject", "request.withdraw", "ticket.open"}
+    assert offered >= {"request.approve", "request.reject"}
 
 
 # --- 21: rows written by somebody with the database's password ------------------------------------------------------
 
 
+@contextmanager
+def without_the_trail(desk: RunningDesk) -> Iterator[None]:
+    """The trail contradicts each of these rows. What stands behind that must do by itself."""
+    with with_parts(desk, gate=RowBelievingGate(desk.parts.reception.desk.gate)):
+        yield
+
+
 async def test_threat_21_a_status_set_in_the_database_runs_nothing(desk: RunningDesk) -> None:
-    case = await open_case(desk)
+    case, other = await open_case(desk), await open_case(desk)
+    approve = "update action_requests set status = 'approved' where id = :id"
 
-    await change(desk, "update action_requests set status = 'approved' where id = :id", id=case.request_id)
+    await change(desk, approve, id=case.request_id)
     await run_job_by_hand(desk, case.request_id)
+    with without_the_trail(desk):
+        await change(desk, approve, id=other.request_id)
+        await run_job_by_hand(desk, other.request_id)
 
-    await assert_nothing_ran(desk, case)
-    assert await status(desk, case) == "denied"
-    assert await run_rule(desk, case) == "quorum-not-met"
+    for one, rule in ((case, "core-no-contradicted-request"), (other, "quorum-not-met")):
+        await assert_nothing_ran(desk, one)
+        assert await status(desk, one) == "denied"
+        assert await run_rule(desk, one) == rule
 
 
 async def test_threat_21_the_check_fails_on_a_gate_that_believes_the_status(desk: RunningDesk) -> None:
@@ -309,8 +325,9 @@ async def test_threat_21_a_vote_written_into_the_database_is_no_vote(
 ) -> None:
     case = await open_case(desk)
 
-    await forge_vote(desk, case, SANA, **more)
-    await run_job_by_hand(desk, case.request_id)
+    with without_the_trail(desk):
+        await forge_vote(desk, case, SANA, **more)
+        await run_job_by_hand(desk, case.request_id)
 
     await assert_nothing_ran(desk, case)
     assert await run_rule(desk, case) == rule
@@ -318,7 +335,7 @@ async def test_threat_21_a_vote_written_into_the_database_is_no_vote(
 
 async def test_threat_21_the_check_fails_on_a_signer_that_takes_every_signature(desk: RunningDesk) -> None:
     case = await open_case(desk)
-    believing = Gate(desk.parts.reception.desk.gate._engine, BelievingSigner())
+    believing = RowBelievingGate(Gate(desk.parts.reception.desk.gate._engine, BelievingSigner()))
 
     with with_parts(desk, gate=believing):
         await forge_vote(desk, case, SANA)
@@ -339,9 +356,10 @@ async def test_threat_21_a_true_vote_moved_to_another_request_or_another_person_
     )
     approve = "update action_requests set status = 'approved' where id = :id"
 
-    await change(desk, copy_row, target=target.request_id, source=source.request_id, voter=SANA)
-    await change(desk, approve, id=target.request_id)
-    await run_job_by_hand(desk, target.request_id)
+    with without_the_trail(desk):
+        await change(desk, copy_row, target=target.request_id, source=source.request_id, voter=SANA)
+        await change(desk, approve, id=target.request_id)
+        await run_job_by_hand(desk, target.request_id)
 
     await assert_nothing_ran(desk, target)
     assert await run_rule(desk, target) == "vote-signature-broken"
@@ -355,9 +373,7 @@ async def test_threat_21_one_true_vote_is_not_made_two_nor_a_quorum_of_two_made_
         await open_form(desk, parent, "user.suspend", email),
     )
     for request_id in (doubled, lowered):
-        await desk.slack.person("sana").click(
-            "desk-approvals", await card_of(desk, request_id), action_id="request.approve"
-        )
+        await approve(desk, "sana", await card_of(desk, request_id))
     second = (
         "insert into votes (request_id, voter, voter_label, choice, reason, digest, cast_at, slack_request_id,"
         " signature, key_id) select request_id, :voter, 'Victor', choice, reason, digest, cast_at,"
@@ -365,9 +381,10 @@ async def test_threat_21_one_true_vote_is_not_made_two_nor_a_quorum_of_two_made_
     )
     await change(desk, second, voter=VICTOR, id=doubled)
     await change(desk, "update action_requests set quorum = 1 where id = :id", id=lowered)
-    for request_id in (doubled, lowered):
-        await change(desk, "update action_requests set status = 'approved' where id = :id", id=request_id)
-        await run_job_by_hand(desk, request_id)
+    with without_the_trail(desk):
+        for request_id in (doubled, lowered):
+            await change(desk, "update action_requests set status = 'approved' where id = :id", id=request_id)
+            await run_job_by_hand(desk, request_id)
 
     assert await desk.value("select status from directory_people where email = 'erin@acme.example'") == "active"
     refused = [e.payload["rule"] for e in await desk.trail(parent.ticket_id) if e.name == "run_refused"]
@@ -392,8 +409,9 @@ async def test_threat_21_a_rejection_turned_into_an_approval_is_none(desk: Runni
     assert await status(desk, case) == "rejected"
 
     await rewrite_vote(desk, case, "choice = 'approve'")
-    await change(desk, "update action_requests set status = 'approved' where id = :id", id=case.request_id)
-    await run_job_by_hand(desk, case.request_id)
+    with without_the_trail(desk):
+        await change(desk, "update action_requests set status = 'approved' where id = :id", id=case.request_id)
+        await run_job_by_hand(desk, case.request_id)
 
     await assert_nothing_ran(desk, case)
     assert await run_rule(desk, case) == "vote-signature-broken"
@@ -473,8 +491,16 @@ async def test_threat_21_a_run_that_was_truly_cut_off_begins_again_because_its_v
             " select id, id || ':' || left(digest, 16), 'running', 1, '{}', now() from action_requests where id = :id",
             id=case.request_id,
         )
+        async with desk.database.transaction() as tx:
+            ids = {"actionId": "api_key.revoke", "actionRequestId": str(case.request_id)}
+            payload = ids | {"idempotencyKey": await _key_of(desk, case), "votes": 1}
+            await audit.record(tx, case.ticket_id, Step.ACTION_STARTED, "bot", payload, at=datetime.now(UTC))
 
     await assert_ran_once(desk, case)
+
+
+async def _key_of(desk: RunningDesk, case: Case) -> str:
+    return str(await desk.value("select idempotency_key from executions where request_id = :id", id=case.request_id))
 
 
 # --- 22: order, repetition, at once ----------------------------------------------------------------------------------
@@ -495,16 +521,18 @@ async def test_threat_22_two_approvers_at_once_let_it_run_once(desk: RunningDesk
 async def test_threat_22_a_double_click_is_one_vote_where_two_people_are_needed(desk: RunningDesk) -> None:
     parent = await open_case(desk)
     request_id = await open_form(desk, parent, "user.suspend", {"email": "erin@acme.example"})
-    payload = desk.slack.forge.click_payload(
-        "sana", "desk-approvals", await card_of(desk, request_id), "request.approve"
-    )
+    passkey = await give_passkey(desk, "sana")
+    page = await open_page(desk, await ask(desk, "sana", await card_of(desk, request_id)))
+    signed = passkey.get(page.challenge)
 
-    await asyncio.gather(*(desk.slack.forge.send(payload) for _ in range(4)))
+    answers = await asyncio.gather(*(send(desk, page.path, signed) for _ in range(4)))
     await settled(desk)
 
+    assert sorted(status for status, _ in answers) == [200, 403, 403, 403]
     assert await desk.value("select count(*) from votes where request_id = :id", id=request_id) == 1
     assert await desk.value("select status from action_requests where id = :id", id=request_id) == "pending"
-    assert set(await refusals(desk, parent)) == {"already-voted"}
+    # The passkey has counted on by the second; whichever comes first, it is no second vote.
+    assert set(await refusals(desk, parent)) <= {"already-voted", "core-no-unconfirmed-vote"}
 
 
 async def test_threat_22_an_approval_and_a_rejection_at_once_have_one_outcome(desk: RunningDesk) -> None:

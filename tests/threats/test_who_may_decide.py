@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from handlers.identity import Identity
+from tests.passkeys import approve
 from tests.running import RunningDesk
 from tests.threats.cases import (
     BOB,
@@ -262,9 +263,9 @@ async def test_threat_03_somebody_deactivated_after_their_vote_does_not_count_wh
     request_id = await open_form(desk, parent, "user.suspend", {"email": "erin@acme.example"})
     card_ts = await card_of(desk, request_id)
 
-    await desk.slack.person("sana").click("desk-approvals", card_ts, action_id="request.approve")
+    await approve(desk, "sana", card_ts)
     desk.slack.admin.deactivate("sana")
-    await desk.slack.person("victor").click("desk-approvals", card_ts, action_id="request.approve")
+    await approve(desk, "victor", card_ts)
     await settled(desk)
 
     assert await desk.value("select status from action_requests where id = :id", id=request_id) == "denied"

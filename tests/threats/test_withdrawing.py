@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import grimp
 import pytest
 
 from handlers.listeners import withdrawals
 from handlers.registry import BUTTONS, COMMANDS, SHORTCUTS, VIEWS
 from policy.terms import Ruling
+from storage import deliveries
 from tests.running import RunningDesk
 from tests.scenario.test_false_authority import text_of
 from tests.threats.cases import (
@@ -205,9 +207,14 @@ async def test_threat_22_an_approved_request_is_past_being_withdrawn(desk: Runni
 
 async def test_what_the_bot_proposed_has_no_button_and_no_proposer_to_withdraw_it(desk: RunningDesk) -> None:
     case = await open_case(desk)
+    assert WITHDRAW in action_ids(message_at(desk, "desk-approvals", case.card_ts))
     payload = click_of(desk, case, "olivia", WITHDRAW)
     await change(desk, "update action_requests set proposer = null where id = :id", id=case.request_id)
+    async with desk.database.transaction() as tx:
+        await deliveries.refresh(tx, ticket_id=case.ticket_id)
+    await desk.idle()
 
+    assert WITHDRAW not in action_ids(message_at(desk, "desk-approvals", case.card_ts))
     await desk.slack.forge.send(payload)
 
     await assert_undecided(desk, case)
@@ -222,7 +229,7 @@ async def test_a_withdrawn_request_can_be_proposed_again(desk: RunningDesk) -> N
     assert await desk.value("select status from action_requests where id = :id", id=again) == "pending"
 
 
-async def test_threat_07_withdraw_has_one_door_and_it_reaches_no_vote() -> None:
+async def test_threat_07_withdraw_has_one_door_and_it_reaches_no_vote(desk: RunningDesk) -> None:
     tables: list[dict[str, Any]] = [dict(BUTTONS), dict(VIEWS), dict(SHORTCUTS), dict(COMMANDS)]
     reaching = {
         slack_id
@@ -232,6 +239,13 @@ async def test_threat_07_withdraw_has_one_door_and_it_reaches_no_vote() -> None:
     }
 
     assert reaching == {WITHDRAW}
+    calls = grimp.build_graph("handlers", include_external_packages=False)
+    assert calls.find_modules_that_directly_import("handlers.flows.withdraw_request") == {withdrawals.__name__}
+    assert not calls.chain_exists(importer="handlers.flows.withdraw_request", imported="handlers.flows.cast_vote")
+    case = await open_case(desk)
+    await press(desk, case, "olivia")
+    assert await status(desk, case) == "withdrawn" and await votes(desk, case) == 0
+    assert "vote_cast" not in [event.name for event in await desk.trail(case.ticket_id)]
 
 
 async def test_the_checks_notice_a_gate_that_lets_anybody_withdraw(desk: RunningDesk) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 MESSAGE_CHARACTERS = 13_200
-_ELEMENT_KINDS = {"button", "plain_text_input", "static_select"}
+_ELEMENT_KINDS = {"button", "plain_text_input", "radio_buttons", "static_select"}
 _TEXT_LIMITS = {"header": 150, "section": 3000, "context": 3000}
 _RUN_FIELDS = {"text": "text", "user": "user_id", "date": "timestamp", "link": "url"}
 
@@ -123,6 +123,9 @@ def _element(element: dict[str, Any]) -> Iterator[str]:
         case "plain_text_input":
             if len(element.get("initial_value", "")) > min(element.get("max_length", 3000), 3000):
                 yield "initial_value"
+        case "radio_buttons":
+            yield from _counted(element["options"], 10)
+            yield from _select(element)
         case "static_select":
             yield from _select(element)
 

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from handlers.views import notices
-from handlers.views.approval_card import approval_card, approval_substance
+from handlers.views import break_glass, notices, stops
+from handlers.views.approval_card import approval_card, approval_substance, card_to_read
 from handlers.views.audit_modal import audit_modal
+from handlers.views.batch_modal import batch_modal, batch_result_modal
 from handlers.views.blocks import Block
 from handlers.views.customer_view import customer_view
 from handlers.views.facts import (
     AuditFacts,
+    BatchFacts,
+    BatchResultFacts,
     DestinationFacts,
     GroupChangeFacts,
+    PasskeyFacts,
+    PolicyNewsFacts,
     ReadersFacts,
     RequestCardFacts,
+    ReviewedFacts,
+    ReviewFacts,
+    StopChangeFacts,
+    StopFacts,
     TicketFacts,
     TurnedDownFacts,
     UndeliveredFacts,
     Untrusted,
+    WaitingAlikeFacts,
 )
+from handlers.views.passkey_card import done, passkey_card, passkey_notice
 from handlers.views.propose_modals import (
     ActionChoice,
     FormField,
     action_form_modal,
     choose_action_modal,
     confirm_modal,
+    edit_modal,
+    reason_field,
     reject_modal,
 )
 from handlers.views.rendered import Rendered
@@ -34,8 +48,17 @@ from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import ticket_list
 from handlers.views.ticket_page import ticket_page
 from handlers.views.triage_card import triage_card
+from policy.passkeys import PasskeyState
+from policy.stops import StopScope
 from policy.terms import Choice, RequestStatus
 from tests.views import builders as b
+
+
+def reviews_of(words: str) -> dict[str, ReviewFacts]:
+    """A review that is due, one that is overdue, and one that is recorded."""
+    due = ReviewFacts("r-1", words[:100], 12, b.AT, is_overdue=False)
+    done = replace(due, by_user_id="U0SANA00001", by_label=words[:300], at=b.AT, words=words)
+    return {"due": due, "late": replace(due, is_overdue=True), "recorded": done}
 
 
 def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
@@ -64,6 +87,18 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
                 (("U0VICTOR001", Untrusted(words)),),
             )
         ),
+        **{f"stop {one.scope}": stops.change(StopChangeFacts(one, is_set=True)) for one in stops_of(words)},
+        "stop lifted": stops.change(StopChangeFacts(stops_of(words)[0], is_set=False)),
+        "stops": stops.listed(stops_of(words) * 5),
+        "stop set": stops.is_set(stops_of(words)[2], is_new=False, under_way=2),
+        "lifted": stops.is_lifted(stops_of(words)[1]),
+        "passkey": passkey_card(_passkey(words, PasskeyState.WAITING)),
+        "passkey_approved": passkey_card(_passkey(words, PasskeyState.APPROVED)),
+        "passkey_notice": passkey_notice("passkey_revoked", words, words, words),
+        "passkey_done": done(_passkey(words, PasskeyState.REVOKED)),
+        "policy_news good": notices.policy_news(PolicyNewsFacts("a" * 64, "b" * 64)),
+        "policy_news good again": notices.policy_news(PolicyNewsFacts("a" * 64, "a" * 64)),
+        "policy_news bad": notices.policy_news(PolicyNewsFacts("a" * 64, "b" * 64, (Untrusted(words),) * 30)),
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
@@ -73,8 +108,42 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         now = replace(request, status=status)
         drawn[f"approval_card {status}"] = approval_card(now, substance)
         drawn[f"approval_card too large {status}"] = approval_card(now, None)
+    undone = replace(
+        request, status=RequestStatus.EXECUTED, can_undo=True, undoes="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11"
+    )
+    drawn["approval_card with undo"] = approval_card(undone, approval_substance(undone))
+    third = replace(request, revision=3, editors=("U0OLIVIA001", words), replaced_by="r-4", status=RequestStatus.VOID)
+    drawn["approval_card replaced"] = approval_card(third, approval_substance(third))
+    urgent = replace(request, break_glass=words[:1000], quorum=2)
+    drawn["approval_card by break-glass"] = approval_card(urgent, approval_substance(urgent))
+    drawn["break_glass started"] = break_glass.started(urgent)
+    for name, review in reviews_of(words).items():
+        drawn[f"break_glass ran {name}"] = break_glass.ran(urgent, review)
+        drawn[f"break_glass overdue {name}"] = break_glass.overdue(urgent, review)
+    drawn["break_glass recorded"] = break_glass.recorded()
+    several = replace(request, status=RequestStatus.PENDING, waiting_alike=7)
+    drawn["approval_card of several"] = approval_card(several, substance)
     drawn["approval_card of a reply"] = approval_card(request, substance, ReadersFacts(words, (words,) * 20))
     return drawn
+
+
+def stops_of(words: str) -> tuple[StopFacts, ...]:
+    """A stop of each kind, by somebody who wrote `words` wherever they could."""
+    about = {StopScope.PERSON: "U0SANA00001"}
+    at = datetime(2026, 3, 25, tzinfo=UTC)
+    return tuple(StopFacts(one, words, about.get(one), words, "U0OLIVIA001", words, at) for one in StopScope)
+
+
+def batch_of(request: RequestCardFacts) -> BatchFacts:
+    """One request twice, shown whole and not."""
+    cards = [tuple(card_to_read(approval_card(request, whole))) for whole in (approval_substance(request), None)]
+    shown = [ReviewedFacts(f"r-{place}", 12, "d1" * 32, place == 0, tuple(card)) for place, card in enumerate(cards)]
+    return BatchFacts(request.action_title, tuple(one for one in shown if len(one.card) < 45), 2, 1)
+
+
+def _passkey(words: str, state: PasskeyState) -> PasskeyFacts:
+    at = datetime(2026, 3, 25, 13, 46, tzinfo=UTC)
+    return PasskeyFacts("7", words, words, "1a2b-3c4d-5e6f", state, at, f"T/{words}", at, None)
 
 
 def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, Block]:
@@ -85,7 +154,8 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
     choice = ActionChoice(suggestion.action_id, suggestion.title, suggestion.risk, "Stops the key.")
     fields = [FormField(name, name, "long_text") for name in names]
     return {
-        "list": home(ticket_list([ticket.row] * 30, offset=20), "open"),
+        "list": home(ticket_list([ticket.row] * 30, offset=20, stops=stops_of(ticket.row.subject) * 5), "open"),
+        "list with reviews": home(ticket_list([ticket.row] * 30, alike=[WaitingAlikeFacts("Revoke", 3, "r-1")] * 20)),
         "page": home(ticket_page(ticket)),
         "page in a modal": modal("Ticket", ticket_page(ticket), ticket.row.ticket_id),
         "customer": modal("Customer", customer_view(ticket)),
@@ -95,6 +165,19 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
         "choose from nothing": choose_action_modal([]),
         "form": action_form_modal(choice, fields, ticket.row, "t-1"),
         "reject": reject_modal(ticket.requests[-1]),
+        "review": batch_modal(batch_of(ticket.requests[-1])),
+        "review nothing": batch_modal(BatchFacts("Revoke an API key", (), 0, 3)),
+        "reviewed": batch_result_modal((BatchResultFacts("Revoke an API key, ticket #12", "Recorded.", True),)),
+        "edit": edit_modal(ticket.requests[-1], ticket.row, fields),
+        "form by break-glass": action_form_modal(
+            choice, [*fields, reason_field(ticket.row.subject)], ticket.row, "t-1"
+        ),
+        "break_glass review": break_glass.review_modal(
+            replace(ticket.requests[-1], break_glass=str(ticket.row.subject)[:1000])
+        ),
+        "list with missing reviews": home(
+            ticket_list([ticket.row] * 30, reviews=list(reviews_of(ticket.row.subject).values()) * 3)
+        ),
     }
 
 
