@@ -1,0 +1,171 @@
+"""Secrets that the words around them give away: what a name such as `client_secret` is set to, and what protocols carry.
+
+A value needs more than a name before it: `my password is expired` tells none. Fillers (`${TOKEN}`, `<your key>`) are no
+secrets, and neither is an id that says it is one (`ak_demo_bob_001`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from copilot.issuer_formats import is_filler
+
+_NAME = (
+    r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd|pass"
+    r"|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|otp|webhook|dsn|salt"
+    r"|(?:api|access|account|private|secret|shared|signing|encryption|license|licence|master|session|service|storage)"
+    r"[ _.-]?key|client[ _.-]?(?:secret|srt)|(?:client|access)[ _.-]?id|login|key|signature|(?<=[?&])(?:sig|code))"
+)
+# The rest of the name, as a program, a form or a sentence writes it …
+_REST = (
+    r"(?P<rest>[A-Za-z0-9_.-]{0,40})[\"'`\])}*]{0,3}(?:\s{0,2}:?\s{1,2}(?:str|string|&str|const|char ?\*)(?=\s{0,2}[=:]))?"
+)
+_SET = (
+    # … what stands between: an assignment, a call's comma, a word of a sentence, or the opening quote alone …
+    r"(?:\s{0,8}[-:=?|~]{0,4}[:=>]{1,2}\s{0,8}|,\s{0,3}(?=[\"'])|\s{1,3}(?:is|ist|lautet|est|es|e|\u00e9|was)\s{0,3}:?\s{1,3}"
+    r"|\s{1,3}(?=[\"'`]))"
+)
+# A comma or semicolon belongs to the value unless it ends it: 'Password=a;b1;User=x'.
+_RUN = r"(?:[^\s\"'`<>,;&]|[,;&](?!\s|$|[\"'`]|[\w.-]{1,40}\s?=))"
+# … and the value, in a call perhaps, or after the name of a scheme.
+_VALUE = (
+    r"(?:[A-Za-z.]{0,40}\()?[\\]?[\"'`*]{0,3}(?:[A-Za-z][A-Za-z-]{2,15}\s{1,3}(?=[^\s]{16}))?"
+    rf"(?P<value>{_RUN}{{6,2048}})"
+)
+# 'the password for the server has been set to …': a few words between.
+_FAR = (
+    r"(?:\s{1,3}[\w()'-]{1,20}){1,6}?(?::|\s{0,2}=|\s(?:is|to|ist|lautet|auf|est|es))\s{1,3}[\"'`]?"
+    rf"(?P<value>{_RUN}{{6,256}})"
+)
+_CLOSE = rf"\s{{1,3}}[\"'`]?(?P<value>{_RUN}{{6,256}})"
+_CARRIED = (
+    # user:password@host, headers, command lines, configuration files
+    r"[a-z][a-z0-9+.-]{1,20}://(?P<one>[^\s/:@\"']{0,64}:[^\s/@\"']{3,128})@",
+    r"(?i:authorization)[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[A-Za-z][A-Za-z-]{1,19}\s{1,3})?(?P<two>[A-Za-z0-9._~+/=|-]{8,4096})",
+    r"(?i:curl)\b[^\n]{0,300}?\s(?:-u|--user)[\s=]{0,3}(?P<three>(?:\"[^\"\n]{0,128}\"|'[^'\n]{0,128}'|[^\s:\"']{1,128})"
+    r"(?::(?:\"[^\"\n]{1,128}\"|'[^'\n]{1,128}'|[^\s\"']{1,128}))?)",
+    r"(?i:key|name)=[\"'][^\"']{0,40}(?i:password|secret|token)[\"']\s+(?i:value)=[\"'](?P<four>[^\"']{4,256})[\"']",
+    r"--[a-z-]{0,30}(?:password|passwd|secret|token|key|pass)[\s=]{1,3}[\"']?(?P<five>[^\s\"'-][^\s\"']{5,512})",
+    r"(?:mysql|mysqldump|mysqladmin|sshpass)\b[^\n]{0,200}?\s-p(?P<six>[^\s\"']{4,128})",
+    # Bundler's settings for a source, BUNDLE_GEMS__EXAMPLE__COM, are its credentials
+    r"BUNDLE_[A-Z0-9_]{2,60}__[A-Z]{2,10}[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?P<seven>[^\s\"';&]{4,256})",
+)
+# Kubernetes keeps secrets as `name: value` under data or stringData, whatever the names.
+_MANIFEST = re.compile(r"\bkind[\"']?\s{0,4}:\s{0,4}[\"']?Secret\b", re.IGNORECASE)
+_ENTRY = re.compile(
+    r"[\w.-]{1,80}[\"']?[ \t]{0,4}:\s{0,8}(?:!!binary\s{1,8})?(?:[|>][-+]?\s{1,40})?[\"']?(?P<value>[A-Za-z0-9+/=_-]{10,4096})"
+)
+_FILLER_WORDS = re.compile(
+    r"^[$<{\[]|^%.*%$|\$\{|\$\(|\{\{|%\(|[\[<](?:[A-Z_ ]+)[\]>]|\byour|put_your|example|placeholder|changeme|redacted|dummy|sample",
+    re.IGNORECASE,
+)
+_NO_PASSWORD = frozenset("user username pass password passwd token secret key apikey test xxx yyy".split())
+_ID = re.compile(r"(?:ak|key|kid|akid|tok|id)[_-][A-Za-z0-9_-]{2,28}")
+_PASSWORD_NAME = re.compile(r"pass|pwd|wort|senha|contrase|wachtwoord", re.IGNORECASE)
+_ENDS = ".,:;!?)]}\\*"
+_ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
+    after = tuple(re.compile(one, re.IGNORECASE) for one in (rf"{_REST}{_SET}{_VALUE}", _FAR, _CLOSE))
+    return re.compile(_NAME, re.IGNORECASE), after, tuple(re.compile(one) for one in _CARRIED)
+
+
+def told_secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Places of values that a name calls secret."""
+    names, (set_to, far, close), _ = _patterns()
+    for name in names.finditer(text):
+        match = set_to.match(text, name.end())
+        if match is not None and _is_told(match["value"], name[0] + match["rest"]):
+            yield _place(match)
+            continue
+        is_told = _is_password if _PASSWORD_NAME.search(name[0]) else _is_random
+        for pattern in (far, close):
+            match = pattern.match(text, name.end())
+            if match is not None and is_told(match["value"]):
+                yield _place(match)
+                break
+
+
+def carried_secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Places of credentials where URLs, headers, command lines and configuration files carry them."""
+    _, _, carried = _patterns()
+    for pattern in carried:
+        for match in pattern.finditer(text):
+            value = match[match.lastgroup or 0]
+            if _is_carried(value, needs_user=match.lastgroup == "three"):
+                yield match.span(match.lastgroup or 0)
+    for manifest in _MANIFEST.finditer(text):
+        begin = text.rfind("\n---", 0, manifest.start()) + 1
+        end = text.find("\n---", manifest.end())
+        for entry in _ENTRY.finditer(text, begin, len(text) if end < 0 else end):
+            value = entry["value"]
+            if not is_filler(value) and (_is_password(value) or value.endswith("=") or _is_letter_salad(value)):
+                yield entry.span("value")
+
+
+def _place(match: re.Match[str]) -> tuple[int, int]:
+    return match.start("value"), match.start("value") + len(match["value"].rstrip(_ENDS))
+
+
+def _is_told(value: str, name: str) -> bool:
+    """Whether a value set to such a name is one: 'my password is expired' tells none."""
+    if not _may_be_secret(value):
+        return False
+    has_digit = any(one.isdigit() for one in value)
+    if _PASSWORD_NAME.search(name):
+        return has_digit or bool(re.search(r"[!@#$%^&*]", value))
+    # A name like 'token' or 'key' calls many things so; of these only what nobody would choose as a word or an id.
+    value = value.rstrip(_ENDS)
+    if name.casefold().startswith("login"):
+        return _is_random(value)
+    is_mixed = has_digit and _has_letter(value) and not _is_numbered_name(value)
+    return len(value) >= 8 and (is_mixed or _is_letter_salad(value)) and not _ID.fullmatch(value)
+
+
+def _is_password(value: str) -> bool:
+    """Whether a value that stands near the word 'password' only can be nothing else: no word, no date, no address."""
+    mixed = any(one.isdigit() for one in value) and _has_letter(value)
+    return mixed and _may_be_secret(value) and not _is_numbered_name(value.rstrip(_ENDS))
+
+
+def _is_random(value: str) -> bool:
+    """Whether a value that stands near another such name only can be nothing else."""
+    return len(value) >= 16 and _is_password(value) and not _ID.fullmatch(value)
+
+
+def _is_letter_salad(value: str) -> bool:
+    """Twenty letters or more that nobody could read aloud."""
+    vowels = sum(one in "aeiouyAEIOUY" for one in value)
+    return len(value) >= 20 and value.isalpha() and vowels < len(value) * 0.28
+
+
+def _may_be_secret(value: str) -> bool:
+    is_pointer = "://" in value or value.startswith(("/", "./", "@", "#")) or bool(_ADDRESS.fullmatch(value.rstrip(".")))
+    return not (is_filler(value) or is_pointer or _FILLER_WORDS.search(value))
+
+
+def _is_carried(value: str, needs_user: bool) -> bool:
+    """Whether the last part of `user:password`, or the first where that is empty, is more than its own description."""
+    parts = [part.strip("\"'\\{}") for part in value.split(":")]
+    told = next((part for part in reversed(parts) if part), "")
+    if needs_user and len(parts) < 2:
+        return False
+    if not told or told.casefold() in _NO_PASSWORD or (is_filler(told) and len(told) < 20):
+        return False
+    return not _FILLER_WORDS.search(value.strip("\"'").lstrip("{")) and ("@" not in told or len(parts) > 1)
+
+
+def _has_letter(value: str) -> bool:
+    return any(one.isalpha() for one in value)
+
+
+def _is_numbered_name(value: str) -> bool:
+    """'config2', 'us-east-1', 'OAUTH_2', 'data.db1': words with a number, as people name things."""
+    return all(
+        re.fullmatch(r"[a-z]*|[A-Z]*|[A-Z]?[a-z]+\d{0,4}|[A-Z]+\d{0,4}|\d{1,4}|v\d+", part)
+        for part in re.split(r"[-_./:]", value)
+    )
