@@ -26,7 +26,7 @@ _FORMATS = (
     r"pul-[0-9a-f]{40}|pnu_[a-z0-9]{36}|dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9]{40,44}",
     r"tk-us-[A-Za-z0-9_-]{48}|ico-[A-Za-z0-9]{32}|dnkey-[a-z0-9=_-]{20,200}",
     r"4b1d[A-Za-z0-9]{38}",
-    r"s\.[A-Za-z0-9]{24}|nfp_[A-Za-z0-9]{36}|tskey-[a-z]{3,10}-[A-Za-z0-9-]{20,80}|sbp_[0-9a-f]{40}|sl\.[A-Za-z0-9_=-]{100,200}",
+    r"s\.(?=[A-Za-z]{0,23}\d)[A-Za-z0-9]{24}|nfp_[A-Za-z0-9]{36}|tskey-[a-z]{3,10}-[A-Za-z0-9-]{20,80}|sbp_[0-9a-f]{40}|sl\.[A-Za-z0-9_=-]{100,200}",
     r"AQVN[A-Za-z0-9_-]{35,38}|t1\.[A-Za-z0-9_-]{20,400}={0,2}\.[A-Za-z0-9_-]{86}={0,2}|YC[A-Za-z0-9_-]{38}",
     r"(?:pat|sat)\.[A-Za-z0-9_-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}|eyJrIjoi[A-Za-z0-9]{60,400}={0,3}",
     r"(?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}",
@@ -40,7 +40,7 @@ _FORMATS = (
     r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}|rdme_[a-z0-9]{70}|lin_api_[A-Za-z0-9]{40}",
     r"squ_[0-9a-f]{40}|sq[ap]_[0-9a-f]{40}",
     # Messages, money, marketing, watching
-    r"xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,255}|xapp-[0-9]-[A-Za-z0-9-]{10,255}",
+    r"xox[abeoprs](?:\.xox[bp])?-(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9-]{10,255}|xapp-[0-9]-[A-Za-z0-9-]{10,255}",
     r"(?:https://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{10,255}",
     r"https://[a-z0-9-]{1,60}\.webhook\.office\.com/webhookb2/[A-Za-z0-9@/_-]{60,300}",
     r"https://discord(?:app)?\.com/api/webhooks/\d{15,22}/[A-Za-z0-9_-]{40,90}",

@@ -13,7 +13,7 @@ from functools import cache
 from copilot.issuer_formats import is_filler
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd|pass"
+    r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd|\bpw\b|pass"
     r"|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|otp|webhook|dsn|salt"
     r"|(?:api|access|account|private|secret|shared|signing|encryption|license|licence|master|session|service|storage)"
     r"[ _.-]?key|client[ _.-]?(?:secret|srt)|(?:client|access)[ _.-]?id|login|key|signature|(?<=[?&])(?:sig|code))"
@@ -63,7 +63,15 @@ _FILLER_WORDS = re.compile(
 )
 _NO_PASSWORD = frozenset("user username pass password passwd token secret key apikey test xxx yyy".split())
 _ID = re.compile(r"(?:ak|key|kid|akid|tok|id)[_-][A-Za-z0-9_-]{2,28}")
-_PASSWORD_NAME = re.compile(r"pass|pwd|wort|senha|contrase|wachtwoord", re.IGNORECASE)
+_PASSWORD_NAME = re.compile(r"pass|pwd|\bpw\b|wort|senha|contrase|wachtwoord", re.IGNORECASE)
+# The words of a name, one number among them at most, or a short number alone; no part is tried twice.
+_NUMBERED = re.compile(r"(?:[A-Z]?[a-z]{2,}+|[A-Z]{1,5}+|[a-z](?=\d|$))*+\d{0,5}+(?:[A-Z]?[a-z]{2,}+|[A-Z]{1,5}+)*+")
+# 'keySize', 'token_url', 'credentialsId' speak of a secret and hold none.
+_ABOUT = re.compile(
+    r"(?:ids?|names?|size|length|type|path|file|ur[li]|alias|pair|index|idx|count|version|arn|source|results|expiry|ttl"
+    r"|pressed)$",
+    re.IGNORECASE,
+)
 _ENDS = ".,:;!?)]}\\*"
 _ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
@@ -78,8 +86,10 @@ def told_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Places of values that a name calls secret."""
     names, (set_to, far, close), _ = _patterns()
     for name in names.finditer(text):
+        if text[max(0, name.start() - 7) : name.start()].casefold().rstrip("_- ").endswith("public"):
+            continue
         match = set_to.match(text, name.end())
-        if match is not None and _is_told(match["value"], name[0] + match["rest"]):
+        if match is not None and _is_told(match["value"], name[0], match["rest"]):
             yield _place(match)
             continue
         is_told = _is_password if _PASSWORD_NAME.search(name[0]) else _is_random
@@ -111,12 +121,12 @@ def _place(match: re.Match[str]) -> tuple[int, int]:
     return match.start("value"), match.start("value") + len(match["value"].rstrip(_ENDS))
 
 
-def _is_told(value: str, name: str) -> bool:
+def _is_told(value: str, name: str, rest: str) -> bool:
     """Whether a value set to such a name is one: 'my password is expired' tells none."""
-    if not _may_be_secret(value):
+    if not _may_be_secret(value) or _ABOUT.search(rest):
         return False
     has_digit = any(one.isdigit() for one in value)
-    if _PASSWORD_NAME.search(name):
+    if _PASSWORD_NAME.search(name + rest):
         return has_digit or bool(re.search(r"[!@#$%^&*]", value))
     # A name like 'token' or 'key' calls many things so; of these only what nobody would choose as a word or an id.
     value = value.rstrip(_ENDS)
@@ -129,7 +139,7 @@ def _is_told(value: str, name: str) -> bool:
 def _is_password(value: str) -> bool:
     """Whether a value that stands near the word 'password' only can be nothing else: no word, no date, no address."""
     mixed = any(one.isdigit() for one in value) and _has_letter(value)
-    return mixed and _may_be_secret(value) and not _is_numbered_name(value.rstrip(_ENDS))
+    return mixed and _may_be_secret(value) and not _is_numbered_name(value.rstrip(".,:;)"))
 
 
 def _is_random(value: str) -> bool:
@@ -164,8 +174,5 @@ def _has_letter(value: str) -> bool:
 
 
 def _is_numbered_name(value: str) -> bool:
-    """'config2', 'us-east-1', 'OAUTH_2', 'data.db1': words with a number, as people name things."""
-    return all(
-        re.fullmatch(r"[a-z]*|[A-Z]*|[A-Z]?[a-z]+\d{0,4}|[A-Z]+\d{0,4}|\d{1,4}|v\d+", part)
-        for part in re.split(r"[-_./:]", value)
-    )
+    """'config2', 'us-east-1', 'OAUTH_2', 'X25519.KeyPair': words with a number, as people name things."""
+    return all(_NUMBERED.fullmatch(part) for part in re.split(r"[-_./:]", value))
