@@ -78,12 +78,13 @@ _BLOCKS = (
     r"eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}(?:\.[A-Za-z0-9_-]{0,1024})?",
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){20,16000}"
     r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?",
-    r"PuTTY-User-Key-File-\d:(?:.|\n){20,16000}?Private-MAC: [0-9a-f]{40,64}",
+    r"PuTTY-User-Key-File-\d:(?:(?!PuTTY-)[^\x00]){20,8000}?Private-MAC: [0-9a-f]{40,64}",
 )
 # A letter before it makes it part of a word, unless that letter belongs to an escape such as \n or %3D.
 _BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-F]{2}))"
 _FILLER = re.compile(
-    r"[xX*.\u2022#_-]{6,}|x{4,}|X{4,}|\*{3,}|\.{3,}|\u2022{2,}|0{12,}|1234567890123|abcdefghijklmnopqrstuvwxyz", re.IGNORECASE
+    r"[xX*.\u2022#_-]{6,}|x{4,}|X{4,}|\*{3,}|\.{3,}|\u2022{2,}|0{12,}|1234567890123|abcdefghijklmnopqrstuvwxyz",
+    re.IGNORECASE,
 )
 
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from copilot.issuer_formats import is_filler, issued_secrets
 from copilot.told_secrets import carried_secrets, told_secrets
@@ -63,7 +64,7 @@ def _is_irregular(token: str) -> bool:
     kinds = [any(map(kind, token)) for kind in (str.islower, str.isupper, str.isdigit)]
     if not all(kinds) or is_filler(token) or token.count("/") > len(token) // 12 or token.count(".") > 2:
         return False
-    changes = sum(_kind(a) != _kind(b) for a, b in zip(token, token[1:], strict=False))
+    changes = sum(_kind(a) != _kind(b) for a, b in pairwise(token))
     return changes >= len(token) * 0.4 and _entropy(token) >= 3.8 and not _FILE.search(token)
 
 

@@ -1,4 +1,4 @@
-"""Secrets that the words around them give away: what a name such as `client_secret` is set to, and what protocols carry.
+"""Secrets that the words around them give away: what names such as `client_secret` are set to, what protocols carry.
 
 A value needs more than a name before it: `my password is expired` tells none. Fillers (`${TOKEN}`, `<your key>`) are no
 secrets, and neither is an id that says it is one (`ak_demo_bob_001`).
@@ -13,14 +13,15 @@ from functools import cache
 from copilot.issuer_formats import is_filler
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd|\bpw\b|pass"
-    r"|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|otp|webhook|dsn|salt"
+    r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd"
+    r"|\bpw\b|pass|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|otp|webhook|dsn|salt"
     r"|(?:api|access|account|private|secret|shared|signing|encryption|license|licence|master|session|service|storage)"
     r"[ _.-]?key|client[ _.-]?(?:secret|srt)|(?:client|access)[ _.-]?id|login|key|signature|(?<=[?&])(?:sig|code))"
 )
 # The rest of the name, as a program, a form or a sentence writes it …
 _REST = (
-    r"(?P<rest>[A-Za-z0-9_.-]{0,40})[\"'`\])}*]{0,3}(?:\s{0,2}:?\s{1,2}(?:str|string|&str|const|char ?\*)(?=\s{0,2}[=:]))?"
+    r"(?P<rest>[A-Za-z0-9_.-]{0,40}+)[\"'`\])}*]{0,3}"
+    r"(?:\s{0,2}:?\s{1,2}(?:str|string|&str|const|char ?\*)(?=\s{0,2}[=:]))?"
 )
 _SET = (
     # … what stands between: an assignment, a call's comma, a word of a sentence, or the opening quote alone …
@@ -32,7 +33,7 @@ _RUN = r"(?:[^\s\"'`<>,;&]|[,;&](?!\s|$|[\"'`]|[\w.-]{1,40}\s?=))"
 # … and the value, in a call perhaps, or after the name of a scheme.
 _VALUE = (
     r"(?:[A-Za-z.]{0,40}\()?[\\]?[\"'`*]{0,3}(?:[A-Za-z][A-Za-z-]{2,15}\s{1,3}(?=[^\s]{16}))?"
-    rf"(?P<value>{_RUN}{{6,2048}})"
+    rf"(?P<value>{_RUN}{{6,512}})"
 )
 # 'the password for the server has been set to …': a few words between.
 _FAR = (
@@ -55,13 +56,17 @@ _CARRIED = (
 # Kubernetes keeps secrets as `name: value` under data or stringData, whatever the names.
 _MANIFEST = re.compile(r"\bkind[\"']?\s{0,4}:\s{0,4}[\"']?Secret\b", re.IGNORECASE)
 _ENTRY = re.compile(
-    r"[\w.-]{1,80}[\"']?[ \t]{0,4}:\s{0,8}(?:!!binary\s{1,8})?(?:[|>][-+]?\s{1,40})?[\"']?(?P<value>[A-Za-z0-9+/=_-]{10,4096})"
+    r"[\w.-]{1,80}[\"']?[ \t]{0,4}:\s{0,8}(?:!!binary\s{1,8})?(?:[|>][-+]?\s{1,40})?[\"']?"
+    r"(?P<value>[A-Za-z0-9+/=_-]{10,4096})"
 )
 _FILLER_WORDS = re.compile(
-    r"^[$<{\[]|^%.*%$|\$\{|\$\(|\{\{|%\(|[\[<](?:[A-Z_ ]+)[\]>]|\byour|put_your|example|placeholder|changeme|redacted|dummy|sample",
+    r"^[$<{\[]|^%.*%$|\$\{|\$\(|\{\{|%\(|[\[<](?:[A-Z_ ]+)[\]>]"
+    r"|\byour|put_your|example|placeholder|changeme|redacted|dummy|sample",
     re.IGNORECASE,
 )
-_NO_PASSWORD = frozenset("user username pass password passwd token secret key apikey test xxx yyy".split())
+_DESCRIPTIONS = frozenset(
+    ("user", "username", "pass", "password", "passwd", "token", "secret", "key", "apikey", "test", "xxx", "yyy")
+)
 _ID = re.compile(r"(?:ak|key|kid|akid|tok|id)[_-][A-Za-z0-9_-]{2,28}")
 _PASSWORD_NAME = re.compile(r"pass|pwd|\bpw\b|wort|senha|contrase|wachtwoord", re.IGNORECASE)
 # The words of a name, one number among them at most, or a short number alone; no part is tried twice.
@@ -78,14 +83,18 @@ _ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
-    after = tuple(re.compile(one, re.IGNORECASE) for one in (rf"{_REST}{_SET}{_VALUE}", _FAR, _CLOSE))
+    after = tuple(re.compile(one, re.IGNORECASE) for one in (_REST, rf"{_REST}{_SET}{_VALUE}", _FAR, _CLOSE))
     return re.compile(_NAME, re.IGNORECASE), after, tuple(re.compile(one) for one in _CARRIED)
 
 
 def told_secrets(text: str) -> Iterator[tuple[int, int]]:
-    """Places of values that a name calls secret."""
-    names, (set_to, far, close), _ = _patterns()
+    """Places of values that a name calls secret; of one identifier, what follows it is looked at once."""
+    names, (rest_of, set_to, far, close), _ = _patterns()
+    done = 0
     for name in names.finditer(text):
+        if name.start() < done:
+            continue
+        done = rest_of.match(text, name.end()).end()  # type: ignore[union-attr]  # it matches anywhere
         if text[max(0, name.start() - 7) : name.start()].casefold().rstrip("_- ").endswith("public"):
             continue
         match = set_to.match(text, name.end())
@@ -108,13 +117,20 @@ def carried_secrets(text: str) -> Iterator[tuple[int, int]]:
             value = match[match.lastgroup or 0]
             if _is_carried(value, needs_user=match.lastgroup == "three"):
                 yield match.span(match.lastgroup or 0)
-    for manifest in _MANIFEST.finditer(text):
-        begin = text.rfind("\n---", 0, manifest.start()) + 1
-        end = text.find("\n---", manifest.end())
-        for entry in _ENTRY.finditer(text, begin, len(text) if end < 0 else end):
+    for begin, end in _manifests(text):
+        for entry in _ENTRY.finditer(text, begin, end):
             value = entry["value"]
             if not is_filler(value) and (_is_password(value) or value.endswith("=") or _is_letter_salad(value)):
                 yield entry.span("value")
+
+
+def _manifests(text: str) -> Iterator[tuple[int, int]]:
+    """The YAML documents, or the JSON ones, that are Kubernetes secrets."""
+    begin = 0
+    for document in re.split(r"(?<=\n)(?=---)", text):
+        if _MANIFEST.search(document):
+            yield begin, begin + len(document)
+        begin += len(document)
 
 
 def _place(match: re.Match[str]) -> tuple[int, int]:
@@ -154,7 +170,9 @@ def _is_letter_salad(value: str) -> bool:
 
 
 def _may_be_secret(value: str) -> bool:
-    is_pointer = "://" in value or value.startswith(("/", "./", "@", "#")) or bool(_ADDRESS.fullmatch(value.rstrip(".")))
+    is_pointer = (
+        "://" in value or value.startswith(("/", "./", "@", "#")) or bool(_ADDRESS.fullmatch(value.rstrip(".")))
+    )
     return not (is_filler(value) or is_pointer or _FILLER_WORDS.search(value))
 
 
@@ -164,7 +182,7 @@ def _is_carried(value: str, needs_user: bool) -> bool:
     told = next((part for part in reversed(parts) if part), "")
     if needs_user and len(parts) < 2:
         return False
-    if not told or told.casefold() in _NO_PASSWORD or (is_filler(told) and len(told) < 20):
+    if not told or told.casefold() in _DESCRIPTIONS or (is_filler(told) and len(told) < 20):
         return False
     return not _FILLER_WORDS.search(value.strip("\"'").lstrip("{")) and ("@" not in told or len(parts) > 1)
 
