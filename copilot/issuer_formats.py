@@ -64,7 +64,7 @@ _FORMATS = (
     r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,30}|ph[cx]_[A-Za-z0-9]{40,50}|\d/\d{15,17}:[0-9a-f]{32}|CFPAT-[A-Za-z0-9_-]{43}",
     # Models
     r"sk-(?:ant-|proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,255}",
-    r"hf_[A-Za-z0-9]{34,40}|api_org_[A-Za-z]{34}|pplx-[A-Za-z0-9]{40,64}|gsk_[A-Za-z0-9]{40,64}|r8_[A-Za-z0-9]{37}",
+    r"hf_[A-Za-z0-9]{34}|api_org_[A-Za-z]{34}|pplx-[A-Za-z0-9]{40,64}|gsk_[A-Za-z0-9]{40,64}|r8_[A-Za-z0-9]{37}",
     r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}|ops_eyJ[A-Za-z0-9+/]{100,800}={0,2}",
     r"AGE-SECRET-KEY-1[A-Z0-9]{50,64}",
     r"p8e-[a-z0-9]{32}|s-s4t2(?:ud|af)-[0-9a-f]{64}",

@@ -27,6 +27,7 @@ _LABEL_BEFORE = re.compile(
 )
 _LABEL_AFTER = re.compile(r"[-\s,(]{0,3}(?:office|fax|home|work|mobile|cell|tel|phone|ext|extension)\b", re.IGNORECASE)
 _DATE = re.compile(
+    r"(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d|"
     r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12]\d|3[01])(?:\D.*)?"
     r"|(?:0?[1-9]|[12]\d|3[01])[-./ ](?:0?[1-9]|[12]\d|3[01])[-./ ](?:19|20)\d\d(?:\D.*)?"
 )

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from copilot.issuer_formats import is_filler, issued_secrets
-from copilot.told_secrets import carried_secrets, told_secrets
+from copilot.told_secrets import carried_secrets, is_numbered_name, told_secrets
 
 _TOKEN = re.compile(r"(?<![^\s\"'`(<>=:,;\[{|])[A-Za-z0-9+/_=.~-]{20,2048}(?![^\s\"'`)<>,;\]}|\\])")
+_PREFIXED = re.compile(
+    r"(?P<name>[A-Za-z]{2,10})[_-](?:[A-Za-z0-9]{2,8}[_-]){0,2}?(?P<tail>[A-Za-z0-9]{20,512}|[A-Za-z0-9_-]{27,512})"
+)
 _LINK = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]{1,2048}")
 _FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}$")
 _SHOWN = 4
@@ -55,7 +58,9 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     yield from carried_secrets(text)
     links = [match.span() for match in _LINK.finditer(text)]
     for match in _TOKEN.finditer(text):
-        if _is_irregular(match[0]) and not any(start <= match.start() < end for start, end in links):
+        if (_is_irregular(match[0]) or _is_prefixed(match[0])) and not any(
+            start <= match.start() < end for start, end in links
+        ):
             yield match.span()
 
 
@@ -66,6 +71,19 @@ def _is_irregular(token: str) -> bool:
         return False
     changes = sum(_kind(a) != _kind(b) for a, b in pairwise(token))
     return changes >= len(token) * 0.4 and _entropy(token) >= 3.8 and not _FILE.search(token)
+
+
+def _is_prefixed(token: str) -> bool:
+    """Whether this is what most issuers write: a short name of theirs, and twenty characters that are no name."""
+    match = _PREFIXED.fullmatch(token)
+    if match is None or is_filler(token) or is_numbered_name(token):
+        return False
+    tail = match["tail"]
+    digits = sum(map(str.isdigit, tail))
+    is_digest = (
+        re.fullmatch(r"(?:sha|md5|commit|rev|build|img|image|etag)\d*", match["name"], re.IGNORECASE) is not None
+    )
+    return not is_digest and digits >= 3 and len(tail) - digits >= 3 and _entropy(tail) >= 3.3
 
 
 def _kind(character: str) -> int:

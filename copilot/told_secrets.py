@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 from copilot.issuer_formats import is_filler
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)|passwort|kennwort|mot de passe|contrasena|contrase\u00f1a|senha|wachtwoord|pwd"
-    r"|\bpw\b|pass|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|otp|webhook|dsn|salt"
+    r"|\bpw\b|pass|secret|token|cred(?:ential)?s?|auth(?:orization|entication)?(?!or)|jwt|bearer|webhook|dsn|salt"
+    r"|cookie|session[ _.-]?id|(?:recovery|backup|verification|one[ -]time|mfa|2fa|sms)[ _-]?codes?|\botp\b"
     r"|(?:api|access|account|private|secret|shared|signing|encryption|license|licence|master|session|service|storage)"
     r"[ _.-]?key|client[ _.-]?(?:secret|srt)|(?:client|access)[ _.-]?id|login|key|signature|(?<=[?&])(?:sig|code))"
 )
@@ -50,6 +52,8 @@ _CARRIED = (
     r"(?i:key|name)=[\"'][^\"']{0,40}(?i:password|secret|token)[\"']\s+(?i:value)=[\"'](?P<four>[^\"']{4,256})[\"']",
     r"--[a-z-]{0,30}(?:password|passwd|secret|token|key|pass)[\s=]{1,3}[\"']?(?P<five>[^\s\"'-][^\s\"']{5,512})",
     r"(?:mysql|mysqldump|mysqladmin|sshpass)\b[^\n]{0,200}?\s-p(?P<six>[^\s\"']{4,128})",
+    r"\b(?i:cred(?:ential)?s|log ?in)\b(?:\s(?:is|are|with))?[\s:=]{1,4}[\w.@+-]{1,64}\s?[:/]\s?"
+    r"(?P<eight>[^\s\"'/]{6,128})",
     # Bundler's settings for a source, BUNDLE_GEMS__EXAMPLE__COM, are its credentials
     r"BUNDLE_[A-Z0-9_]{2,60}__[A-Z]{2,10}[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?P<seven>[^\s\"';&]{4,256})",
 )
@@ -68,6 +72,7 @@ _DESCRIPTIONS = frozenset(
     ("user", "username", "pass", "password", "passwd", "token", "secret", "key", "apikey", "test", "xxx", "yyy")
 )
 _ID = re.compile(r"(?:ak|key|kid|akid|tok|id)[_-][A-Za-z0-9_-]{2,28}")
+_CODE_NAME = re.compile(r"codes?$|otp", re.IGNORECASE)
 _PASSWORD_NAME = re.compile(r"pass|pwd|\bpw\b|wort|senha|contrase|wachtwoord", re.IGNORECASE)
 # The words of a name, one number among them at most, or a short number alone; no part is tried twice.
 _NUMBERED = re.compile(r"(?:[A-Z]?[a-z]{2,}+|[A-Z]{1,5}+|[a-z](?=\d|$))*+\d{0,5}+(?:[A-Z]?[a-z]{2,}+|[A-Z]{1,5}+)*+")
@@ -78,6 +83,13 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _ENDS = ".,:;!?)]}\\*"
+_ENDS_OF_CLAUSES = ".,:;)"
+# 'password: expired', 'password: string': what stands there when no password does.
+_STATES_TEXT = (
+    "expired forgotten locked invalid incorrect required optional missing unknown changed unchanged hidden string secret"
+    " password passwort undefined please needed default"
+)
+_STATES = frozenset(_STATES_TEXT.split())
 _ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -98,10 +110,11 @@ def told_secrets(text: str) -> Iterator[tuple[int, int]]:
         if text[max(0, name.start() - 7) : name.start()].casefold().rstrip("_- ").endswith("public"):
             continue
         match = set_to.match(text, name.end())
-        if match is not None and _is_told(match["value"], name[0], match["rest"]):
+        if match is not None and _is_told(match["value"], name[0], match["rest"], _is_alone(match)):
             yield _place(match)
             continue
         is_told = _is_password if _PASSWORD_NAME.search(name[0]) else _is_random
+        is_told = _is_code if _CODE_NAME.search(name[0]) else is_told
         for pattern in (far, close):
             match = pattern.match(text, name.end())
             if match is not None and is_told(match["value"]):
@@ -115,6 +128,8 @@ def carried_secrets(text: str) -> Iterator[tuple[int, int]]:
     for pattern in carried:
         for match in pattern.finditer(text):
             value = match[match.lastgroup or 0]
+            if match.lastgroup == "eight" and not _is_password(value):
+                continue
             if _is_carried(value, needs_user=match.lastgroup == "three"):
                 yield match.span(match.lastgroup or 0)
     for begin, end in _manifests(text):
@@ -133,34 +148,48 @@ def _manifests(text: str) -> Iterator[tuple[int, int]]:
         begin += len(document)
 
 
+def _is_alone(match: re.Match[str]) -> bool:
+    """Whether something is assigned by a sign, and nothing but the line's or the sentence's end comes after it."""
+    rest = match.string[match.end() : match.end() + 2]
+    sign = match.string[match.start() : match.start("value")].rstrip("\"'` ")
+    return sign.endswith((":", "=", ">")) and re.match(r"[\"'`<]|[.,;]?(?:\s*\n|\s?$)", rest) is not None
+
+
 def _place(match: re.Match[str]) -> tuple[int, int]:
     return match.start("value"), match.start("value") + len(match["value"].rstrip(_ENDS))
 
 
-def _is_told(value: str, name: str, rest: str) -> bool:
+def _is_told(value: str, name: str, rest: str, is_assigned: bool) -> bool:
     """Whether a value set to such a name is one: 'my password is expired' tells none."""
     if not _may_be_secret(value) or _ABOUT.search(rest):
         return False
     has_digit = any(one.isdigit() for one in value)
-    if _PASSWORD_NAME.search(name + rest):
-        return has_digit or bool(re.search(r"[!@#$%^&*]", value))
+    if _PASSWORD_NAME.search(name + rest) or _CODE_NAME.search(name):
+        is_word = value.rstrip(_ENDS).casefold() in _STATES or not is_assigned
+        return has_digit or bool(re.search(r"[!@#$%^&*]", value)) or not is_word
     # A name like 'token' or 'key' calls many things so; of these only what nobody would choose as a word or an id.
-    value = value.rstrip(_ENDS)
+    value = value.rstrip(_ENDS_OF_CLAUSES)
     if name.casefold().startswith("login"):
         return _is_random(value)
-    is_mixed = has_digit and _has_letter(value) and not _is_numbered_name(value)
+    is_mixed = has_digit and _has_letter(value) and not is_numbered_name(value)
     return len(value) >= 8 and (is_mixed or _is_letter_salad(value)) and not _ID.fullmatch(value)
 
 
 def _is_password(value: str) -> bool:
     """Whether a value that stands near the word 'password' only can be nothing else: no word, no date, no address."""
     mixed = any(one.isdigit() for one in value) and _has_letter(value)
-    return mixed and _may_be_secret(value) and not _is_numbered_name(value.rstrip(".,:;)"))
+    return mixed and _may_be_secret(value) and not is_numbered_name(value.rstrip(_ENDS_OF_CLAUSES))
 
 
 def _is_random(value: str) -> bool:
     """Whether a value that stands near another such name only can be nothing else."""
-    return len(value) >= 16 and _is_password(value) and not _ID.fullmatch(value)
+    turns = sum(one.isdigit() != other.isdigit() for one, other in pairwise(value))
+    is_odd = len(value) >= 16 or (len(value) >= 10 and turns >= len(value) * 0.4)
+    return is_odd and _is_password(value) and not _ID.fullmatch(value)
+
+
+def _is_code(value: str) -> bool:
+    return any(one.isdigit() for one in value) and not is_filler(value)
 
 
 def _is_letter_salad(value: str) -> bool:
@@ -191,6 +220,6 @@ def _has_letter(value: str) -> bool:
     return any(one.isalpha() for one in value)
 
 
-def _is_numbered_name(value: str) -> bool:
+def is_numbered_name(value: str) -> bool:
     """'config2', 'us-east-1', 'OAUTH_2', 'X25519.KeyPair': words with a number, as people name things."""
     return all(_NUMBERED.fullmatch(part) for part in re.split(r"[-_./:]", value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -53,11 +52,6 @@ def suggestion(action_id: str, **params: str) -> dict[str, Any]:
     return {"action_id": action_id, "params": named, "why": "asked for"}
 
 
-def sample(rows: Iterable[labelled.Marked], one_in: int) -> list[labelled.Marked]:
-    """The same share of the rows each time."""
-    return [row for row in rows if hashlib.sha256(row.text.encode()).digest()[1] % one_in == 0]
-
-
 async def share_kept_back(
     api: MessagesApi, triager: ModelTriager, rows: list[labelled.Marked], kinds: Iterable[str]
 ) -> dict[str, float]:
@@ -93,7 +87,7 @@ def strings(value: Any) -> Iterable[str]:
 async def test_nineteen_of_twenty_labelled_secrets_are_in_no_request(
     api: MessagesApi, triager: ModelTriager, shared_data: Path
 ) -> None:
-    kept = await share_kept_back(api, triager, sample(labelled.secrets(shared_data), 2), ["SECRET"])
+    kept = await share_kept_back(api, triager, labelled.secrets(shared_data), ["SECRET"])
 
     assert kept["SECRET"] >= 0.95
 
