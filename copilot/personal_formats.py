@@ -21,7 +21,7 @@ _EMAIL = re.compile(
     r"\w[\w-]{0,62}(?:(?:\.|\s?[(\[]dot[)\]]\s?)\w[\w-]{0,62}){1,8}",
     re.IGNORECASE,
 )
-_CARD = re.compile(r"(?<![\w.,-])\d(?:[ \u00a0.-]?\d){11,18}(?![\w-])")
+_CARD = re.compile(r"(?<![\w.,+-])\d(?:[ \u00a0.-]?\d){11,18}(?![\w-])")
 _CARD_LABEL = re.compile(
     r"\b(?:cards?|credit|debit|visa|master ?card|maestro|amex|american express"
     r"|karten?(?:nummer)?|kreditkarte\w*|cartes?|tarjeta"

@@ -86,8 +86,8 @@ _ENDS = ".,:;!?)]}\\*"
 _ENDS_OF_CLAUSES = ".,:;)"
 # 'password: expired', 'password: string': what stands there when no password does.
 _STATES_TEXT = (
-    "expired forgotten locked invalid incorrect required optional missing unknown changed unchanged hidden string secret"
-    " password passwort undefined please needed default"
+    "expired forgotten locked invalid incorrect required optional missing unknown changed unchanged hidden string"
+    " secret password passwort undefined please needed default"
 )
 _STATES = frozenset(_STATES_TEXT.split())
 _ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
