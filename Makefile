@@ -21,7 +21,7 @@ run: .venv/run.stamp
 	@$(BIN)/countersign run
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 mutants: .venv/dev.stamp
 	$(BIN)/python -m tests.mutation $(ARGS)

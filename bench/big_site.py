@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from random import Random
 
-from policy.loading import DEFAULT_FOLDER
+from bench.policy import clicks_suffice
 from policy.terms import Person
 from tests.policy.builders import person
 
@@ -22,8 +22,8 @@ _CONDITIONS = (
 
 
 def big_site(folder: Path) -> Path:
-    """The shipped policy with as many further ones as make `POLICIES` of the site's own; none decides what is asked."""
-    shutil.copytree(DEFAULT_FOLDER, folder)
+    """The bench's policy with as many further ones as make `POLICIES` of the site's own; none decides what is asked."""
+    shutil.copytree(clicks_suffice(), folder)
     random, own = Random(_SEED), (folder / "site.cedar").read_text().count("@id(")
     (folder / "generated.cedar").write_text("\n".join(_policy(random, number) for number in range(POLICIES - own)))
     return folder

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC
 from itertools import cycle
 
 import cedarpy
@@ -59,6 +60,7 @@ async def measure(rig: Rig) -> Sequence[Table]:
         read_settings({**slack.environment, "COUNTERSIGN_DATA": str(rig.folder / "gate")}),
         rig.database(),
         live_group_lists_a_minute=1_000_000,
+        presses_a_minute=1_000_000,
     )
     click = {"user": {"id": SANA.key.user_id, "team_id": SANA.team_id}}
 
@@ -134,7 +136,9 @@ def bare_call() -> Callable[[], bool]:
 def _bare(about: RequestFacts, compiled: CompiledPolicy, version: str) -> Callable[[], bool]:
     known = [*entities.request_entities(about), entities.actor_entity(ANN)]
     parsed = cedarpy.Entities.from_json_str(json.dumps(known), compiled.schema)
-    context = entities.decision_context(shown_digest=DIGEST, policy_version=version, now=NOW, asks_for_passkey=False)
+    context = entities.decision_context(
+        shown_digest=DIGEST, policy_version=version, now=NOW, zone=UTC, asks_for_passkey=False
+    )
     question = {
         "principal": entities.actor_ref(ANN),
         "action": {"type": "Action", "id": "approve"},

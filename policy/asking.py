@@ -99,6 +99,7 @@ class Asking:
             shown_digest=sight.shown_digest,
             policy_version=sight.policy_version,
             now=sight.now,
+            zone=self._engine.settings.zone,
             asks_for_passkey=sight.asks_for_passkey,
         )
         facts = [*map(entities.actor_entity, actors), *entities.request_entities(request)]

@@ -217,6 +217,9 @@ class Case(BaseModel):
     is_expired: bool = False
     is_other_digest: bool = False
     is_other_policy: bool = False
+    hour: int = Field(default=12, ge=0, le=23)
+    weekday: int = Field(default=4, ge=1, le=7)
+    """In the site's time zone; Monday is 1."""
     asks_for_passkey: bool | None = None
     """Whether an approval needs its voter's passkey; left out, what the settings say for the risk."""
 
@@ -304,8 +307,9 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
         shown_digest=sight.shown_digest,
         policy_version=sight.policy_version,
         now=sight.now,
+        zone=UTC,
         asks_for_passkey=sight.asks_for_passkey,
-    )
+    ) | {"hour": case.hour, "weekday": case.weekday}
     question = Question(who, case.do, entities.request_ref(request), context)
     answer = engine.ask(question, facts + entities.request_entities(request))
     return answer, invariants.broken_by_decision(actor, request, sight, step)

@@ -7,7 +7,7 @@ one rule that compares them, and `policy.compiling` keeps them from every other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from pydantic import JsonValue
 
@@ -102,10 +102,19 @@ def stop_entity(stop: Stop) -> Entity:
     return {"uid": STOP, "attrs": attrs, "parents": []}
 
 
-def decision_context(*, shown_digest: str, policy_version: str, now: datetime, asks_for_passkey: bool) -> Entity:
-    """What approve, reject and run are judged on beside the request."""
+def decision_context(
+    *, shown_digest: str, policy_version: str, now: datetime, zone: tzinfo, asks_for_passkey: bool
+) -> Entity:
+    """What approve, reject and run are judged on beside the request; `zone`: the site's, for hour and weekday.
+
+    Raises TypeError for a moment without a time zone.
+    """
+    moment = micros(now)  # First: a moment without a zone would be taken for one of this machine's.
+    local = now.astimezone(zone)
     return {
-        "nowMicros": micros(now),
+        "nowMicros": moment,
+        "hour": local.hour,
+        "weekday": local.isoweekday(),
         "shownDigest": shown_digest,
         "policyVersion": policy_version,
         "asksForPasskey": asks_for_passkey,

@@ -15,8 +15,9 @@ from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from policy.errors import PolicyUnusable
 from policy.places import line_of_key, place
@@ -119,6 +120,22 @@ class PolicySettings(BaseModel):
     risk: dict[Risk, RiskSettings]
     break_glass: BreakGlassSettings | None = None
     """Left out: there is none."""
+    time_zone: str = "UTC"
+    """In which policies read the hour and the weekday; an IANA name."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone itself."""
+        return ZoneInfo(self.time_zone)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:  # by what it is of the name that is wrong
+            raise ValueError(f"{name!r} is no time zone here; write a name as 'Europe/Berlin' or 'UTC'") from error
+        return name
 
     def asks_for_passkey(self, risk: Risk) -> bool:
         """Whether an approval at this risk counts only with a passkey."""

@@ -152,13 +152,19 @@ def covered(prev: bytes, *fields: str) -> bytes:
     return b"".join([prev, *[part for one in encoded for part in (_LENGTH(len(one)), one)]])
 
 
-def is_genuine(event: StoredEvent, keys: AuditKeys | None) -> bool:
-    """Whether this row's own hash fits under the key that it names. Whether it follows from others is not asked."""
+def is_genuine(event: StoredEvent, keys: AuditKeys | None, *, after: str | None) -> bool:
+    """Whether this row's own hash fits under the key that it names, and that key may come after the one of `after`.
+
+    `after`: the key of a row that stands before it in its chain, if any has one: whoever got hold of a key that was
+    replaced adds nothing with it. Whether the row follows from others is not asked.
+    """
     fields = [event.chain, str(event.seq), str(microseconds(event.at)), event.name, event.actor, event.payload_text]
     if event.key_id is None:
-        return event.hash == event_hash(None, event.prev_hash, *fields)
+        return after is None and event.hash == event_hash(None, event.prev_hash, *fields)
     secret = None if keys is None else keys.secret(event.key_id)
-    return secret is not None and event.hash == event_hash(secret, event.prev_hash, *fields, event.key_id)
+    if keys is None or secret is None or after not in (None, event.key_id, *keys.older(event.key_id)):
+        return False
+    return event.hash == event_hash(secret, event.prev_hash, *fields, event.key_id)
 
 
 # An upsert that changes nothing takes the row lock whether or not the chain existed: one round trip.

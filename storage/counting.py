@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -21,9 +22,11 @@ _NEWEST = (
     "select count(*), min(created_at) from (select created_at from ("
     "(select created_at from action_requests where {which} and risk = :risk and created_at > :since"
     " and status in ('pending', 'approved', 'running', 'unknown', 'executed', 'failed')"
+    " and id is distinct from cast(:but as uuid)"
     " order by created_at desc limit :most)"
     " union all (select created_at from action_requests where {which} and risk = :risk and created_at <= :since"
-    " and status in ('pending', 'approved', 'running', 'unknown') order by created_at desc limit :most)"
+    " and status in ('pending', 'approved', 'running', 'unknown') and id is distinct from cast(:but as uuid)"
+    " order by created_at desc limit :most)"
     ") as counting order by created_at desc limit :most) as newest"
 )
 
@@ -65,12 +68,12 @@ async def hold(tx: Transaction, risk: str, subjects: Sequence[Subject]) -> None:
 
 
 async def newest(
-    tx: Transaction, risk: str, subject: Subject, *, since: datetime, most: int
+    tx: Transaction, risk: str, subject: Subject, *, since: datetime, most: int, but: UUID | None = None
 ) -> tuple[int, datetime | None]:
     """How many count, `most` at most, the newest first, and when the oldest of these was made.
 
-    A request counts while it is under way, and if it was made since then and has run.
+    A request counts while it is under way, and if it was made since then and has run. `but`: not this one.
     """
-    values = {"risk": risk, "since": since, "most": most, **subject.values}
+    values = {"risk": risk, "since": since, "most": most, "but": but, **subject.values}
     count, oldest = (await tx.execute(text(_NEWEST.format(which=subject.which)), values)).one()
     return count, oldest

@@ -70,6 +70,11 @@ _SYNC_EACH = (
     " on conflict (queueing_lock) where status = 'todo' do update set queueing_lock = excluded.queueing_lock"
 )
 _REFRESH = text(_SYNC_EACH.format(which="ticket_id = :ticket_id and kind = any(:kinds)"))
+_REFRESH_WAITING = text(
+    _SYNC_EACH.format(
+        which="kind = 'approval_card' and request_id in (select id from action_requests where status = 'pending')"
+    )
+)
 _REFRESH_OF = text(_SYNC_EACH.format(which="request_id = any(:request_ids) and kind = 'approval_card'"))
 
 
@@ -81,6 +86,11 @@ async def refresh(tx: Transaction, *, ticket_id: UUID) -> None:
 async def refresh_of(tx: Transaction, request_ids: Sequence[UUID]) -> None:
     """Bring the approval cards of these requests up to date; in a transaction that refreshes nothing else."""
     await tx.execute(_REFRESH_OF, {"queue": job_queue.DELIVERIES, "request_ids": list(request_ids)})
+
+
+async def refresh_waiting(tx: Transaction) -> None:
+    """The same for every request that waits: those that look as they did are not sent again."""
+    await tx.execute(_REFRESH_WAITING, {"queue": job_queue.DELIVERIES})
 
 
 async def sync(tx: Transaction, delivery_id: UUID) -> None:

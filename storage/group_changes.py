@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from policy.terms import PersonKey
-from storage import audit
-from storage.database import AUDIT_KEYS, Transaction
+from storage import system_steps
+from storage.database import Transaction
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ async def known_groups(tx: Transaction) -> Mapping[str, Mapping[PersonKey, Known
     A step that somebody without the key put there counts for nothing.
     """
     groups: dict[str, dict[PersonKey, KnownMember]] = {}
-    for event in map(audit.stored, await tx.execute(_CHANGES)):
-        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS)):
-            continue
+    for event in (step.event for step in await system_steps.read(tx, _CHANGES) if step.is_genuine):
         members = groups.setdefault(event.payload["group"], {})
         for one in event.payload["removed"]:
             members.pop(PersonKey.parse(one["key"]), None)

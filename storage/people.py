@@ -13,9 +13,9 @@ from sqlalchemy import select, text
 
 from policy.one_person import Mark, Ties
 from policy.terms import PersonKey, folded_address
-from storage import audit
+from storage import system_steps
 from storage.audit import Step
-from storage.database import AUDIT_KEYS, Transaction
+from storage.database import Transaction
 from storage.schema import AccountLink
 
 # One round trip, however long the way from one to another; `split_part` is what the directory's index is on.
@@ -114,9 +114,10 @@ async def links_contradicted(tx: Transaction) -> list[str]:
     Somebody who takes a row out of the table would let an account decide what another one of its human asked for.
     """
     told: set[frozenset[str]] = set()
-    for event in map(audit.stored, await tx.execute(_LINKS_TOLD)):
-        if not audit.is_genuine(event, tx.info.get(AUDIT_KEYS)):
-            return [f"the step {event.seq} of the chain {event.chain} about linked accounts was changed"]
+    for step in await system_steps.read(tx, _LINKS_TOLD):
+        event = step.event
+        if not step.is_genuine:
+            return [f"the step {event.seq} of the chain {event.chain} about linked accounts is not of this desk"]
         ends = frozenset(PersonKey.parse(one).user_id for one in event.payload["accounts"])
         told = told | {ends} if event.name == Step.PEOPLE_LINKED else told - {ends}
     stored = {frozenset(PersonKey.parse(end).user_id for end in (row.one, row.other)) for row in await links(tx)}

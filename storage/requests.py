@@ -178,8 +178,8 @@ async def turned_down(tx: Transaction, like: ActionRequest, since: datetime) -> 
     return [(row[0], row[1]) for row in rows]
 
 
-async def is_rejected_since(tx: Transaction, like: ActionRequest) -> bool:
-    """Whether the same thing was rejected in another request after this one was made.
+async def is_rejected_since(tx: Transaction, like: ActionRequest, since: datetime) -> bool:
+    """Whether the same thing was rejected in another request after this one was made, which was at `since`.
 
     The same: this action with these parameters, or on this target unless that is only the ticket (two replies to one
     ticket are two things).
@@ -187,7 +187,7 @@ async def is_rejected_since(tx: Transaction, like: ActionRequest) -> bool:
     return any(
         other.status == RequestStatus.REJECTED
         and (other.params == like.params or not like.target.startswith("ticket:"))
-        for other, _ in await turned_down(tx, like, like.created_at)
+        for other, _ in await turned_down(tx, like, since)
     )
 
 

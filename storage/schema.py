@@ -432,6 +432,7 @@ class AuditEvent(Table):
             "seq",
             postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
         ),
+        Index("audit_of_stops", "seq", postgresql_where="chain = 'system' and name in ('stop_set', 'stop_lifted')"),
     )
 
     chain: Mapped[str] = mapped_column(primary_key=True)

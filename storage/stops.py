@@ -16,10 +16,16 @@ from sqlalchemy import select, text
 from policy.stops import Stop, StopScope
 from policy.terms import PersonKey, RequestStatus
 from storage import people as stored_people
+from storage import system_steps
+from storage.audit import Step
 from storage.database import Transaction
 from storage.schema import ActionRequest, StopRow, Ticket
 
 _TOGETHER = text("select pg_advisory_xact_lock_shared(hashtextextended('stops', 0))")
+_TOLD = text(
+    "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
+    " where chain = 'system' and name in ('stop_set', 'stop_lifted') order by seq"
+)
 _ALONE = text("select pg_advisory_xact_lock(hashtextextended('stops', 0))")
 
 
@@ -32,7 +38,26 @@ async def in_force(tx: Transaction) -> Sequence[StopRow]:
 async def is_stopped(tx: Transaction, action_id: str, people: Collection[PersonKey]) -> bool:
     """Whether a stop covers an action that these asked for or proposed; none is set or lifted until `tx` ends."""
     await tx.execute(_TOGETHER)  # A statement of its own: the next one then sees what was committed before.
-    return await _is_covered(tx, [as_stop(row) for row in await in_force(tx)], action_id, people)
+    # The table's as well as the trail's: whoever writes that one is lifted has not lifted it.
+    stops = {as_stop(row) for row in await in_force(tx)} | await _in_force_by_trail(tx)
+    return await _is_covered(tx, sorted(stops, key=str), action_id, people)
+
+
+async def _in_force_by_trail(tx: Transaction) -> set[Stop]:
+    """Those that were set and not lifted since, by what this desk wrote down."""
+    found: set[Stop] = set()
+    for event in (step.event for step in await system_steps.read(tx, _TOLD) if step.is_genuine):
+        stop = Stop(StopScope(event.payload["scope"]), event.payload["value"])
+        found = found | {stop} if event.name == Step.STOP_SET else found - {stop}
+    return found
+
+
+async def first_on(tx: Transaction, action_id: str, people: Collection[PersonKey]) -> StopRow | None:
+    """The oldest stop that covers it: to be shown, not to decide by, for one may be set right after."""
+    for row in await in_force(tx):
+        if await _is_covered(tx, [as_stop(row)], action_id, people):
+            return row
+    return None
 
 
 async def hold_alone(tx: Transaction) -> None:

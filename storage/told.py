@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -81,6 +82,8 @@ class Told:
     """Where the steps led; None before the policy's word on it."""
     kept_under: str | None = None
     """The policy version that a request of an earlier one was last judged by, and kept."""
+    proposed_at: datetime | None = None
+    """When it was proposed; only where a ticket's whole chain was read."""
     votes: set[tuple[str, str, str]] = field(default_factory=set)
     """voter, choice, digest"""
     groups_of: dict[str, Collection[str]] = field(default_factory=dict)
@@ -167,15 +170,15 @@ async def of_ticket(tx: Transaction, ticket_id: UUID) -> Story:
     for event in events:
         if event.key_id is not None and event.name in STEPS:
             tell(told, chain, event.name, event.actor, event.payload)
+        if event.name == Step.ACTION_PROPOSED and (one := told.get(event.payload["actionRequestId"])) is not None:
+            one.proposed_at = event.at
     return Story(events[0].actor, {UUID(request_id): one for request_id, one in told.items()})
 
 
 def _holds(events: list[StoredEvent], keys: AuditKeys | None, head: tuple[int, bytes]) -> bool:
-    prev, is_keyed = GENESIS, False
+    prev, key_id = GENESIS, None
     for number, event in enumerate(events, 1):
-        if event.seq != number or event.prev_hash != prev or (is_keyed and event.key_id is None):
+        if event.seq != number or event.prev_hash != prev or not audit.is_genuine(event, keys, after=key_id):
             return False
-        if not audit.is_genuine(event, keys):
-            return False
-        prev, is_keyed = event.hash, event.key_id is not None
-    return is_keyed and head == (len(events), prev)
+        prev, key_id = event.hash, event.key_id
+    return key_id is not None and head == (len(events), prev)

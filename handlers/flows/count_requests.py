@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from handlers.desk import Desk
 from policy.limits import NOTHING_COUNTED, Counted
@@ -15,16 +16,19 @@ from storage.schema import Ticket
 
 
 async def count_requests(
-    desk: Desk, tx: Transaction, ticket: Ticket, action: ActionFacts, target: str
+    desk: Desk, tx: Transaction, ticket: Ticket, action: ActionFacts, target: str, *, replaces: UUID | None
 ) -> tuple[Counted, Counted]:
-    """Of the requester and on the target; nobody else counts the same until `tx` ends."""
+    """Of the requester and on the target; nobody else counts the same until `tx` ends.
+
+    `replaces`: a request that ends where this one is written, so that the two are one.
+    """
     asked = desk.gate.asked_of(action.risk)
     subjects = [counting.of_askers(await _askers(tx, ticket)), counting.on_target(target)]
     limits = [asked.requester_limit, asked.target_limit]
     pairs = list(zip(subjects, limits, strict=True))
     await counting.hold(tx, action.risk, [subject for subject, limit in pairs if limit is not None])
     window = timedelta(seconds=asked.limit_seconds)
-    of_requester, on_target = [await _count(desk, tx, action.risk, *pair, window) for pair in pairs]
+    of_requester, on_target = [await _count(desk, tx, action.risk, *pair, window, replaces) for pair in pairs]
     return of_requester, on_target
 
 
@@ -45,12 +49,18 @@ async def _askers(tx: Transaction, ticket: Ticket) -> frozenset[str]:
 
 
 async def _count(
-    desk: Desk, tx: Transaction, risk: Risk, subject: Subject, limit: int | None, window: timedelta
+    desk: Desk,
+    tx: Transaction,
+    risk: Risk,
+    subject: Subject,
+    limit: int | None,
+    window: timedelta,
+    replaces: UUID | None,
 ) -> Counted:
     if limit is None:
         return NOTHING_COUNTED
     now = desk.clock()
-    so_far, oldest = await counting.newest(tx, risk, subject, since=now - window, most=limit)
+    so_far, oldest = await counting.newest(tx, risk, subject, since=now - window, most=limit, but=replaces)
     # Once the oldest of as many as the limit allows is out of the window, there is room for one.
     frees_at = oldest + window if oldest is not None and so_far >= limit else None
     is_known = frees_at is not None and frees_at > now

@@ -7,6 +7,7 @@ request is written.
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.flows.count_requests import count_requests
@@ -25,6 +26,7 @@ async def judge_anew(
     judged: Judgement,
     *,
     target: str,
+    replaces: UUID | None,
 ) -> Judgement:
     """A denial, if there is reason for one now, and else what was `judged`; what was denied stays denied."""
     if judged.verdict is Verdict.DENY:
@@ -32,7 +34,7 @@ async def judge_anew(
     key = proposer.key if isinstance(proposer, Person) else None
     reporters = await reporters_of(tx, ticket)
     stopped = await is_stopped(tx, ticket, facts.action_id, key, reporters)
-    of_requester, on_target = await count_requests(desk, tx, ticket, facts, target)
+    of_requester, on_target = await count_requests(desk, tx, ticket, facts, target, replaces=replaces)
     now = replace(facts, is_stopped=stopped, of_requester=of_requester, on_target=on_target, reporters=reporters)
     anew = desk.gate.judge_proposal(now, proposer)
     return anew if anew.verdict is Verdict.DENY else judged

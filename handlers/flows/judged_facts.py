@@ -102,7 +102,8 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
     facts = await new_request_facts(
         tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches
     )
-    rejected = await requests.is_rejected_since(tx, request)
+    since = request.created_at if one is None or one.proposed_at is None else one.proposed_at
+    rejected = await requests.is_rejected_since(tx, request, since)
     return replace(facts, was_rejected_meanwhile=rejected, kept_under=None if one is None else one.kept_under)
 
 

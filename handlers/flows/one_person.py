@@ -58,17 +58,18 @@ class Addresses:
         """Everything that ties these accounts to others or to these addresses. Raises Unasked, IdentityUnavailable."""
         if contradictions := await stored_people.links_contradicted(tx):
             raise IdentityUnavailable("; ".join(contradictions), reply=LINKS_CONTRADICTED)
-        marks: set[Mark] = set(keys)
-        marks |= {folded_address(address) for address in addresses} - {""}
+        accounts = set(keys)
+        # With the addresses of those that were asked about, the first look mostly is the last one.
+        lived_at = {self._of[key.user_id] for key in accounts if key.user_id in self._of}
+        marks: set[Mark] = {*accounts, *({folded_address(address) for address in addresses} | lived_at) - {""}}
         while True:
             ties = await stored_people.ties_around(tx, marks)
-            accounts = ties.accounts
-            if unasked := self.unasked(accounts):
+            if unasked := self.unasked(ties.accounts):
                 raise Unasked(unasked)
-            lived_at = [(key, address) for key in accounts if (address := self._of[key.user_id])]
-            for key, address in lived_at:
+            homes = [(key, address) for key in ties.accounts if (address := self._of[key.user_id])]
+            for key, address in homes:
                 ties.tie(key, address)
-            found = {address for _, address in lived_at} - marks
+            found = {address for _, address in homes} - marks
             if not found:
                 return ties
             marks |= found

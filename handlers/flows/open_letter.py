@@ -241,7 +241,8 @@ async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, reques
     # What was hashed is what is shown: the stored substance, never one drawn again.
     substance = request.card if delivery.shown_digest == request.digest and request.card else None
     facts = await request_card_facts(tx, desk.catalogue, request)
-    shown = replace(facts, can_undo=await can_undo(desk, tx, request))
+    stop = await stop_desk.stop_on(tx, request)
+    shown = replace(facts, can_undo=await can_undo(desk, tx, request), stop=stop)
     return approval_card(shown, substance, _readers(delivery))
 
 

@@ -189,8 +189,9 @@ async def _write(desk: Desk, draft: Draft, addresses: Addresses) -> tuple[Propos
             action_id = draft.spec.action_id
             await check_undo(desk, tx, undoes, ticket_id=ticket.id, action_id=action_id, params=draft.params)
         proposer = await as_starter(tx, ticket, draft.facts, draft.proposer, draft.judgement, addresses)
+        target, replaces = target_of(draft, ticket), draft.proposal.replaces
         anew = await judge_anew(
-            desk, tx, ticket, draft.facts, proposer, draft.judgement, target=target_of(draft, ticket)
+            desk, tx, ticket, draft.facts, proposer, draft.judgement, target=target, replaces=replaces
         )
         draft = replace(draft, judgement=anew)
         request = row_of(desk, draft, ticket)

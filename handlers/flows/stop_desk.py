@@ -17,16 +17,17 @@ from uuid import UUID, uuid4
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
+from handlers.flows.judged_facts import reporters_of, requester_of
 from handlers.flows.one_person import Addresses, linked, with_addresses
 from handlers.plain_input import storable
 from handlers.views.facts import StopChangeFacts, StopFacts
 from policy.stops import Stop, StopScope
-from policy.terms import Audience, Person, PersonKey, Ruling
-from storage import audit, deliveries, stops
+from policy.terms import Audience, Person, PersonKey, RequestStatus, Ruling
+from storage import audit, deliveries, stops, tickets
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
-from storage.schema import StopRow
+from storage.schema import ActionRequest, StopRow
 
 KIND = "stop_change"
 NO_SUCH_STOP = (
@@ -87,6 +88,7 @@ async def write_stop(
     row = await stops.add(tx, stop, stop_id=new_id(), reason=reason, by=by.name, by_label=label, at=at)
     await audit.record(tx, None, Step.STOP_SET, by.actor, _payload(row) | {"reason": reason, "by": by.name}, at=at)
     await _announce(tx, row, by, reason, is_set=True, channel=channel, at=at, new_id=new_id)
+    await deliveries.refresh_waiting(tx)
     return SetStop(stop_facts(row), True, await stops.under_way(tx, stop))
 
 
@@ -129,6 +131,17 @@ async def stops_in_force(desk: Desk) -> tuple[StopFacts, ...]:
         return tuple(stop_facts(row) for row in await stops.in_force(tx))
 
 
+async def stop_on(tx: Transaction, request: ActionRequest) -> StopFacts | None:
+    """What keeps a request that waits from being approved, for its card."""
+    ticket = None if request.status != RequestStatus.PENDING else await tickets.get(tx, request.ticket_id)
+    if ticket is None:
+        return None
+    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
+    people = {requester_of(ticket).key, proposer, *await reporters_of(tx, ticket)}
+    row = await stops.first_on(tx, request.action_id, [key for key in people if key is not None])
+    return None if row is None else stop_facts(row)
+
+
 def stop_facts(row: StopRow) -> StopFacts:
     """A stop as it is shown."""
     stop = stops.as_stop(row)
@@ -167,6 +180,7 @@ async def _write_lift(
     row.lifted_by, row.lifted_at, row.lift_reason = by.name, at, reason
     await audit.record(tx, None, Step.STOP_LIFTED, by.actor, _payload(row) | {"reason": reason, "by": by.name}, at=at)
     await _announce(tx, row, by, reason, is_set=False, channel=channel, at=at, new_id=new_id)
+    await deliveries.refresh_waiting(tx)
     return stop_facts(row)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from handlers.views import stops
 from handlers.views.blocks import (
     HEADER_LENGTH,
     MESSAGE_BLOCKS,
@@ -218,6 +219,8 @@ def _eligible(request: RequestCardFacts) -> list[Block]:
 
 def _state(request: RequestCardFacts) -> Block:
     lines = [line(say(request_status_words(request.status), bold=True), *_state_detail(request))]
+    if request.stop is not None:
+        lines += stops.on_card(request.stop)
     if request.outcome:
         lines.append(labelled("Outcome", say(one_line(request.outcome, _OUTCOME_LENGTH))))
     return rich(*lines)

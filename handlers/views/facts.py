@@ -233,6 +233,8 @@ class RequestCardFacts:
     """How many requests of the same action wait, this one included."""
     break_glass: str | None = None
     """Why it was started by break-glass, in its starter's words; None for every other request."""
+    stop: StopFacts | None = None
+    """It waits, and this keeps it from being approved."""
 
 
 @dataclass(frozen=True)

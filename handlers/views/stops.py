@@ -66,6 +66,12 @@ def is_lifted(stop: StopFacts) -> Notice:
     return Notice(escape_markup(f"▶️ Stop lifted: {_plain(stop)}. {text}"), blocks, "Stop lifted")
 
 
+def on_card(stop: StopFacts) -> list[Block]:
+    """On a card that waits: why nobody can approve it, and what is still possible."""
+    text = "Nobody can approve it until the stop is lifted. It can be rejected or withdrawn."
+    return [line(say("🛑 Stopped: ", bold=True), *_what(stop), say(", "), *_by(stop)), line(say(text))]
+
+
 def _listed(stops: Sequence[StopFacts]) -> Block:
     lines = [line(*_what(one), say(": "), *_by(one)) for one in stops[:_SHOWN]]
     if len(stops) > _SHOWN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from datetime import UTC
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def test_both_gates_agree_on_every_combination_of_who_decides_an_emergency() -> 
         about = request(facts, status=RequestStatus.APPROVED if step is Step.RUN else RequestStatus.PENDING)
         who = person("U_VOTER", *groups)
         context = entities.decision_context(
-            shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, asks_for_passkey=False
+            shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, zone=UTC, asks_for_passkey=False
         )
         question = Question(entities.actor_ref(who), step.value, entities.request_ref(about), context)
         answer = ENGINE.ask(question, [entities.actor_entity(who), *entities.request_entities(about)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC
 from pathlib import Path
 
 import cedarpy
@@ -34,7 +35,7 @@ NO_OUTSIDER = (
 
 def question(who: Person, about: RequestFacts, action: str = "approve") -> Question:
     context = entities.decision_context(
-        shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, asks_for_passkey=False
+        shown_digest=DIGEST, policy_version=about.policy_version, now=NOW, zone=UTC, asks_for_passkey=False
     )
     return Question(entities.actor_ref(who), action, entities.request_ref(about), context)
 

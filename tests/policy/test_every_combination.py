@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import combinations, product
 from typing import Any
@@ -158,6 +158,7 @@ def _context(sight: Sight) -> dict[str, Any]:
         shown_digest=sight.shown_digest,
         policy_version=sight.policy_version,
         now=sight.now,
+        zone=UTC,
         asks_for_passkey=sight.asks_for_passkey,
     )
 
@@ -232,7 +233,7 @@ IN_CEDAR = {
     "request.policy_version": {"resource.policyVersion"},
     "action.unconfirmed_params": {"resource.hasUnconfirmedParams"},
     "sight.shown_digest": {"context.shownDigest"},
-    "sight.now": {"context.nowMicros"},
+    "sight.now": {"context.nowMicros", "context.hour", "context.weekday"},
     "sight.asks_for_passkey": {"context.asksForPasskey"},
     "person.has_confirmed": {"principal.hasConfirmed"},
     "request.matches_trail": {"resource.matchesTrail"},

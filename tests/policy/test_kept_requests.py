@@ -141,3 +141,10 @@ def test_what_was_edited_or_has_lapsed_is_not_kept(tmp_path: Path) -> None:
     assert keeping(gate, request(**BEFORE), digest_now="another").code == "core-no-other-digest"
     assert keeping(gate, request(**BEFORE, expires_at=NOW)).code == "core-no-expired-request"
     assert keeping(gate, request(**BEFORE, status=RequestStatus.REJECTED)).code == "core-no-settled-request"
+
+
+def test_a_moment_without_a_time_zone_keeps_nothing_and_says_why(tmp_path: Path) -> None:
+    ruling = keeping(gate_after(tmp_path), request(**BEFORE), now=NOW.replace(tzinfo=None))
+
+    assert (ruling.is_allowed, ruling.code) == (False, "gate-error")
+    assert "offset-naive" in str(ruling.details["errors"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import product
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_every_combination_of_the_yes_and_no_facts_is_ruled_on_as_written_here(
     stored = [entity for one in requests for entity in entities.request_entities(one)[1:]]
     ticket = entities.request_entities(requests[0])[0]
     context = entities.decision_context(
-        shown_digest=DIGEST, policy_version=GATE.policy_version, now=NOW, asks_for_passkey=False
+        shown_digest=DIGEST, policy_version=GATE.policy_version, now=NOW, zone=UTC, asks_for_passkey=False
     )
 
     for who in subsets(tuple(IDENTITY.values())):

@@ -172,3 +172,18 @@ def test_approvals_are_enough_exactly_when_enough_different_people_gave_one(who:
     outcome = tally([vote(person(name)) for name in who], quorum)
 
     assert outcome is (Tally.APPROVED if len(set(who)) >= quorum else Tally.PENDING)
+
+
+def test_a_seal_holds_for_one_kind_of_thing_one_body_and_one_key() -> None:
+    key_id, seal = SIGNER.seal(b"one.kind\n", b"body")
+
+    assert key_id == "k1" and len(seal) == 64
+    assert SIGNER.holds(b"one.kind\n", b"body", seal, key_id) is True
+    for domain, body, text, name in [
+        (b"other.kind\n", b"body", seal, key_id),
+        (b"one.kind\n", b"another", seal, key_id),
+        (b"one.kind\n", b"body", "0" * 64, key_id),
+        (b"one.kind\n", b"body", seal, "k2"),
+        (b"one.kind\n", b"body", "\ud800", key_id),
+    ]:
+        assert SIGNER.holds(domain, body, text, name) is False

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from storage import audit, verification
+from storage import audit, told, verification
 from storage.audit import Step
 from storage.audit_keys import AuditKeyMissing, AuditKeys
 from storage.database import Database, libpq_url
@@ -138,14 +138,28 @@ async def a_step(database: Database, ticket_id: UUID, at: datetime) -> None:
         await audit.record(tx, ticket_id, Step.VOTE_CAST, "mallory", {}, at=at)
 
 
+async def is_believed(database: Database, ticket_id: UUID) -> bool:
+    """Whether decisions are judged on this ticket's chain."""
+    async with database.transaction() as tx:
+        try:
+            await told.of_ticket(tx, ticket_id)
+        except told.TrailBroken:
+            return False
+    return True
+
+
 async def test_threat_19_a_leaked_key_adds_nothing_to_a_chain_that_goes_on_under_its_successor(
     database: Database,
 ) -> None:
-    ticket_id = uuid4()
+    ticket_id, seen = uuid4(), []
     for keys in ((OLD,), (NEW, OLD), (OLD, NEW)):
         async with under(database, *keys) as opened:
             await write(opened, ticket_id, 1)
+        async with under(database, NEW, OLD) as opened:
+            seen.append(await is_believed(opened, ticket_id))
 
+    # Not only once somebody checks: nothing is decided on that ticket any more.
+    assert seen == [True, True, False]
     async with under(database, NEW, OLD) as opened:
         broken = (await verify(opened)).first_break
 

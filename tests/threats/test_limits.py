@@ -13,7 +13,7 @@ import pytest_asyncio
 from handlers.errors import Refused
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import Proposed, propose_action
-from policy.terms import PersonKey, Provenance
+from policy.terms import PersonKey, Provenance, Verdict
 from storage.embedded import EmbeddedServer
 from tests.policy.builders import edit, policy_copy
 from tests.running import RunningDesk, running_desk
@@ -55,10 +55,12 @@ async def ticket_of(desk: RunningDesk, who: str = "mallory", channel: str = EXTE
     return UUID(str(found))
 
 
-async def propose(desk: RunningDesk, ticket_id: UUID, key_id: str | None = None) -> Proposed:
+async def propose(
+    desk: RunningDesk, ticket_id: UUID, key_id: str | None = None, replaces: UUID | None = None
+) -> Proposed:
     olivia = await desk.parts.reception.identity.resolve(PersonKey.parse(OLIVIA))
     params = {"keyId": key_id or await new_key(desk)}
-    proposal = Proposal(ticket_id, "api_key.revoke", params, {"keyId": Provenance.OPERATOR})
+    proposal = Proposal(ticket_id, "api_key.revoke", params, {"keyId": Provenance.OPERATOR}, replaces=replaces)
     return await propose_action(desk.parts.reception.desk, proposal, olivia)
 
 
@@ -124,6 +126,18 @@ async def test_what_ended_without_being_run_makes_room(desk: RunningDesk, status
     await change(desk, "update action_requests set status = :to where id = :id", to=status, id=made[0].request_id)
 
     await propose(desk, ticket_id)
+    await refused(desk, ticket_id)
+
+
+async def test_an_edit_takes_the_room_of_what_it_replaces_and_no_more(desk: RunningDesk) -> None:
+    ticket_id = await ticket_of(desk)
+    made = [await propose(desk, ticket_id) for _ in range(OF_REQUESTER)]
+
+    edited = await propose(desk, ticket_id, replaces=made[0].request_id)
+
+    assert edited.verdict is Verdict.NEEDS_APPROVAL
+    assert await desk.value("select status from action_requests where id = :id", id=made[0].request_id) == "void"
+    assert await counting(desk) == OF_REQUESTER
     await refused(desk, ticket_id)
 
 

@@ -6,13 +6,15 @@ test makes the change complete: digests are taken anew, statuses set back, links
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from handlers.flows.judged_facts import digest_of
-from storage import deliveries, requests
+from storage import audit, deliveries, requests
 from tests.running import RunningDesk
 from tests.threats.cases import (
     SANA,
@@ -150,6 +152,35 @@ async def test_threat_05_a_link_that_is_taken_out_of_the_table_does_not_let_the_
     await assert_ran_once(desk, case)
 
 
+async def test_threat_05_a_step_that_was_written_without_the_key_takes_no_link_away(desk: RunningDesk) -> None:
+    case = await open_case(desk, who="erin", channel="help")
+    await link(desk, ERIN, SANA)
+    now = datetime.now(UTC)
+    fields = ["system", "10000000", str(audit.microseconds(now)), "people_unlinked", "operator"]
+    payload = json.dumps({"accounts": sorted([ERIN, SANA])})
+    forged = {
+        "at": now, "payload": payload, "genesis": audit.GENESIS,
+        "hash": audit.event_hash(None, audit.GENESIS, *fields, payload),
+    }  # fmt: skip
+    add = (
+        "insert into audit_events (chain, seq, at, name, actor, payload, prev_hash, hash, key_id) values"
+        " ('system', 10000000, :at, 'people_unlinked', 'operator', cast(:payload as json), :genesis, :hash, null)"
+    )
+    try:
+        await change(desk, "delete from account_links")
+        await change(desk, add, **forged)
+        await approve(desk, case.card_ts, "sana")
+        await assert_undecided(desk, case)
+        assert "is not stored as its record says" in desk.slack.person("sana").ephemerals("desk-approvals")[-1]["text"]
+    finally:
+        async with desk.database.transaction() as tx:
+            await tx.execute(text("set local session_replication_role = replica"))
+            await tx.execute(text("delete from audit_events where seq = 10000000"))
+        sql = "insert into account_links values (:one, :other, 'told', 'op', now())"
+        await change(desk, sql, one=ERIN, other=SANA)
+        await unlink(desk, ERIN, SANA)
+
+
 async def test_threat_17_the_twin_of_a_rejected_request_is_not_approved(desk: RunningDesk) -> None:
     case = await open_case(desk)
     twin = await open_form(desk, case, "api_key.revoke", {"keyId": case.key_id})
@@ -161,6 +192,8 @@ async def test_threat_17_the_twin_of_a_rejected_request_is_not_approved(desk: Ru
     await settled(desk)
     assert await status(desk, case) == "rejected"
 
+    # Nor where its row says that it was made after that.
+    await change(desk, "update action_requests set created_at = now() where id = :id", id=twin)
     await victor.click("desk-approvals", twin_card, action_id="request.approve")
 
     assert await desk.value("select status from action_requests where id = :id", id=twin) == "pending"

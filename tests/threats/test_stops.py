@@ -70,6 +70,10 @@ async def approve(desk: RunningDesk, case: Case, who: str = "sana") -> None:
     await settled(desk)
 
 
+def card_text(desk: RunningDesk, case: Case) -> str:
+    return text_of(message_at(desk, "desk-approvals", case.card_ts, viewer="sana"))
+
+
 async def in_force(desk: RunningDesk) -> list[tuple[str, str]]:
     return [(one.scope.value, one.value) for one in await stops_in_force(desk.parts.reception.desk)]
 
@@ -88,6 +92,10 @@ async def test_what_is_stopped_cannot_be_approved_but_rejected_and_after_the_lif
     told = await say(desk, "olivia", f"stop {what} It leaked & spreads")
 
     assert "Stopped" in told and "begins to run from now on" in told
+    await desk.idle()
+    assert all(
+        "Stopped: " in card_text(desk, one) and "“It leaked & spreads”" in card_text(desk, one) for one in (case, other)
+    )
     await approve(desk, case)
     await assert_undecided(desk, case)
     assert await last_refusal(desk, case) == "core-no-stopped"
@@ -97,6 +105,8 @@ async def test_what_is_stopped_cannot_be_approved_but_rejected_and_after_the_lif
     await sana.submit(values={"reason": "no need"})
     assert await status(desk, other) == "rejected"
     assert "Stop lifted" in await say(desk, "sana", f"resume {what} It is over")
+    await desk.idle()
+    assert not any("Stopped: " in card_text(desk, one) for one in (case, other))
     await approve(desk, case)
     await assert_ran_once(desk, case)
     await assert_vouched_for(desk, case)
@@ -306,6 +316,24 @@ async def test_threat_19_a_stop_that_was_lifted_or_made_in_the_database_alone_is
         await tx.execute(text("delete from stops where lifted_at is null"))
         assert "is on the trail and not in the table" in " ".join(await evidence.check(tx, SIGNER, digest_as_shown))
         await tx.rollback()
+
+
+async def test_threat_21_a_stop_that_is_lifted_in_its_row_alone_still_holds(desk: RunningDesk) -> None:
+    case = await open_case(desk)
+    await say(desk, "olivia", "stop api_key.revoke Wait")
+
+    await change(
+        desk, "update stops set lifted_by = 'me', lifted_at = now(), lift_reason = 'so' where lifted_at is null"
+    )
+    await approve(desk, case)
+    await assert_undecided(desk, case)
+    assert await last_refusal(desk, case) == "core-no-stopped"
+
+    # Set once more it is in force in both places, and is lifted as ever.
+    await say(desk, "olivia", "stop api_key.revoke Once more")
+    assert "Stop lifted" in await say(desk, "sana", "resume api_key.revoke It is over")
+    await approve(desk, case)
+    await assert_ran_once(desk, case)
 
 
 @pytest.mark.parametrize("sql", ["update stops set reason = 'x'", "delete from stops", "truncate stops"])
