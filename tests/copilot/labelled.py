@@ -51,12 +51,6 @@ def plain_tickets(folder: Path, one_in: int = 1) -> list[str]:
     return [row["text"] for row in rows if int(hashlib.sha256(row["id"].encode()).hexdigest(), 16) % one_in == 0]
 
 
-def recall(found: Mapping[str, tuple[int, int]], kind: str) -> float:
-    """The share of the marked values that did not leave."""
-    gone, marked = found[kind]
-    return gone / marked
-
-
 def _marked(row: Mapping[str, Any], group: str) -> Marked:
     return Marked(row["text"], tuple((span["type"], span["value"]) for span in row["spans"]), group)
 
