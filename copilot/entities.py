@@ -66,9 +66,14 @@ def find_emails(text: str) -> tuple[Mention, ...]:
 
 def find_key_ids(text: str) -> tuple[Mention, ...]:
     """Ids of API keys, each once, in order. An id is no secret; secrets are for `secret_formats`."""
+    return _mentions("key_id", text, [(text[start:end], start) for start, end in key_id_places(text)])
+
+
+def key_id_places(text: str) -> list[tuple[int, int]]:
+    """Where ids of API keys stand, all of them, in order."""
     found = [(m[0].rstrip("-_"), m.start()) for m in _PREFIXED_KEY.finditer(text)]
     found += [(m["id"].rstrip("-_"), m.start("id")) for m in _NAMED_KEY.finditer(text)]
-    return _mentions("key_id", text, sorted((f for f in found if _is_key_id(f[0])), key=lambda f: f[1]))
+    return sorted((start, start + len(value)) for value, start in found if _is_key_id(value))
 
 
 def _is_key_id(value: str) -> bool:

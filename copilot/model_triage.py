@@ -2,9 +2,9 @@
 
 What the model says is a suggestion from an untrusted source. Here, in this order:
 
-1. the ticket is sent as data, with secrets of known forms dotted out;
-2. the answer must have the agreed shape, else the fallback answers and says why;
-3. actions that were not offered, and parameters they don't take, are dropped;
+1. the ticket is sent as data, with pseudonyms for secrets and personal data (`minimising`);
+2. the answer must have the agreed shape, else the fallback answers and says why; then the pseudonyms are resolved;
+3. actions that were not offered, and parameters they don't take or that hold a pseudonym nobody knows, are dropped;
 4. where a value was found is decided from the ticket's text, whatever the model claims;
 5. rules set a floor under the severity, and the signals they found stay.
 
@@ -24,8 +24,9 @@ import anthropic
 from anthropic import AsyncAnthropic, transform_schema
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from copilot.minimising import for_people, holds_pseudonym, minimise
 from copilot.offline_triage import ticket_text
-from copilot.prompts import ProposedAction, ProposedTriage, system_prompt, user_prompt
+from copilot.prompts import ProposedAction, ProposedTriage, restored, system_prompt, user_prompt
 from copilot.proposals import MOST_SUGGESTIONS
 from copilot.quotes import QUOTE_LIMIT, clause_around, legible
 from copilot.severity import most_severe, severity_floor
@@ -120,11 +121,12 @@ class ModelTriager:
 
     async def _ask(self, ticket: TicketText, offers: Sequence[ActionOffer]) -> tuple[str, ProposedTriage]:
         boundary = self._make_boundary()
+        minimised = minimise(*map(legible, ticket.messages), attached=ticket.attachment_names)
         body: dict[str, Any] = {
             "model": self._model,
             "max_tokens": _MAX_TOKENS,
             "system": system_prompt(offers, boundary),
-            "messages": [{"role": "user", "content": user_prompt(ticket, boundary)}],
+            "messages": [{"role": "user", "content": user_prompt(ticket, minimised.texts, boundary)}],
             "output_config": {"format": {"type": "json_schema", "schema": transform_schema(ProposedTriage)}},
         }
         # `messages.parse` would do the same and lose stop reason and usage when the answer does not validate.
@@ -145,7 +147,7 @@ class ModelTriager:
             envelope.usage.output_tokens,
             envelope.stop_reason,
         )
-        return legible(envelope.model)[:100], _parsed(envelope)
+        return legible(envelope.model)[:100], restored(_parsed(envelope), for_people(minimised.table))
 
 
 def _what_failed(error: anthropic.APIError) -> str:
@@ -247,6 +249,8 @@ def _suggested(action: ProposedAction, offer: ActionOffer, text: str) -> Suggest
     takes_them = not isinstance(properties, Mapping) or values.keys() <= properties.keys()
     has_all = not isinstance(required, Sequence) or set(required) <= values.keys()
     if not takes_them or not has_all or len(values) != len(action.params) or not all(values.values()):
+        return None
+    if any(map(holds_pseudonym, values.values())):
         return None
     return SuggestedAction(
         action_id=action.action_id,
