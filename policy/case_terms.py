@@ -1,7 +1,8 @@
 """The words of a case: what was retrieved, what is held about it, and what may be said, as plain values.
 
-A case gathers evidence, which never changes; statements about it, which people accept, edit and reject; and drafts, whose
-every sentence cites statements. Nothing here decides: `copilot` makes them, people judge them, the gate lets them out.
+A case gathers evidence, which never changes; statements about it, which people accept, edit and reject; and drafts,
+whose every sentence cites statements. Nothing here decides: `copilot` makes them, people judge them, the gate lets them
+out.
 """
 
 from __future__ import annotations
