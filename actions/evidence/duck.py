@@ -69,6 +69,7 @@ class LogFile:
                 "temp_directory": "",
             },
         )
+        self._engine.execute("SET enable_progress_bar = false")  # It would be written to the bot's own output.
         self._engine.execute("SET TimeZone = 'UTC'")
         self._engine.execute("SET allowed_paths = [?]", [self._path])
         self._engine.execute("SET enable_external_access = false")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.actions.evidence.builders import BOB
+from actions.evidence.duck import Limits
+from actions.evidence.logs import Reading, Stopped
+from actions.evidence.rows import access_log_fields
+from tests.actions.evidence.builders import BOB, a_question
 
 READ = """
 import json, resource, sys
@@ -78,3 +82,27 @@ def test_a_line_without_an_end_is_not_held_in_memory(tmp_path: Path) -> None:
     assert error
     assert kept == 0
     assert peak_mb < 512
+
+
+def test_a_reading_that_is_stopped_ends_in_the_middle_of_a_file(tmp_path: Path) -> None:
+    log = tmp_path / "access.jsonl"
+    write_log(log, 40_000_000)
+    reading = Reading(log, access_log_fields(), a_question(), Limits(), 200)
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            reading.run()
+        except Stopped as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not reading.files:
+        thread.join(0.001)
+    while thread.is_alive():
+        reading.stop()
+        thread.join(0.05)
+
+    assert len(ended) == 1
+    assert reading.files[0].lines == 0
