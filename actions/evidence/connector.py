@@ -1,0 +1,173 @@
+"""One protocol for every source of evidence, and the gatherer that asks several at once.
+
+    question ──> each connector, side by side, until its own deadline ──> evidence, or a GAP that says what is missing
+
+A connector that fails, is late, is not set up or has no word to say gives a GAP; the others' answers stand beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from actions.evidence.recording import Clock, NewId, Recorder
+from policy.case_terms import Evidence, EvidenceKind, Source
+from policy.terms import PersonKey
+
+GRACE_SECONDS = 1.0
+"""How long a connector may take to stop after its deadline before it is left behind."""
+LOW_CONFIDENCE = 0.5
+"""Below it, what was found may well be about something else: a caller pauses and asks."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, by the address or the key under which the systems know it; both where both are known."""
+
+    email: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("an account needs an e-mail address or a key")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a log may write for it, without blanks around it."""
+        return tuple(name for name in (self.email.strip(), self.key.strip()) if name)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One attachment, by its id or its file's name; both where both are known."""
+
+    attachment_id: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("an attachment needs an id or a name")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a log may write for it, without blanks around it."""
+        return tuple(name for name in (self.attachment_id.strip(), self.name.strip()) if name)
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `since` up to but not including `until`; None leaves that end open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for end in (self.since, self.until):
+            if end is not None and end.tzinfo is None:
+                raise ValueError("the ends of a window need a time zone")
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the moment lies within."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of all sources at once; each takes the parts that it understands."""
+
+    asked_by: PersonKey | None
+    """None for the bot's own look."""
+    accounts: tuple[Account, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    window: Window = Window()
+    words: str = ""
+    """Free words, for the knowledge base."""
+    ticket_id: str = ""
+
+    def as_query(self) -> dict[str, JsonValue]:
+        """Enough to ask it again."""
+        parts: dict[str, JsonValue] = {
+            "accounts": [{"email": one.email, "key": one.key} for one in self.accounts],
+            "attachments": [{"attachment_id": one.attachment_id, "name": one.name} for one in self.attachments],
+            "since": self.window.since.isoformat() if self.window.since else None,
+            "until": self.window.until.isoformat() if self.window.until else None,
+            "words": self.words,
+            "ticket_id": self.ticket_id,
+        }
+        return {name: part for name, part in parts.items() if part}
+
+
+class Connector(Protocol):
+    """A source that can be asked."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def deadline_seconds(self) -> float:
+        """After so long its answer is given up and a GAP stands for it."""
+
+    async def look(self, question: Question) -> list[Evidence]:
+        """What the source has on the question; a NOTHING or a GAP where it has none, never an empty list."""
+
+
+@dataclass(frozen=True)
+class Gatherer:
+    """Asks every connector side by side. `expected`: the sources without which a case is not complete."""
+
+    connectors: Sequence[Connector]
+    expected: Collection[Source]
+    clock: Clock
+    new_id: NewId
+
+    async def gather(self, question: Question) -> list[Evidence]:
+        """All answers, in the order of the connectors, then a GAP for each expected source that nobody answers for."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._ask(connector, question)) for connector in self.connectors]
+        answers = [item for task in asked for item in task.result()]
+        known = {connector.source for connector in self.connectors}
+        missing = [source for source in Source if source in self.expected and source not in known]
+        return answers + [
+            self._recorder(source, question).gap("is not set up here", {"why": "missing"}) for source in missing
+        ]
+
+    async def _ask(self, connector: Connector, question: Question) -> list[Evidence]:
+        recorder = self._recorder(connector.source, question)
+        look = asyncio.ensure_future(connector.look(question))
+        try:
+            await asyncio.wait({look}, timeout=connector.deadline_seconds)
+        except asyncio.CancelledError:
+            await _end(look)
+            raise
+        if not look.done():
+            await _end(look)
+            took = f"had not answered after {connector.deadline_seconds:g} seconds"
+            return [recorder.gap(took, {"why": "late", "deadline_seconds": connector.deadline_seconds})]
+        if look.cancelled():
+            return [recorder.gap("broke off", {"why": "failed"})]
+        if (error := look.exception()) is not None:
+            # The name only: what an error says may hold a path or a secret, and this is shown.
+            name = type(error).__name__
+            return [recorder.gap(f"could not be asked ({name})", {"why": "failed", "error": name})]
+        return look.result() or [recorder.gap("gave no answer", {"why": "silent"})]
+
+    def _recorder(self, source: Source, question: Question) -> Recorder:
+        return Recorder(source, question.as_query(), question.asked_by, self.clock, self.new_id)
+
+
+async def _end(look: asyncio.Future[list[Evidence]]) -> None:
+    """Cancel it, and wait for it to end, though not for long."""
+    look.cancel()
+    await asyncio.wait({look}, timeout=GRACE_SECONDS)
+    if look.done() and not look.cancelled():
+        look.exception()  # What it fails with now is of no more interest, and would be logged as unseen.
+
+
+def in_doubt(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """What a caller should pause at and ask: gaps, empty answers, and finds that may be about something else."""
+    return [item for item in evidence if item.kind is not EvidenceKind.FOUND or item.confidence < LOW_CONFIDENCE]
