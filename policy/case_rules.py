@@ -56,6 +56,9 @@ class Wish:
 
 
 UNKNOWN_STATEMENT = Refusal("unknown-statement", "This case has no such statement. Look at the case again.")
+KNOWN_STATEMENT = Refusal(
+    "known-statement", "The case has this statement already, in whatever state it is now. Edit that one, or leave it."
+)
 STALE_REVISION = Refusal(
     "stale-revision", "Somebody changed it since you looked, so nothing was done. Read it again, then decide."
 )
@@ -91,6 +94,8 @@ def decide(held: Held, wish: Wish) -> Statement | Refusal:
 
 def add(held: Held, statement: Statement) -> Statement | Refusal:
     """A new statement as it enters the case: proposed, whoever wrote it, and nothing that was rejected."""
+    if any(one.statement_id == statement.statement_id for one in held.statements):
+        return KNOWN_STATEMENT
     if not statement.text.strip():
         return NO_TEXT
     if fingerprint(statement.text) in held.rejected_content:
