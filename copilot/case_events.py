@@ -1,7 +1,8 @@
 """Evidence read as account states, uses of an account, and what a source covered. What was not understood is left out.
 
-This is the one place that knows what fields evidence has: `principal`; of an account `status` and `deactivated_at`; of
-a use `event`, and of a session `last_seen_at`; of a source's look `covers_from` and `covers_until`. Times are ISO 8601.
+This is the one place here that knows what fields evidence has: of an account `account`, `email`, `status` and
+`deprovisioned_at`; of a use `principal`, `action`, `session` and `at`; of a look at a source `covers_from` and
+`covers_until`. Times are ISO 8601 with a zone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from policy.case_terms import Evidence, EvidenceKind, Source
+from policy.terms import folded_address
 
 _SURE = 0.8
 """Below this confidence an item only suggests what it seems to say."""
@@ -28,23 +30,8 @@ class Use(StrEnum):
     PREVIEW = "preview"
 
 
-_USE_OF: Mapping[str, Use] = MappingProxyType(
-    {
-        "session": Use.SESSION,
-        "session_start": Use.SESSION,
-        "session_started": Use.SESSION,
-        "session_activity": Use.SESSION,
-        "login": Use.SESSION,
-        "request": Use.SESSION,
-        "access": Use.SESSION,
-        "download": Use.DOWNLOAD,
-        "attachment_download": Use.DOWNLOAD,
-        "preview": Use.PREVIEW,
-        "attachment_preview": Use.PREVIEW,
-    }
-)
-_ACTIVE = frozenset({"active", "enabled"})
-_ENDED = frozenset({"deactivated", "deprovisioned", "disabled", "suspended", "deleted"})
+_OF_THE_STORE: Mapping[str, Use] = MappingProxyType({"download": Use.DOWNLOAD, "preview": Use.PREVIEW})
+_ENDED = frozenset({"deprovisioned", "deactivated", "disabled", "suspended", "deleted"})
 
 
 @dataclass(frozen=True)
@@ -52,26 +39,32 @@ class AccountState:
     """What one source says of an account."""
 
     evidence: Evidence
-    principal: str
+    names: frozenset[str]
+    """Its key and its address, folded."""
     is_active: bool
     ended_at: datetime | None
 
 
 @dataclass(frozen=True)
 class Used:
-    """One use of an account."""
+    """One use of an account: a session with its entries, or what was done once."""
 
-    evidence: Evidence
+    evidence: tuple[Evidence, ...]
     principal: str
     use: Use
     at: datetime
     last_seen_at: datetime
-    """Of a session: when it was last seen in use; otherwise the same as `at`."""
+    """Of a session: its last entry; otherwise the same as `at`."""
+
+    @property
+    def source(self) -> Source:
+        """Where it was recorded."""
+        return self.evidence[0].source
 
     @property
     def is_sure(self) -> bool:
-        """Whether the item answers what was asked, rather than resembling it."""
-        return self.evidence.confidence >= _SURE
+        """Whether the items answer what was asked, rather than resembling it."""
+        return all(one.confidence >= _SURE for one in self.evidence)
 
 
 @dataclass(frozen=True)
@@ -88,25 +81,30 @@ def account_states(evidence: Iterable[Evidence]) -> list[AccountState]:
     """What is said of accounts, in the order of the evidence."""
     states = []
     for one in evidence:
-        status = str(one.facts.get("status", "")).lower()
-        ended_at = moment(one.facts.get("deactivated_at"))
-        principal = _principal(one)
-        if one.kind is EvidenceKind.FOUND and principal and (status in _ACTIVE | _ENDED or ended_at):
-            states.append(AccountState(one, principal, status in _ACTIVE, ended_at))
+        names = frozenset({_name(one.facts.get("account")), _name(one.facts.get("email"))} - {""})
+        status = _name(one.facts.get("status"))
+        ended_at = moment(one.facts.get("deprovisioned_at"))
+        if one.kind is EvidenceKind.FOUND and names and (status == "active" or status in _ENDED or ended_at):
+            states.append(AccountState(one, names, status == "active" and ended_at is None, ended_at))
     return states
 
 
 def uses(evidence: Iterable[Evidence]) -> list[Used]:
-    """What was done with accounts, earliest first."""
-    found = []
+    """What was done with accounts, earliest first; the entries of one session are one use."""
+    rows: dict[tuple[str, ...], list[tuple[datetime, Evidence]]] = {}
     for one in evidence:
-        use = _USE_OF.get(str(one.facts.get("event", "")).lower())
-        is_trail = one.source in (Source.ACCESS_LOG, Source.ATTACHMENT_TRAIL)
-        at = one.observed_at
-        if one.kind is EvidenceKind.FOUND and is_trail and use and at and at.tzinfo and _principal(one):
-            last = moment(one.facts.get("last_seen_at")) or at
-            found.append(Used(one, _principal(one), use, at, max(at, last)))
-    return sorted(found, key=lambda used: (used.at, used.evidence.evidence_id))
+        at = moment(one.facts.get("at")) or (one.observed_at if one.observed_at and one.observed_at.tzinfo else None)
+        use = _use(one)
+        principal = _name(one.facts.get("principal"))
+        if use is None or at is None or not principal:
+            continue
+        session = str(one.facts.get("session") or "") if use is Use.SESSION else ""
+        rows.setdefault((principal, use, session or one.evidence_id, "s" if session else ""), []).append((at, one))
+    found = []
+    for (principal, name, *_), entries in rows.items():
+        times = sorted(at for at, _ in entries)
+        found.append(Used(tuple(one for _, one in entries), principal, Use(name), times[0], times[-1]))
+    return sorted(found, key=lambda used: (used.at, used.evidence[0].evidence_id))
 
 
 def looks(evidence: Iterable[Evidence]) -> list[Look]:
@@ -114,7 +112,7 @@ def looks(evidence: Iterable[Evidence]) -> list[Look]:
     return [
         Look(
             one,
-            _principal(one) or str(one.query.get("principal", "")),
+            _name(one.query.get("principal")),
             moment(one.facts.get("covers_from")),
             moment(one.facts.get("covers_until")),
         )
@@ -128,12 +126,19 @@ def moment(value: JsonValue | None) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        read = datetime.fromisoformat(value)
-    except ValueError:
+        read = datetime.fromisoformat(value.strip())
+        return read.astimezone(UTC) if read.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else None
 
 
-def _principal(one: Evidence) -> str:
-    value = one.facts.get("principal")
-    return value if isinstance(value, str) else ""
+def _use(one: Evidence) -> Use | None:
+    if one.kind is not EvidenceKind.FOUND:
+        return None
+    if one.source is Source.ACCESS_LOG:
+        return Use.SESSION
+    return _OF_THE_STORE.get(_name(one.facts.get("action"))) if one.source is Source.ATTACHMENT_TRAIL else None
+
+
+def _name(value: JsonValue | None) -> str:
+    return folded_address(value) if isinstance(value, str) else ""

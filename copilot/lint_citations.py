@@ -100,7 +100,7 @@ def certainty_findings(sentence: Sentence, rests_on: Support) -> Iterator[Findin
     settled = [one for one in weak if one.state is StatementState.RESOLVED]
     if len(weak) > len(settled) and not is_doubted(folded):
         kinds = ", ".join(sorted({one.kind.value for one in weak}))
-        words = f"It rests on what nobody confirmed ({kinds}): say that it is still being checked, or cite a confirmed fact."
+        words = f"Nobody confirmed what it rests on ({kinds}): say that it is still being checked, or cite a fact."
         yield Code.OVERSTATED, 0, len(sentence.text), words
     if rests_on.cited:
         yield from _figures(sentence, rests_on)

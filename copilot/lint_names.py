@@ -18,7 +18,7 @@ _INTERNAL_FORMS = re.compile(
     r"|\b(?:[a-z0-9-]{1,63}\.){1,6}(?:internal|local|corp|lan|intra|localdomain)\b"
     r"|\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b"
 )
-_TICKET_NUMBER = re.compile(r"\b(?!UTC-|ISO-|SHA-|UTF-|TLS-|AES-|RFC-|CVE-)[A-Z]{2,10}-\d{1,7}\b")
+_TICKET_NUMBER = re.compile(r"\b(?!UTC-|ISO-|SHA-|UTF-|TLS-|AES-|INV-|RFC-|CVE-)[A-Z]{2,10}-\d{1,7}\b")
 _MINIMISED_FORMS = re.compile(
     r"\b[\w()-]{1,100}(?:\.[\w-]{1,40}){0,4}\.(?:pdf|zip|csv|tsv|xlsx?|docx?|pptx?|json|ya?ml|toml|conf|cfg|ini|bak|tar|gz|7z|sql"
     r"|log|txt|png|jpe?g|gif|eml|msg|pem|key|p12|env|xml|dump)\b"

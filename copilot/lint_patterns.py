@@ -30,12 +30,15 @@ _HARM_DONE = (
 )
 _BE = r"(?:was|were|is|are|has been|have been|had been|been|be|got)"
 _NOT = r"(?:not|never|in no way|at no (?:time|point))"
+_NONE = (
+    r"(?:nothing|nobody|neither|zero|not (?:one|a single)|no one|none"
+    r"|no(?! (?:\w+ )?(?:evidence|signs?|indications?|traces?|proof|records?|entry|entries|suggestion|hints?)\b))"
+)
 _GAP = r"(?:[\w'/-]+ ){0,5}?"
 
 _DENIALS = (
-    rf"(?:no|none of|nothing|nobody|no one|neither)(?: of| in)? ?{_GAP}{_BE} (?:ever )?{_HARMED}",
-    rf"(?:no|none of|nobody|no one)(?: of)? ?{_GAP}(?:accessed|viewed|downloaded|leaked|opened|copied|saw"
-    rf"|read|got hold of)",
+    rf"{_NONE}\b(?: of| in)? {_GAP}{_BE} (?:ever )?{_HARMED}",
+    rf"{_NONE}\b(?: of)? {_GAP}(?:accessed|viewed|downloaded|leaked|opened|copied|saw|got hold of|left)",
     r"nothing (?:has )?(?:left|leaked|happened|leaves|got out|went out|of yours)",
     rf"{_BE}(?: {_NOT}|n't)(?: \w+ly)? (?:ever )?{_HARMED}",
     rf"(?:did|does|could|can|would)(?: ?{_NOT}|n't)(?: have)?(?: \w+ly)?(?: ever)? {_HARM_DONE}(?:ed)?\b",
@@ -59,6 +62,8 @@ _DENIALS = (
     r"(?:have|has|had|can|we|was|were|been) (?:fully |completely |safely )?(?:ruled out|rule out"
     r"|excluded) (?:any |that |all )?"
     r"(?:\w+ ){0,2}(?:access|exposure|breach|leak|misuse|impact|download|data)",
+    r"(?:was|is|were|are|to be|been|proved|as) (?:entirely |completely )?(?:harmless|benign|inconsequential)",
+    r"without (?:any )?(?:\w+ )?(?:impact|exposure|data loss|loss of data|harm|damage|consequences)",
     r"(?:nothing to worry about|no (?:cause|reason|need) (?:for (?:concern|alarm)|to (?:worry|be concerned)))",
 )
 _ROOT_CAUSES = (
@@ -77,6 +82,8 @@ _ROOT_CAUSES = (
     r"(?:misconfiguration|bug|error|defect|outage|mistake|race condition|failure|delay)s? (?:\w+ ){0,4}"
     r"(?:caused|allowed|let|meant|kept|made)",
     r"(?:was|were|is) (?:down to|a consequence of|the result of)",
+    r"(?:is|was|are|were|lies|lay) behind (?:this|it|that|the|your)",
+    r"what (?:went wrong|happened|failed) (?:is|was) that",
     r"traced (?:it |this |the \w+ )?(?:back )?to",
 )
 _PROMISES = (
@@ -95,6 +102,7 @@ _PROMISES = (
     r"|compensated|refunded)",
     r"we (?:will|shall|'ll) (?:fully |permanently )?(?:fix|resolve|solve|prevent|compensate|refund|credit"
     r"|eliminate)",
+    r"(?:are|is|am|remain|stand) (?:\w+ly )?committed to",
     r"(?:impossible|no chance) (?:for (?:this|it)|of this|from now on)",
 )
 _ABSOLUTES = (
@@ -113,13 +121,15 @@ _ABSOLUTES = (
     r"(?:there is|there's|there was|there are|found|see|saw|with|have|has|is|shows?|revealed) (?:absolutely )?no "
     r"(?:\w+ )?(?:evidence|signs?|indications?|traces?|proof|records?|suggestion) (?:of|that|for|whatsoever"
     r"|at all)",
+    r"nothing (?:that |which |to )?(?:points?|suggests?|indicates?|hints?|shows?)",
     r"^no (?:\w+ )?(?:evidence|signs?|indications?|traces?|proof) (?:of|that|for)",
     r"(?:is|are|was|were) (?:a fact|beyond dispute)",
 )
 _OWNERLESS = (
     r"(?:someone|somebody|one of us|a colleague|the right people|whoever) (?:\w+ ){0,2}?(?:will|is going to"
     r"|should|must|needs? to)",
-    r"(?:will|must|should|needs? to|has to|have to|is to|are to) be (?:\w+ly )?(?:investigated|checked"
+    r"(?:will|must|should|needs? to|has to|have to|is to|are to) be (?:\w+ly )?(?:investigated|checked|compared"
+    r"|asked|tested|collected|retrieved|restored|answered"
     r"|reviewed|looked (?:at|into)"
     r"|examined|analy[sz]ed|followed up|clarified|decided|done|handled|verified|contacted|read)(?! by\b)",
     r"(?:owner|responsible|assignee)s?(?: is| are|:)? (?:tbd|open|unknown|none|nobody|to be \w+|not (?:yet )?\w+)",
@@ -134,31 +144,38 @@ PATTERNS: dict[Code, tuple[str, ...]] = {
     Code.MISSING_OWNER: _OWNERLESS,
 }
 
-_DOUBT = (
-    r"whether|not (?:yet )?(?:been )?(?:confirm\w*|know\w*|clear|established|certain|sure|able|say\w*"
-    r"|verif\w*|rule|determin\w*"
-    r"|claim\w*|mean|prove\w*|conclu\w*)|cannot (?:yet )?(?:confirm|say|rule|tell|know|exclude|claim|promise|prove)"
-    r"|can't (?:yet )?(?:confirm|say|rule|tell|know|exclude|claim|promise|prove)|could not (?:confirm|rule"
-    r"|establish|verify)"
-    r"|don't (?:yet )?know|haven't (?:yet )?(?:confirm\w*|establish\w*|verif\w*)|too early|unclear|unknown"
-    r"|open question"
-    r"|hypothesis|possibl[ey]|(?<!in )(?<!\d )may(?! \d)|might|perhaps|suspect\w*|assum\w*|appears?|seems?"
-    r"|likely|if"
-    r"|still being checked|checking|to find out|do not mean|does not mean|proposed, not"
+_OPEN = (
+    r"whether|if|not (?:yet )?(?:been )?(?:confirm\w*|know\w*|clear|established|certain|sure|able|say\w*"
+    r"|verif\w*|rule"
+    r"|determin\w*|claim\w*|mean|prove\w*|conclu\w*)|(?:cannot|can't|could not) (?:yet )?(?:confirm|say|rule"
+    r"|tell|know"
+    r"|exclude|claim|promise|prove|establish|verify)|don't (?:yet )?know|haven't (?:yet )?(?:confirm\w*|establish\w*"
+    r"|verif\w*)|(?:nobody|no one) (?:has |can |could )?(?:yet )?(?:confirm|know|establish|verif|say)\w*|no answer"
+    r"|too early|unclear|unknown|open question|still being checked|checking|to find out|looking (?:for|into)"
+    r"|(?:do|does) not mean|proposed, not|unconfirmed"
+)
+"""Says that it is not known. 'It seems that nothing was opened' is a denial all the same, so that is not among it."""
+_MAYBE = (
+    r"hypothesis|possibl[ey]|possibility|(?<!in )(?<!\d )may(?! \d)|might|could (?:be|have)|perhaps|suspect\w*"
+    r"|assum\w*"
+    r"|appears?|seems?|likely"
 )
 _ASKED = r"what|why|how|who"
 _NEGATION = (
     r"not|never|cannot|can't|don't|doesn't|didn't|haven't|hasn't|isn't|aren't|won't|no|nobody|without|neither"
     r"|nor|avoid|refuse"
 )
-_BEFORE_DENIAL = re.compile(rf"\b(?:{_DOUBT})\b")
-_BEFORE_OTHERS = re.compile(rf"\b(?:{_DOUBT}|{_ASKED}|{_NEGATION})\b[^,;:]*$")
+_BEFORE_DENIAL = re.compile(rf"\b(?:{_OPEN})\b")
+_BEFORE_OTHERS = re.compile(rf"\b(?:{_OPEN}|{_MAYBE}|{_ASKED}|{_NEGATION})\b[^,;:]*$")
+_DOUBTED = re.compile(rf"\b(?:{_OPEN}|{_MAYBE})\b")
 _AFTER_DOUBT = re.compile(
     r"^[^.;,]{0,40}?\b(?:is|are|was|has|have|remains?)(?: still| yet| also)? ?(?:not|n't|unknown|open|unclear"
-    r"|being|under|unconfirmed|yet to"
-    r"|a question|undetermined)|^[^.;,]{0,20}\b(?:isn't|hasn't|analysis|investigation|review) ?(?:is|has|will"
-    r"|known|been|yet|starts)?"
+    r"|being|under"
+    r"|unconfirmed|yet to|a question|undetermined)\b|^ (?:not|still|unknown|open|unclear|being|under|yet)\b"
+    r"|^ (?:analysis|investigation|review)\b"
 )
+_REACH = 300
+"""Characters around a turn of speech that can take it back; a longer sentence is marked for a person to look at."""
 _CLAUSE = re.compile(r"[;:.!?](?=\s|$)|, (?:but|and|so|yet|while|although)\b|\bbut\b")
 _COURTESY = re.compile(
     r"^(?:hello|hi|dear|good (?:morning|afternoon|evening)|thank|thanks|many thanks|we (?:are sorry"
@@ -167,7 +184,8 @@ _COURTESY = re.compile(
     r"|nothing is confirmed yet|here is (?:an|the|our) update|this is (?:an|the|our) update|if you have)\b"
 )
 _FUTURE = re.compile(
-    r"\b(?:will|'ll|shall|going to|expect(?:s|ed)? to|plan(?:s|ned)? to|aim(?:s)? to|intend(?:s)? to|next|due"
+    r"\b(?:will|'ll|shall|should|must|going to|expect(?= )|expect(?:s|ed)? to|plan(?:s|ned)? to|aim(?:s)? to"
+    r"|intend(?:s)? to|next|due"
     r"|to be)\b"
 )
 _DATE = re.compile(
@@ -177,7 +195,7 @@ _DATE = re.compile(
     r"|three|a few|several|twenty-four)"
     r" ?(?:minutes?|hours?|days?|weeks?|h|hrs?)|(?:by|before|until) (?:the )?end of(?: the)? (?:day|week"
     r"|month|business)"
-    r"|(?:by|before|until|at|on) \d[\d:./-]*(?: ?(?:utc|am|pm))?|\d{4}-\d\d-\d\d|eod|cob|asap|shortly|soon"
+    r"|(?:by|before|until|at|on) \d[\d:./-]*(?: ?(?:utc|am|pm))?|\d{4}-\d\d-\d\d|eod|cob|asap|as soon as|shortly|soon"
     r"|immediately)\b"
 )
 
@@ -196,16 +214,16 @@ def spans(code: Code, text: str) -> Iterator[tuple[int, int]]:
         if code is Code.EXPOSURE_DENIAL:
             is_taken_back = bool(_BEFORE_DENIAL.search(before))
         else:
-            is_taken_back = bool(_BEFORE_OTHERS.search(before)) or bool(_AFTER_DOUBT.search(text[match.end() :]))
+            is_taken_back = bool(_BEFORE_OTHERS.search(before)) or bool(
+                _AFTER_DOUBT.search(text[match.end() : match.end() + _REACH])
+            )
         if not is_taken_back and not _is_question(text, match.end()):
             yield match.span()
 
 
 def is_doubted(text: str) -> bool:
     """Whether a sentence as a whole leaves open what it speaks of."""
-    return bool(
-        _BEFORE_DENIAL.search(text) or re.search(r"\bnot confirmed\b|\bconflict\b|\bdiffer|\bsettled\b|\?", text)
-    )
+    return bool(_DOUBTED.search(text) or re.search(r"\bnot confirmed\b|\bconflict\b|\bdiffer|\bsettled\b|\?", text))
 
 
 def is_courtesy(text: str) -> bool:
@@ -219,10 +237,11 @@ def dated_intent(text: str) -> tuple[int, int] | None:
 
 
 def _clause_before(text: str, start: int) -> str:
-    ends = [match.end() for match in _CLAUSE.finditer(text, 0, start)]
-    return text[ends[-1] if ends else 0 : start]
+    begin = max(0, start - _REACH)
+    ends = [match.end() for match in _CLAUSE.finditer(text, begin, start)]
+    return text[ends[-1] if ends else begin : start]
 
 
 def _is_question(text: str, end: int) -> bool:
-    stop = re.search(r"[.!?](?=\s|$)", text[end:])
+    stop = re.search(r"[.!?](?=\s|$)", text[end : end + _REACH])
     return stop is not None and stop[0] == "?"

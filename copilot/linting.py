@@ -6,6 +6,7 @@ marks nothing is no proof that a draft is right, and a person still approves eac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -28,6 +29,7 @@ from policy.case_foundations import open_conflicts
 from policy.case_rules import Held
 from policy.case_terms import Draft, Sentence, StatementKind
 
+_NO = re.compile(r"\bno(?:thing)?\b")
 _CURE: Mapping[Code, str] = MappingProxyType(
     {
         Code.OVERSTATED: "No confirmed fact carries this certainty: say what was found, where and until when.",
@@ -89,7 +91,7 @@ def _findings(sentence: Sentence, held: Held, names: InternalNames, minimised: C
 
 def _denies_evidence(folded: str) -> bool:
     """Whether a sentence says that there is no evidence of something: only a confirmed absence carries that."""
-    return any("no " in folded[start:end] for start, end in spans(Code.OVERSTATED, folded))
+    return any(_NO.search(folded[start:end]) for start, end in spans(Code.OVERSTATED, folded))
 
 
 def _of_the_draft(draft: Draft, held: Held) -> Iterator[Code]:

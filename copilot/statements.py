@@ -45,18 +45,25 @@ def statements_from(evidence: Sequence[Evidence]) -> tuple[Statement, ...]:
     items = [one for one in evidence if one.evidence_id in current]
     states, used, looked = account_states(items), uses(items), looks(items)
     found: list[Statement] = []
-    principals = sorted({one.principal for one in states} | {one.principal for one in used})
-    for number, principal in enumerate(principals, start=1):
-        account = "the account" if len(principals) == 1 else f"account {number}"
-        of_states = [one for one in states if one.principal == principal]
-        of_uses = [one for one in used if one.principal == principal]
-        of_looks = [one for one in looked if one.principal in (principal, "")]
+    accounts = _accounts(states, used)
+    for number, names in enumerate(accounts, start=1):
+        account = "the account" if len(accounts) == 1 else f"account {number}"
+        of_states = [one for one in states if one.names & names]
         found += _state_claims(of_states, account)
         found += _conflicts(of_states, account)
-        found += _uses_against_end(of_uses, of_states, account)
-        found += _absences(of_looks, of_states, account)
+        found += _uses_against_end([one for one in used if one.principal in names], of_states, account)
+        found += _absences([one for one in looked if one.principal in names | {""}], of_states, account)
     found += _gaps(looked)
     return tuple({one.statement_id: one for one in found}.values())
+
+
+def _accounts(states: Iterable[AccountState], used: Iterable[Used]) -> list[frozenset[str]]:
+    """The names of each account: those that one source gives to the same account are one account's."""
+    accounts: list[frozenset[str]] = []
+    for names in (*(one.names for one in states), *(frozenset({one.principal}) for one in used)):
+        same = [one for one in accounts if one & names]
+        accounts = [one for one in accounts if not one & names] + [names.union(*same)]
+    return sorted(accounts, key=sorted)
 
 
 def _state_claims(states: Iterable[AccountState], account: str) -> Iterator[Statement]:
@@ -93,32 +100,27 @@ def _differ(one: datetime | None, other: datetime | None) -> bool:
 def _uses_against_end(used: Iterable[Used], states: Sequence[AccountState], account: str) -> Iterator[Statement]:
     end = _end(states)
     for one in used:
-        what = _USE[one.use].format(account=account)
-        rests_on = [one.evidence]
-        text = f"{_opening(one.evidence)} records {what} at {_when(one.at)}"
-        is_after = end is not None and end.ended_at is not None and one.last_seen_at > end.ended_at
-        if is_after and end is not None and end.ended_at is not None:
+        rests_on = list(one.evidence)
+        text = f"{_opening(one.evidence[0])} records {_USE[one.use].format(account=account)} at {_when(one.at)}"
+        if end and end.ended_at and one.last_seen_at > end.ended_at:
             rests_on.append(end.evidence)
-            where = f"the deactivation time in {_SOURCE[end.evidence.source]} ({_when(end.ended_at)})"
-            if one.at > end.ended_at:
-                text += f", {_span(one.at - end.ended_at)} after {where}"
-            else:
-                text += f", still in use at {_when(one.last_seen_at)}, after {where}"
+            text += _after(one, end.ended_at, f"the deactivation time in {_SOURCE[end.evidence.source]}")
         elif one.use is Use.SESSION:
             continue
-        is_record = all(item.authority is Authority.RECORD for item in rests_on)
-        if one.is_sure and is_record:
+        if one.is_sure and all(item.authority is Authority.RECORD for item in rests_on):
             yield _statement(StatementKind.FACT, f"{text}.", rests_on)
         else:
-            yield _statement(
-                StatementKind.HYPOTHESIS, f"It is possible, but not established: {_lower(text)}.", rests_on
-            )
+            text = f"It is possible, but not established: {text[0].lower()}{text[1:]}."
+            yield _statement(StatementKind.HYPOTHESIS, text, rests_on)
         if one.use is Use.PREVIEW:
-            yield _statement(
-                StatementKind.QUESTION,
-                f"What did the preview at {_when(one.at)} show, and was the attachment opened from it?",
-                [one.evidence],
-            )
+            text = f"What did the preview at {_when(one.at)} show, and was the attachment opened from it?"
+            yield _statement(StatementKind.QUESTION, text, one.evidence)
+
+
+def _after(used: Used, ended_at: datetime, what: str) -> str:
+    if used.at > ended_at:
+        return f", {_span(used.at - ended_at)} after {what} ({_when(ended_at)})"
+    return f", still in use at {_when(used.last_seen_at)}, after {what} ({_when(ended_at)})"
 
 
 def _absences(looked: Iterable[Look], states: Sequence[AccountState], account: str) -> Iterator[Statement]:
@@ -182,10 +184,6 @@ def _statement(kind: StatementKind, text: str, rests_on: Iterable[Evidence], cla
 def _opening(evidence: Evidence) -> str:
     words = _SOURCE[evidence.source]
     return words[0].upper() + words[1:]
-
-
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
 
 
 def _when(at: datetime) -> str:

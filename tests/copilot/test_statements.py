@@ -18,15 +18,15 @@ END = NOW - timedelta(days=2)
 
 
 def directory(evidence_id: str = "D", source: Source = Source.DIRECTORY, **facts: Any) -> Evidence:
-    known = {"principal": "u-17", "status": "deactivated", "deactivated_at": END.isoformat()} | facts
+    known = {"account": "u-17", "status": "deprovisioned", "deprovisioned_at": END.isoformat()} | facts
     return evidence(evidence_id, source, query={"id": evidence_id}, facts=known)
 
 
-def used(evidence_id: str, event: str, hours: float, source: Source = Source.ACCESS_LOG, **other: Any) -> Evidence:
+def used(evidence_id: str, action: str, hours: float, source: Source = Source.ACCESS_LOG, **other: Any) -> Evidence:
     """A use of the account, `hours` after its end."""
-    facts = {"principal": "u-17", "event": event} | other.pop("facts", {})
     at = END + timedelta(hours=hours)
-    return evidence(evidence_id, source, query={"id": evidence_id}, facts=facts, observed_at=at, **other)
+    facts = {"principal": "u-17", "action": action, "at": at.isoformat()} | other.pop("facts", {})
+    return evidence(evidence_id, source, query={"id": evidence_id}, facts=facts, **other)
 
 
 def look(evidence_id: str, kind: EvidenceKind, start: int = -1, stop: int = 40, **other: Any) -> Evidence:
@@ -57,10 +57,17 @@ def test_a_session_after_deactivation_is_a_fact_on_both_records() -> None:
 
 
 def test_a_session_that_outlived_deactivation_is_seen() -> None:
-    later = {"last_seen_at": (END + timedelta(hours=1)).isoformat()}
-    fact = about(StatementKind.FACT, "still in use at", directory(), used("L", "session", -1, facts=later))
+    one = {"session": "s-1"}
+    entries = (used("L1", "login", -1, facts=one), used("L2", "view", 1, facts=one))
+    fact = about(StatementKind.FACT, "still in use at 2026-02-28 13:00:00 UTC, after", directory(), *entries)
 
-    assert set(fact.evidence) == {"L", "D"}
+    assert fact.evidence == ("L1", "L2", "D")
+
+
+def test_a_log_that_names_the_account_by_its_address_means_the_same_account() -> None:
+    by_address = used("L", "login", 1, facts={"principal": "Jo@Contractor.example"})
+
+    assert about(StatementKind.FACT, "a session of the account", directory(email="jo@contractor.example"), by_address)
 
 
 def test_a_session_before_deactivation_says_nothing() -> None:
@@ -82,7 +89,7 @@ def test_a_preview_asks_what_it_showed() -> None:
 
 
 def test_an_account_still_active_though_said_to_be_deprovisioned_is_a_conflict_with_both() -> None:
-    record = directory("D", status="active", deactivated_at=None)
+    record = directory("D", status="active", deprovisioned_at=None)
     note = directory("T", Source.TICKET)
     (conflict,) = of(StatementKind.CONFLICT, note, record)
 
@@ -91,8 +98,8 @@ def test_an_account_still_active_though_said_to_be_deprovisioned_is_a_conflict_w
 
 
 def test_two_sources_with_other_times_are_a_conflict_and_within_a_minute_they_agree() -> None:
-    later = directory("T", Source.TICKET, deactivated_at=(END + timedelta(hours=4)).isoformat())
-    close = directory("T", Source.TICKET, deactivated_at=(END + timedelta(seconds=40)).isoformat())
+    later = directory("T", Source.TICKET, deprovisioned_at=(END + timedelta(hours=4)).isoformat())
+    close = directory("T", Source.TICKET, deprovisioned_at=(END + timedelta(seconds=40)).isoformat())
 
     assert of(StatementKind.CONFLICT, directory(), later)
     assert not of(StatementKind.CONFLICT, directory(), close)
@@ -134,15 +141,13 @@ def test_a_gap_is_a_question_and_a_step_without_an_owner_and_never_a_fact() -> N
 
 
 def test_only_the_newest_answer_is_used() -> None:
-    old = evidence(
-        "O", Source.DIRECTORY, query={"id": "D"}, minutes=-9, facts={"principal": "u-17", "status": "active"}
-    )
+    old = evidence("O", Source.DIRECTORY, query={"id": "D"}, minutes=-9, facts={"account": "u-17", "status": "active"})
 
     assert not of(StatementKind.CONFLICT, old, directory())
 
 
 def test_several_accounts_are_numbered_and_never_named() -> None:
-    items = (directory(), directory("D2", principal="u-99"))
+    items = (directory(), directory("D2", account="u-99"))
 
     assert {one.text.split(" as ")[0] for one in of(StatementKind.FACT, *items)} == {
         "The directory shows account 1",
@@ -154,14 +159,19 @@ def test_a_statement_keeps_its_id_when_another_account_appears() -> None:
     alone, *_ = statements_from((directory(),))
 
     assert alone.statement_id in {
-        one.statement_id for one in statements_from((directory(), directory("D2", principal="x")))
+        one.statement_id for one in statements_from((directory(), directory("D2", account="x")))
     }
 
 
 EVENTS = st.sampled_from(["session", "download", "preview", "retention", ""])
+ENDS = st.sampled_from([None, END.isoformat(), "9999-12-31T23:59:59-23:00"])
 ITEMS = st.one_of(
     st.builds(
-        directory, st.sampled_from(["D", "D2"]), st.sampled_from(Source), status=st.sampled_from(["active", "x"])
+        directory,
+        st.sampled_from(["D", "D2"]),
+        st.sampled_from(Source),
+        status=st.sampled_from(["active", "x"]),
+        deprovisioned_at=ENDS,
     ),
     st.builds(
         used,
