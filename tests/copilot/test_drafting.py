@@ -71,7 +71,7 @@ def test_an_accepted_fact_whose_evidence_is_gone_is_no_longer_called_confirmed(k
 
 
 @pytest.mark.parametrize(("kind", "statement_kind"), list(product(DraftKind, StatementKind)))
-def test_threat_nothing_rejected_is_used_in_any_draft(kind: DraftKind, statement_kind: StatementKind) -> None:
+def test_threat_09_nothing_rejected_is_used_in_any_draft(kind: DraftKind, statement_kind: StatementKind) -> None:
     rejected = replace(
         STANDING[5],
         statement_id="S8",

@@ -86,7 +86,7 @@ def test_a_mark_has_the_exact_span_and_says_what_to_do(code: Code, cites: str, t
         "Your data wasn\u2019t accessed.",
     ],
 )
-def test_threat_a_denial_does_not_hide_behind_other_letters(text: str) -> None:
+def test_threat_09_a_denial_does_not_hide_behind_other_letters(text: str) -> None:
     assert quoted("fact", text, Code.EXPOSURE_DENIAL)
 
 
@@ -155,7 +155,7 @@ def test_what_a_sentence_cites_must_exist_be_current_and_not_be_rejected() -> No
     assert Code.INVENTED_EVIDENCE not in codes("A session was opened (E1).", "fact")
 
 
-def test_threat_rejected_content_is_blocked_by_its_fingerprint_alone() -> None:
+def test_threat_09_rejected_content_is_blocked_by_its_fingerprint_alone() -> None:
     held = replace(CASE, rejected=frozenset({fingerprint("The vault was emptied.")}))
 
     assert Code.REJECTED_CITATION in of_sentence(Sentence("the vault was emptied!", ("fact",), Author()), held=held)

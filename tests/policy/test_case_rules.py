@@ -96,7 +96,7 @@ def test_a_rejected_statement_stays_rejected(kind: StatementKind, event: Stateme
 
 
 @pytest.mark.parametrize(("state", "kind", "event"), list(product(StatementState, StatementKind, StatementEvent)))
-def test_threat_the_model_moves_nothing(state: StatementState, kind: StatementKind, event: StatementEvent) -> None:
+def test_threat_09_the_model_moves_no_statement(state: StatementState, kind: StatementKind, event: StatementEvent) -> None:
     outcome = decide(held((complete(kind, state),)), wish(event, role=Role.MODEL))
 
     assert code(outcome) == f"model-may-not-{event.value}"
@@ -227,7 +227,7 @@ DISGUISES = [
 
 
 @pytest.mark.parametrize("text", DISGUISES)
-def test_threat_rejected_content_is_known_again_in_other_clothes(text: str) -> None:
+def test_threat_09_rejected_content_is_known_again_in_other_clothes(text: str) -> None:
     rejected = statement(state=StatementState.REJECTED)
     mine = statement("S2", text="Something else.")
     case = held((rejected, mine))
