@@ -96,7 +96,9 @@ def test_a_rejected_statement_stays_rejected(kind: StatementKind, event: Stateme
 
 
 @pytest.mark.parametrize(("state", "kind", "event"), list(product(StatementState, StatementKind, StatementEvent)))
-def test_threat_09_the_model_moves_no_statement(state: StatementState, kind: StatementKind, event: StatementEvent) -> None:
+def test_threat_09_the_model_moves_no_statement(
+    state: StatementState, kind: StatementKind, event: StatementEvent
+) -> None:
     outcome = decide(held((complete(kind, state),)), wish(event, role=Role.MODEL))
 
     assert code(outcome) == f"model-may-not-{event.value}"
