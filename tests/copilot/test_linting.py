@@ -69,6 +69,7 @@ def test_there_are_enough_sentences_and_half_of_them_are_harmless() -> None:
         (Code.DATE_WITHOUT_OWNER, "fact", "We will write again tomorrow.", "tomorrow"),
         (Code.INTERNAL_NAME, "fact", "Ask Dana  Whitfield.", "Dana  Whitfield"),
         (Code.MINIMISED, "fact", "It was \u201cpayroll-export north\u201d.", "payroll-export north"),
+        (Code.MINIMISED, "fact", "The key is AKIAIOSFODNN7EXAMPLE.", "AKIAIOSFODNN7EXAMPLE"),
         (Code.UNSUPPORTED_FIGURE, "fact", "There were 14 sessions.", "14"),
     ],
 )
