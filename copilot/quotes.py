@@ -40,11 +40,15 @@ class Folded:
 
     def span(self, match: re.Match[str]) -> tuple[int, int]:
         """Where a match of the folded text lies in the original."""
+        return self.place(*match.span())
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where text[start:end] of the folded text lies in the original."""
         if self.at is None:
-            return match.span()
-        if match.start() == match.end():
+            return start, end
+        if start == end:
             return (0, 0)
-        return self.at[match.start()], self.at[match.end() - 1] + 1
+        return self.at[start], self.at[end - 1] + 1
 
 
 @lru_cache(maxsize=4)

@@ -100,6 +100,17 @@ class StatementKind(StrEnum):
     NEXT_STEP = "next_step"
 
 
+class Claim(StrEnum):
+    """What a fact is about, which decides what evidence can confirm it."""
+
+    EVENT = "event"
+    """Something happened or is so: a record of it must have been found."""
+    ABSENCE = "absence"
+    """Something is not in a source: the source must have been read whole."""
+    BEHAVIOUR = "behaviour"
+    """What a system is documented to do; says nothing about what it did."""
+
+
 class StatementState(StrEnum):
     """Where it stands with people."""
 
@@ -136,6 +147,7 @@ class Statement:
     """Of a next step: by when."""
     revision: int = 1
     resolution: str = ""
+    claim: Claim = Claim.EVENT
 
 
 class DraftKind(StrEnum):
@@ -153,7 +165,7 @@ class Sentence:
 
     text: str
     cites: tuple[str, ...]
-    """Ids of statements."""
+    """Ids of statements; `id@revision` pins the revision that was read."""
     author: Author
 
 
