@@ -58,6 +58,12 @@ def test_an_account_is_entitled_to_the_attachments_that_are_listed_and_no_others
     assert fired(active, read(attachment="att-2")) == {Rule.ATTACHMENT_NOT_ENTITLED: ("a1", "d1")}
 
 
+def test_a_list_of_attachments_that_cannot_be_read_whole_entitles_to_none_for_sure() -> None:
+    active = entry(status="active", deprovisioned_at=None, entitled=["att-1", 3])
+
+    assert fired(active, read()) == {Rule.ATTACHMENT_NOT_ENTITLED: ("a1", "d1")}
+
+
 def test_what_the_store_does_by_itself_is_nobodys_activity() -> None:
     assert fired(entry(entitled=False), read(action="retention")) == {}
 
@@ -67,6 +73,20 @@ def test_a_session_that_outlives_the_deactivation_fires_whichever_name_the_later
 
     assert fired(entry(), earlier, later) == {Rule.SESSION_OUTLIVES_DEACTIVATION: ("d1", "r1", "r2")}
     assert fired(entry(), earlier, replace(later, facts={**later.facts, "session": "s2"})) == {}
+
+
+@pytest.mark.parametrize("session", [None, "", ["s1"], True])
+def test_rows_that_name_no_session_are_not_one_session(session: Any) -> None:
+    assert fired(entry(), row("r1", at=BEFORE, session=session), row("r2", principal="svc", session=session)) == {}
+
+
+@pytest.mark.parametrize("action", [None, 7, "frobnicate"])
+def test_what_may_have_been_a_download_is_called_possible_and_not_shown(action: Any) -> None:
+    active = entry(status="active", deprovisioned_at=None, entitled=False)
+    [found] = assess([active, read(action=action)]).fired
+
+    assert "it is not shown" in found.sentence
+    assert "it is not shown" not in assess([active, read()]).fired[0].sentence
 
 
 @pytest.mark.parametrize("gone_at", [None, "", "last week", "2026-03-01T12:00:00", 17, ["2026"]])
@@ -153,6 +173,7 @@ def test_threat_what_a_ticket_or_a_document_says_sets_no_latch(source: Source) -
 @pytest.mark.parametrize("kind", [EvidenceKind.NOTHING, EvidenceKind.GAP])
 def test_what_was_not_found_sets_no_latch(kind: EvidenceKind) -> None:
     assert fired(entry(), replace(row(), kind=kind)) == {}
+    assert fired(replace(entry(), kind=kind), row()) == {}
 
 
 def test_threat_no_text_that_a_model_wrote_reaches_the_rules_or_the_latch() -> None:
