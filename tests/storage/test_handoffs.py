@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.cli import main
 from copilot.handoff_content import content
 from copilot.handoff_page import page
 from policy.digest import canonical_json
@@ -105,3 +107,22 @@ def test_a_signature_of_another_kind_is_none_of_a_packet() -> None:
 def test_threat_another_markdown_is_refused() -> None:
     assert handoffs.check(SEALED, (MARKDOWN + " ").encode(), KEYS) == ["the Markdown is not the one that was signed"]
     assert handoffs.check(SEALED, b"", KEYS) == ["the Markdown is not the one that was signed"]
+
+
+def test_the_command_checks_the_files_of_a_packet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    json_file, markdown_file = tmp_path / "handoff.json", tmp_path / "handoff.md"
+    json_file.write_bytes(SEALED)
+    markdown_file.write_bytes(MARKDOWN.encode())
+    check = ["audit", "check-handoff", str(json_file), "--key", NOTARY.public_key]
+
+    assert main(check) == 0
+    assert "the Markdown was not checked" in capsys.readouterr().out
+    assert main([*check, "--markdown", str(markdown_file)]) == 0
+    assert 'case "CASE-1" to "security"' in capsys.readouterr().out
+    markdown_file.write_bytes(MARKDOWN.encode() + b" ")
+    assert main([*check, "--markdown", str(markdown_file)]) == 1
+    assert "BROKEN: the Markdown" in capsys.readouterr().err
+    assert main([*check, "--markdown", str(tmp_path / "none.md")]) == 1
+    assert main(["audit", "check-handoff", str(json_file), "--key", "no key"]) == 2
+    json_file.write_bytes(SEALED.replace(b"words", b"swords", 1))
+    assert main(check) == 1
