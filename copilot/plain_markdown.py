@@ -56,12 +56,13 @@ def _shown(character: str) -> str:
         return " "
     if character.isascii() and character.isprintable():
         return character if character.isalnum() or character == " " else f"\\{character}"
-    if character in "⟦⟧" or _is_hidden(character):
+    if character in "⟦⟧" or is_hidden(character):
         return _in_brackets(character)
     return character
 
 
-def _is_hidden(character: str) -> bool:
+def is_hidden(character: str) -> bool:
+    """Whether it would not be seen, or changes what is around it without being seen itself."""
     return (
         unicodedata.category(character) in _HIDDEN
         or character in _BLANK
