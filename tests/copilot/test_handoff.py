@@ -240,3 +240,8 @@ def test_a_record_in_another_order_makes_the_same_packet() -> None:
     other = replace(one, statements=[*one.statements][::-1], evidence=[*one.evidence][::-1])
 
     assert content(packet()) == content(packet(statements=other.statements, evidence=other.evidence))
+
+
+@pytest.mark.parametrize("text", ["שלום", "a عليكم b"])
+def test_a_text_from_right_to_left_does_not_pull_what_follows_it(text: str) -> None:
+    assert plain(text) == f"\u2068{text}\u2069"
