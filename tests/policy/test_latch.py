@@ -200,8 +200,8 @@ STATUS = {"active": "active", "gone": "deprovisioned", "odd": "zombie", "missing
 ENTITLED = {"yes": True, "no": False, "missing": MISSING, "odd": "maybe", "this": ["att-1"], "other": ["att-9"]}
 ROWS = ("access", "download", "preview", "retention", "upload", "odd", "missing")
 WHEN = {"before": BEFORE, "after": AFTER, "unreadable": "2026-03-01T12:00:00", "missing": MISSING}
-WHO = {"key": "con-7", "address": "carla@CORP.example", "stranger": "con-8"}
-OTHER = {None: None, **{(who, when): (WHO[who], WHEN[when]) for who in ("key", "stranger") for when in list(WHEN)[:3]}}
+WHO = {"address": "carla@CORP.example", "stranger": "con-8"}
+OTHER = {None: None, **{(who, when): (WHO[who], WHEN[when]) for who in WHO for when in list(WHEN)[:3]}}
 
 
 def without_missing(facts: dict[str, Any]) -> dict[str, Any]:
@@ -212,10 +212,10 @@ def expected(gone_at: str, status: str, entitled: str, kind: str, when: str, who
     """What must fire, by cases."""
     is_gone = gone_at != "missing" or status in ("gone", "odd")
     has_time = gone_at == "known"
-    is_own, is_activity = who in ("key", "address"), kind != "retention"
+    is_own, is_activity = who == "address", kind != "retention"
     rows = [(is_own, when)] if is_activity else []
     if other is not None:
-        rows.append((other[0] == "key", other[1]))
+        rows.append((other[0] == "address", other[1]))
     late = {"before": "no", "after": "yes", "unreadable": "maybe", "missing": "maybe"}
     found = set()
     for own, moment in rows:
