@@ -3,6 +3,7 @@
     PolicyError
     ├── PolicyUnusable      the policy files, the settings or the gate's parts do not fit: nothing may start on them
     ├── IllegalMove         a request was asked to move where the lifecycle has no way
+    ├── LatchHolds          the security latch of a case does not move that way, or not for this person
     ├── NotCanonical        a value that has no single written form, so it can be neither hashed nor signed
     └── SigningKeyMissing   there is no key to sign with
 
@@ -43,6 +44,15 @@ class IllegalMove(PolicyError):
         self.status = status
         self.event = event
         super().__init__(f"a request that is {status.value} cannot be moved by {event!r}")
+
+
+class LatchHolds(PolicyError):
+    """The security latch cannot be released: not set, not by this person, without a reason, or not all was seen."""
+
+    reply: ClassVar[str] = (
+        "The security latch of this case was not released. Somebody of security can release it whom it is not about:"
+        " look at all its reasons as they are now, and say why."
+    )
 
 
 class NotCanonical(PolicyError, ValueError):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.commands import agentack, receipt, seal
+from bot.commands import agentack, check_handoff, receipt, seal
 from bot.commands.database import command_notary, command_places, command_signer, opened
 from handlers.flows.judged_facts import digest_as_shown
 from storage import audit, evidence, remembered, requests, tickets, verification
@@ -41,6 +41,7 @@ def add_to(commands: Any) -> None:
     )
     check.set_defaults(do=verify)
     receipt.add_to(verbs)
+    check_handoff.add_to(verbs)
     seal.add_to(verbs)
     show = verbs.add_parser("show", help="print one ticket's trail")
     show.add_argument("ticket", help="a ticket's number (12 or #12) or id")
