@@ -96,6 +96,26 @@ class Step(StrEnum):
     STARTED = "started"
     CHECKPOINT_NOT_SENT = "checkpoint_not_sent"
     EARLIER_ROWS_SEALED = "earlier_rows_sealed"
+    CASE_OPENED = "case_opened"
+    CASE_FRAMED = "case_framed"
+    CASE_LEAD_CHANGED = "case_lead_changed"
+    CASE_MEMBERS_CHANGED = "case_members_changed"
+    CASE_EVIDENCE_RETRIEVED = "case_evidence_retrieved"
+    CASE_STATEMENT_MOVED = "case_statement_moved"
+    CASE_DRAFTED = "case_drafted"
+    CASE_MARK_OVERRIDDEN = "case_mark_overridden"
+    CASE_LATCH_MOVED = "case_latch_moved"
+    CASE_VALUE_REVEALED = "case_value_revealed"
+    CASE_TURN = "case_turn"
+    CASE_PART_STATED_EMPTY = "case_part_stated_empty"
+    CASE_RELEASE_ASKED = "case_release_asked"
+    CASE_RELEASED = "case_released"
+    CASE_RELEASE_HELD = "case_release_held"
+    CASE_CUSTOMER_WROTE = "case_customer_wrote"
+    CASE_ESCALATED = "case_escalated"
+    CASE_CLOSED = "case_closed"
+    CASE_REFUSED = "case_refused"
+    """On the ticket's chain: somebody wanted something of a case that they may not, with the rule."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,11 @@ class StoredEvent:
 def ticket_chain(ticket_id: UUID | str) -> str:
     """The name of a ticket's chain."""
     return f"ticket:{ticket_id}"
+
+
+def case_chain(case_id: UUID | str) -> str:
+    """The name of a case's own chain, which is its record."""
+    return f"case:{case_id}"
 
 
 def microseconds(at: datetime) -> int:

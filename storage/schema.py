@@ -457,6 +457,24 @@ class AuditEvent(Table):
     """The key its hash is taken under; None for a row of before there was one."""
 
 
+class CaseRow(Table):
+    """A case by what it is looked up by. What it holds is its record, the audit chain 'case:ID' (`storage.cases`)."""
+
+    __tablename__ = "cases"
+    __table_args__ = (Index("cases_by_thread", "channel", "thread_ts"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[UUID] = mapped_column(ForeignKey("tickets.id"), unique=True)
+    channel: Mapped[str]
+    thread_ts: Mapped[str | None]
+    """The thread that it is worked on in; None until its first message stands in Slack."""
+    lead: Mapped[str]
+    """For lists only: who is accountable by its record decides."""
+    is_open: Mapped[bool]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
 class AuditCheckpoint(Table):
     """A signed statement of where chains end, on its way to a second place; append-only like the trail."""
 

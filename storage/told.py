@@ -162,10 +162,7 @@ async def of_ticket(tx: Transaction, ticket_id: UUID) -> Story:
     counts for nothing, because those were made under another build's rules.
     """
     chain = ticket_chain(ticket_id)
-    rows = (await tx.execute(_CHAIN, {"chain": chain})).all()
-    events = [audit.stored(row) for row in rows if row[1] is not None]
-    if not events or not _holds(events, tx.info.get(AUDIT_KEYS), (rows[0][9], bytes(rows[0][10]))):
-        raise TrailBroken(f"the chain {chain} does not hold: run countersign audit verify")
+    events = await verified(tx, chain)
     told: dict[str, Told] = {}
     for event in events:
         if event.key_id is not None and event.name in STEPS:
@@ -173,6 +170,15 @@ async def of_ticket(tx: Transaction, ticket_id: UUID) -> Story:
         if event.name == Step.ACTION_PROPOSED and (one := told.get(event.payload["actionRequestId"])) is not None:
             one.proposed_at = event.at
     return Story(events[0].actor, {UUID(request_id): one for request_id, one in told.items()})
+
+
+async def verified(tx: Transaction, chain: str) -> list[StoredEvent]:
+    """Every step of a chain, oldest first, each verified and none missing between. Raises TrailBroken."""
+    rows = (await tx.execute(_CHAIN, {"chain": chain})).all()
+    events = [audit.stored(row) for row in rows if row[1] is not None]
+    if not events or not _holds(events, tx.info.get(AUDIT_KEYS), (rows[0][9], bytes(rows[0][10]))):
+        raise TrailBroken(f"the chain {chain} does not hold: run countersign audit verify")
+    return events
 
 
 def _holds(events: list[StoredEvent], keys: AuditKeys | None, head: tuple[int, bytes]) -> bool:

@@ -1,0 +1,199 @@
+"""What a case holds at a moment, made of its record, entry by entry. Pure: the same entries give the same case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from policy import case_entries as e
+from policy.case_entries import Entry
+from policy.case_fingerprints import fingerprint
+from policy.case_rules import Held
+from policy.case_terms import Draft, Evidence, Statement, StatementState
+from policy.latching import Latch
+from policy.terms import PersonKey
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision of a draft, and what the case was like when it was written."""
+
+    draft: Draft
+    written: e.Drafted
+    entry: Entry
+    framing: int
+    """The number of the framing it was written under, from 1."""
+
+
+@dataclass(frozen=True)
+class CaseStory:
+    """A case as it is after the last of its entries."""
+
+    opened: e.Opened
+    opened_at: datetime
+    opened_by: PersonKey
+    lead: PersonKey
+    members: tuple[PersonKey, ...] = ()
+    frame: e.Framed | None = None
+    framings: int = 0
+    held: Held = field(default_factory=lambda: Held((), ()))
+    drafts: Mapping[str, tuple[Revision, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By draft id, every revision, oldest first."""
+    overrides: tuple[tuple[Entry, e.Overridden], ...] = ()
+    latch: Latch = field(default_factory=Latch)
+    revealed: frozenset[str] = frozenset()
+    """SHA-256, hex, of each value that the copilot may read."""
+    stated_empty: tuple[tuple[Entry, e.StatedEmptyPart], ...] = ()
+    releases: tuple[tuple[Entry, e.Released], ...] = ()
+    turns: tuple[tuple[Entry, e.Turn], ...] = ()
+    is_open: bool = True
+    length: int = 0
+    """How many entries there are."""
+    evidence_seq: int = 0
+    """The number of the last entry that brought evidence."""
+    customer_seq: int = 0
+    """The number of the last entry that says that the customer wrote."""
+    entries: tuple[Entry, ...] = ()
+
+    def newest(self, draft_id: str) -> Revision | None:
+        """The last revision of a draft."""
+        revisions = self.drafts.get(draft_id, ())
+        return revisions[-1] if revisions else None
+
+    def revision(self, draft_id: str, number: int) -> Revision | None:
+        """One revision of a draft."""
+        return next((one for one in self.drafts.get(draft_id, ()) if one.draft.revision == number), None)
+
+    def works_on(self, person: PersonKey) -> bool:
+        """Whether somebody is its lead or a member. That they are still who they were is asked elsewhere, live."""
+        return person == self.lead or person in self.members
+
+
+class NotACase(ValueError):
+    """The entries do not make a case: the first does not open one, or one does not follow from those before."""
+
+
+def tell(entries: Iterable[Entry]) -> CaseStory:
+    """The case that these entries make. Raises NotACase."""
+    story: CaseStory | None = None
+    told: list[Entry] = []
+    for entry in entries:
+        if entry.seq != len(told) + 1 or (story is None) != isinstance(entry.body, e.Opened):
+            raise NotACase(f"entry {entry.seq} does not follow from those before it")
+        if isinstance(entry.body, e.Opened):
+            story = CaseStory(entry.body, entry.at, PersonKey.parse(entry.actor), entry.body.lead)
+        elif story is not None:
+            story = _STEPS[type(entry.body)](story, entry, entry.body)
+        told.append(entry)
+    if story is None:
+        raise NotACase("there is no entry")
+    return replace(story, entries=tuple(told), length=len(told))
+
+
+def _framed(story: CaseStory, entry: Entry, body: e.Framed) -> CaseStory:
+    return replace(story, frame=body, framings=story.framings + (body.is_redirection or not story.framings))
+
+
+def _lead(story: CaseStory, entry: Entry, body: e.LeadChanged) -> CaseStory:
+    return replace(story, lead=body.lead)
+
+
+def _members(story: CaseStory, entry: Entry, body: e.MembersChanged) -> CaseStory:
+    return replace(story, members=body.members)
+
+
+def _retrieved(story: CaseStory, entry: Entry, body: e.Retrieved) -> CaseStory:
+    held = replace(story.held, evidence=_with_evidence(story.held.evidence, body.evidence))
+    return replace(story, held=held, evidence_seq=entry.seq if body.evidence else story.evidence_seq)
+
+
+def _with_evidence(known: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    ids = {one.evidence_id for one in known}
+    if repeated := [one.evidence_id for one in new if one.evidence_id in ids]:
+        raise NotACase(f"evidence {repeated[0]} is there already")
+    return (*known, *new)
+
+
+def _statement(story: CaseStory, entry: Entry, body: e.StatementStep) -> CaseStory:
+    after, held = body.statement, story.held
+    known = [one.statement_id for one in held.statements]
+    if (body.event is None) == (after.statement_id in known):
+        raise NotACase(f"entry {entry.seq} is about a statement that is {'there already' if known else 'not there'}")
+    rejected = {fingerprint(after.text)} if after.state is StatementState.REJECTED else set()
+    statements: tuple[Statement, ...] = (
+        (*held.statements, after)
+        if body.event is None
+        else tuple(after if one.statement_id == after.statement_id else one for one in held.statements)
+    )
+    return replace(story, held=replace(held, statements=statements, rejected=held.rejected | rejected))
+
+
+def _drafted(story: CaseStory, entry: Entry, body: e.Drafted) -> CaseStory:
+    draft = body.draft
+    earlier = story.drafts.get(draft.draft_id, ())
+    if draft.revision != len(earlier) + 1:
+        raise NotACase(f"entry {entry.seq} is not the next revision of draft {draft.draft_id}")
+    revision = Revision(draft, body, entry, story.framings)
+    return replace(story, drafts=MappingProxyType({**story.drafts, draft.draft_id: (*earlier, revision)}))
+
+
+def _overridden(story: CaseStory, entry: Entry, body: e.Overridden) -> CaseStory:
+    return replace(story, overrides=(*story.overrides, (entry, body)))
+
+
+def _latch(story: CaseStory, entry: Entry, body: e.LatchMoved) -> CaseStory:
+    return replace(story, latch=body.latch)
+
+
+def _revealed(story: CaseStory, entry: Entry, body: e.Revealed) -> CaseStory:
+    return replace(story, revealed=story.revealed | {body.value_sha256})
+
+
+def _turn(story: CaseStory, entry: Entry, body: e.Turn) -> CaseStory:
+    return replace(story, turns=(*story.turns, (entry, body)))
+
+
+def _stated_empty(story: CaseStory, entry: Entry, body: e.StatedEmptyPart) -> CaseStory:
+    return replace(story, stated_empty=(*story.stated_empty, (entry, body)))
+
+
+def _released(story: CaseStory, entry: Entry, body: e.Released) -> CaseStory:
+    return replace(story, releases=(*story.releases, (entry, body)))
+
+
+def _customer_wrote(story: CaseStory, entry: Entry, body: e.CustomerWrote) -> CaseStory:
+    return replace(story, customer_seq=entry.seq)
+
+
+def _closed(story: CaseStory, entry: Entry, body: e.Closed) -> CaseStory:
+    return replace(story, is_open=False)
+
+
+def _nothing(story: CaseStory, entry: Entry, body: object) -> CaseStory:
+    return story
+
+
+_STEPS: Mapping[type[Any], Callable[[CaseStory, Entry, Any], CaseStory]] = MappingProxyType(
+    {
+        e.Framed: _framed,
+        e.LeadChanged: _lead,
+        e.MembersChanged: _members,
+        e.Retrieved: _retrieved,
+        e.StatementStep: _statement,
+        e.Drafted: _drafted,
+        e.Overridden: _overridden,
+        e.LatchMoved: _latch,
+        e.Revealed: _revealed,
+        e.Turn: _turn,
+        e.StatedEmptyPart: _stated_empty,
+        e.ReleaseAsked: _nothing,
+        e.Released: _released,
+        e.HeldBack: _nothing,
+        e.CustomerWrote: _customer_wrote,
+        e.Escalated: _nothing,
+        e.Closed: _closed,
+    }
+)

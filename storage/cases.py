@@ -1,0 +1,73 @@
+"""Cases: found by their ticket or thread, read from their record, and written by adding to it.
+
+A case's record is an audit chain of its own. It is verified whole whenever the case is read, so a row that somebody
+writes into the database adds nothing to a case and takes nothing out; the cut end of a chain shows in the checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from policy.case_entries import Body, Entry, decode, encode, name_of
+from policy.case_story import CaseStory, NotACase, tell
+from policy.terms import PersonKey
+from storage import audit, told
+from storage.audit import NewEvent, Step, case_chain
+from storage.database import Transaction
+from storage.schema import CaseRow
+from storage.told import TrailBroken
+
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:turn, 0))")
+
+
+async def get(tx: Transaction, case_id: UUID) -> CaseRow | None:
+    """A case's row."""
+    return await tx.get(CaseRow, case_id)
+
+
+async def of_ticket(tx: Transaction, ticket_id: UUID) -> CaseRow | None:
+    """The case on a ticket; a ticket has one at most."""
+    return await tx.scalar(select(CaseRow).where(CaseRow.ticket_id == ticket_id))
+
+
+async def of_thread(tx: Transaction, channel: str, thread_ts: str) -> CaseRow | None:
+    """The case that is worked on in a thread."""
+    return await tx.scalar(select(CaseRow).where(CaseRow.channel == channel, CaseRow.thread_ts == thread_ts))
+
+
+async def open_ones(tx: Transaction, person: PersonKey | None = None, *, limit: int = 20) -> Sequence[CaseRow]:
+    """Open cases, the last touched first; of one lead where `person` is given."""
+    query = select(CaseRow).where(CaseRow.is_open).order_by(CaseRow.updated_at.desc(), CaseRow.id).limit(limit)
+    if person is not None:
+        query = query.where(CaseRow.lead == str(person))
+    return (await tx.scalars(query)).all()
+
+
+async def every_one(tx: Transaction) -> Sequence[CaseRow]:
+    """All cases, oldest first."""
+    return (await tx.scalars(select(CaseRow).order_by(CaseRow.opened_at, CaseRow.id))).all()
+
+
+async def lock(tx: Transaction, case_id: UUID) -> None:
+    """Let nobody else write to the case until `tx` ends. After the ticket and its requests, before any audit chain."""
+    await tx.execute(_LOCK, {"turn": f"case:{case_id}"})
+
+
+async def story(tx: Transaction, case_id: UUID) -> CaseStory:
+    """What the case holds, its record verified. Raises TrailBroken."""
+    events = await told.verified(tx, case_chain(case_id))
+    try:
+        return tell(Entry(one.seq, one.at, one.actor, decode(one.name, one.payload)) for one in events)
+    except (NotACase, ValueError) as error:
+        raise TrailBroken(f"the record of case {case_id} makes no case: {error}") from error
+
+
+async def append(tx: Transaction, row: CaseRow, bodies: Sequence[Body], *, actor: str, at: datetime) -> None:
+    """Add entries to the record, in order. The case must be locked, and the row is brought up to date."""
+    events = [NewEvent(Step(name_of(body)), actor, encode(body)) for body in bodies]
+    await audit.append(tx, case_chain(row.id), events, at=at)
+    row.updated_at = at
