@@ -57,6 +57,8 @@ class DeskSettings:
     intake_channels: frozenset[str]
     groups: Mapping[str, GroupSetting] = field(default_factory=dict)
     command: str = "/countersign"
+    security_channel: str | None = None
+    """Where security is told of a case that its latch holds; None: in the approvals channel."""
     break_glass_channel: str | None = None
     """Where break-glass requests are announced besides the approvals channel."""
 

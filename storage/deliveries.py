@@ -20,7 +20,8 @@ BREAK_GLASS_STARTED, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE = (
     "break_glass_review",
     "break_glass_overdue",
 )
-CARDS = ("triage_card", "approval_card", "passkey_card", BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE)
+CASE_CARD = "case_card"
+CARDS = ("triage_card", "approval_card", "passkey_card", CASE_CARD, BREAK_GLASS_REVIEW, BREAK_GLASS_OVERDUE)
 """The kinds that are rendered again when their facts change."""
 
 

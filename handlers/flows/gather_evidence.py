@@ -1,0 +1,99 @@
+"""A look at the sources for a case: everything that comes back is kept, and the rules say what it shows.
+
+The sources are asked with no transaction open. What they answer is added under ids of the case, with the statements
+that follow from all of its evidence; facts that lost theirs are reopened and the security latch is weighed after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from actions.evidence.connector import Question
+from copilot.statements import statements_from
+from handlers.desk import Desk
+from handlers.errors import NotFound
+from handlers.flows.change_case import OpenCase, add_to_case, change_case, read_story
+from handlers.flows.check_access import require_access
+from policy import case_entries as e
+from policy.case_fingerprints import fingerprint
+from policy.case_rules import Held, add
+from policy.case_story import CaseStory
+from policy.case_terms import Evidence, Statement
+from policy.terms import Person
+from storage import cases, tickets
+
+
+async def gather_evidence(desk: Desk, case_id: UUID, question: Question, person: Person) -> CaseStory:
+    """Ask every source for somebody who works on the case. Raises Refused (on record), NotFound."""
+
+    async def nothing(case: OpenCase) -> Sequence[e.Body]:
+        return []
+
+    # Whoever may not add to the case has nothing looked up either.
+    story = await change_case(desk, case_id, person, "look for evidence", nothing)
+    asked = replace(question, asked_by=person.key, ticket_id=story.opened.ticket_id)
+    found = await desk.gatherer.gather(asked)
+
+    async def change(case: OpenCase) -> Sequence[e.Body]:
+        return retrieved(case.story, found)
+
+    return await change_case(desk, case_id, person, "look for evidence", change)
+
+
+async def look_for_case(desk: Desk, case_id: UUID, question: Question) -> None:
+    """The bot's own look at a case, for nobody."""
+    async with desk.database.transaction() as tx:
+        row = await cases.get(tx, case_id)
+        story = None if row is None else await read_story(tx, case_id)
+    if story is None or not story.is_open:
+        return
+    found = await desk.gatherer.gather(replace(question, asked_by=None, ticket_id=story.opened.ticket_id))
+    async with desk.database.transaction() as tx:
+        row = await cases.get(tx, case_id)
+        ticket = None if row is None else await tickets.get(tx, row.ticket_id, lock=True)
+        if row is None or ticket is None:
+            return
+        await cases.lock(tx, case_id)
+        story = await read_story(tx, case_id)
+        if story.is_open:
+            case = OpenCase(tx, row, ticket, story)
+            await add_to_case(desk, case, retrieved(story, found), actor="bot")
+
+
+def retrieved(story: CaseStory, found: Sequence[Evidence]) -> list[e.Body]:
+    """The entries for what came back: the evidence under ids of the case, and the rules' new statements."""
+    start = len(story.held.evidence) + 1
+    named = tuple(replace(one, evidence_id=f"E{number}") for number, one in enumerate(found, start))
+    if not named:
+        return []
+    held = replace(story.held, evidence=(*story.held.evidence, *named))
+    bodies: list[e.Body] = [e.Retrieved(named)]
+    for one in new_statements(held, statements_from(held.evidence)):
+        held = replace(held, statements=(*held.statements, one))
+        bodies.append(e.StatementStep(one, None))
+    return bodies
+
+
+def new_statements(held: Held, wanted: Sequence[Statement]) -> list[Statement]:
+    """Those that say what the case does not say yet, in any state, and that its rules let in."""
+    said = {fingerprint(one.text) for one in held.statements}
+    kept: list[Statement] = []
+    for one in wanted:
+        after = add(replace(held, statements=(*held.statements, *kept)), one)
+        if isinstance(after, Statement) and fingerprint(one.text) not in said:
+            said.add(fingerprint(one.text))
+            kept.append(after)
+    return kept
+
+
+async def require_case(desk: Desk, case_id: UUID, person: Person, what: str) -> CaseStory:
+    """A case for somebody who may read it. Raises Refused (on record), NotFound."""
+    async with desk.database.transaction() as tx:
+        row = await cases.get(tx, case_id)
+    if row is None:
+        raise NotFound("case")
+    await require_access(desk, person, what, row.ticket_id)
+    async with desk.database.transaction() as tx:
+        return await read_story(tx, case_id)

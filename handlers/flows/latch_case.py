@@ -1,0 +1,38 @@
+"""Security lets go of a case's latch, for a reason and of what it was shown. The rules set it (`change_case`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from handlers.desk import Desk
+from handlers.errors import Refused
+from handlers.flows.change_case import OpenCase, change_case
+from policy import case_entries as e
+from policy.case_story import CaseStory
+from policy.errors import LatchHolds
+from policy.latching import release
+from policy.terms import Person
+from storage import audit
+from storage.audit import Step
+
+LATCH_STAYS = (
+    "The latch stays: a person of the security team who is not an account it is about releases it, with a reason, "
+    "after reading every reason it is set for. If it has a new one since you looked, open it again."
+)
+
+
+async def release_latch(desk: Desk, case_id: UUID, reason: str, seen: Collection[str], person: Person) -> CaseStory:
+    """Release the latch. `seen`: the marks of every reason that was shown. Raises Refused (on record), NotFound."""
+
+    async def change(case: OpenCase) -> Sequence[e.Body]:
+        now = desk.clock()
+        try:
+            latch = release(case.story.latch, person, reason, now, seen)
+        except LatchHolds as error:
+            raise Refused(str(error), code="case-latch-holds", reply=LATCH_STAYS) from error
+        payload = {"case": str(case_id), "state": latch.state.value, "reason": reason.strip()}
+        await audit.record(case.tx, case.ticket.id, Step.CASE_LATCH_MOVED, str(person.key), payload, at=now)
+        return [e.LatchMoved(latch)]
+
+    return await change_case(desk, case_id, person, "release the latch of a case", change, security_may=True)

@@ -1,0 +1,124 @@
+"""Drafts of a case: made from its statements by rule, changed by people, each revision whole and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from copilot.drafting import compose
+from copilot.lint_terms import NEVER_OVERRIDDEN, Code, Level, LintResult, Override
+from copilot.linting import lint
+from handlers.desk import Desk
+from handlers.errors import BadInput, NotFound, Refused
+from handlers.flows.change_case import OpenCase, change_case
+from policy import case_entries as e
+from policy.case_entries import CORRECTION_CAUSES
+from policy.case_story import CaseStory, Revision
+from policy.case_terms import Author, Draft, DraftKind, Sentence
+from policy.terms import Person, PersonKey
+
+NOTHING_SAID = "Write at least one sentence."
+NOT_CHANGED = "Nothing is different from the revision before."
+NO_REASON = "Say in a sentence why it had to be changed."
+STALE = "Somebody wrote a newer revision since you looked, so nothing was changed. Open the draft again."
+NO_SUCH_MARK = "This revision has no such mark that could be overridden. Open the draft again."
+TEMPLATES = Author(prompt_version="templates.v1")
+
+
+async def write_draft(desk: Desk, case_id: UUID, kind: DraftKind, person: Person) -> CaseStory:
+    """The next revision of the draft of this kind, by rule, from what the case holds. Raises Refused, NotFound."""
+
+    async def change(case: OpenCase) -> Sequence[e.Body]:
+        number = len(case.story.drafts.get(kind.value, ())) + 1
+        draft = compose(kind.value, kind, case.story.held, revision=number)
+        before = case.story.newest(kind.value)
+        if before is not None and before.draft.sentences == draft.sentences and before.framing == case.story.framings:
+            raise Refused("nothing changed", code="case-draft-unchanged", reply=NOT_CHANGED)
+        return [e.Drafted(draft, TEMPLATES)]
+
+    return await change_case(desk, case_id, person, "write a draft", change)
+
+
+async def edit_draft(
+    desk: Desk,
+    case_id: UUID,
+    draft_id: str,
+    seen_revision: int,
+    sentences: Sequence[tuple[str, tuple[str, ...]]],
+    reason: str,
+    cause: str,
+    person: Person,
+) -> CaseStory:
+    """A person's revision: each sentence with what it cites. A sentence that stays keeps its author.
+
+    Raises Refused (on record), NotFound, BadInput.
+    """
+    if not any(text.strip() for text, _ in sentences):
+        raise BadInput({"text": NOTHING_SAID})
+    if not reason.strip():
+        raise BadInput({"reason": NO_REASON})
+    if cause not in CORRECTION_CAUSES:
+        raise BadInput({"cause": f"Choose one of: {', '.join(CORRECTION_CAUSES)}."})
+
+    async def change(case: OpenCase) -> Sequence[e.Body]:
+        before = revision_of(case.story, draft_id, seen_revision)
+        after = replace(
+            before.draft, revision=seen_revision + 1, sentences=_edited(before.draft, sentences, person.key)
+        )
+        if after.sentences == before.draft.sentences:
+            raise BadInput({"text": NOT_CHANGED})
+        return [e.Drafted(after, Author(person=person.key), reason.strip(), cause)]
+
+    return await change_case(desk, case_id, person, "edit a draft", change)
+
+
+async def override_mark(
+    desk: Desk, case_id: UUID, draft_id: str, seen_revision: int, code: str, sentence: str, reason: str, person: Person
+) -> CaseStory:
+    """The lead answers for one mark on one sentence, which then blocks no more. Raises Refused, NotFound, BadInput."""
+    if not reason.strip():
+        raise BadInput({"reason": NO_REASON})
+
+    async def change(case: OpenCase) -> Sequence[e.Body]:
+        before = revision_of(case.story, draft_id, seen_revision)
+        texts = ["", *(one.text for one in before.draft.sentences)]
+        blocking = {
+            (mark.code, texts[mark.sentence + 1])
+            for mark in lint_revision(case.story, before).marks
+            if mark.level is Level.BLOCK and mark.code not in NEVER_OVERRIDDEN
+        }
+        if (code, sentence) not in blocking:
+            raise Refused("no such mark", code="case-no-mark", reply=NO_SUCH_MARK)
+        return [e.Overridden(draft_id, seen_revision, code, sentence, reason.strip())]
+
+    return await change_case(desk, case_id, person, "override a mark", change, lead_only=True)
+
+
+def revision_of(story: CaseStory, draft_id: str, seen_revision: int) -> Revision:
+    """The newest revision, if it is the one that was seen. Raises NotFound, Refused."""
+    newest = story.newest(draft_id)
+    if newest is None:
+        raise NotFound("draft")
+    if newest.draft.revision != seen_revision:
+        raise Refused("a newer revision is there", code="case-stale-draft", reply=STALE)
+    return newest
+
+
+def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
+    """What the linter says of a revision as the case is now, with the overrides that were given for it."""
+    given = [
+        Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
+        for entry, body in story.overrides
+        if (body.draft_id, body.revision) == (revision.draft.draft_id, revision.draft.revision)
+    ]
+    return lint(revision.draft, story.held, overrides=given)
+
+
+def _edited(draft: Draft, sentences: Sequence[tuple[str, tuple[str, ...]]], editor: PersonKey) -> tuple[Sentence, ...]:
+    known = {(one.text, one.cites): one for one in draft.sentences}
+    return tuple(
+        known.get((text.strip(), cites)) or Sentence(text.strip(), cites, Author(person=editor))
+        for text, cites in sentences
+        if text.strip()
+    )
