@@ -21,7 +21,7 @@ from procrastinate.worker import Worker
 
 from handlers.errors import TryLater
 from storage.database import DatabaseUnavailable
-from storage.job_queue import DECISIONS, DELIVERIES
+from storage.job_queue import QUEUES
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def _after(seconds: float) -> datetime:
 
 
 class Workers:
-    """The running workers of one process: one for decisions, one for deliveries, and one that finds dead ones' jobs."""
+    """The running workers of one process: one for each queue, and one that finds dead ones' jobs."""
 
     def __init__(self, app: procrastinate.App, jobs: Mapping[str, JobFunction], *, concurrency: int) -> None:
         self._app = app
@@ -101,7 +101,7 @@ class Workers:
     async def start(self) -> None:
         """Start working. Jobs of workers that died before are handed out again in some seconds."""
         self._is_stopping = False
-        for queue in (DECISIONS, DELIVERIES):
+        for queue in QUEUES:
             self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
         self._tasks.append(asyncio.create_task(self._keep_rescuing(), name="rescuer"))
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.errors import TryLater
+from handlers.flows.case_messages import take_turn
 from handlers.flows.open_ticket import NewTicket, open_in
 from handlers.flows.record_message import Change, Reply, add_reply, record_change
 from handlers.http_intake import IntakeRequest
@@ -22,7 +23,7 @@ from handlers.reception import Reception
 from handlers.slack_messages import Deleted, Edited, Nothing, Posted, moment_of, read_message
 from handlers.slack_tickets import author_of, fetch, new_ticket, side_of
 from policy.terms import Person, Requester, RequesterKind
-from storage import inbox, tickets
+from storage import cases, inbox, tickets
 from storage.database import Transaction
 from storage.schema import InboxEvent, Ticket
 
@@ -169,7 +170,7 @@ async def _store_posted(
     ticket = await tickets.by_slack_thread(tx, posted.channel, posted.root_ts, lock=True)
     if posted.thread_ts is not None:
         if ticket is None:
-            return "ignored: a reply in a thread that is no ticket"
+            return await _store_said_on_case(reception, tx, posted, person)
         reply = _reply(ticket, posted, person)
         return "reply" if await add_reply(tx, desk, ticket, reply) else "reply before"
     if ticket is not None:
@@ -178,6 +179,17 @@ async def _store_posted(
         return "ignored: not an intake channel"
     ticket_id, is_new = await open_in(desk, tx, new_ticket(reception, posted, person, is_shared))
     return f"ticket {ticket_id}" if is_new else "duplicate of a ticket"
+
+
+async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Posted, person: Person | None) -> str:
+    """What is written in a case's thread may be for the copilot; a thread that is no case's is nobody's."""
+    row = await cases.of_thread(tx, posted.channel, posted.root_ts)
+    if row is None or person is None or posted.origin != "person":
+        return "ignored: a reply in a thread that is no ticket"
+    mention = f"<@{reception.bot_user_id}>"
+    text, is_addressed = posted.text.replace(mention, "").strip(), mention in posted.text
+    is_turn = await take_turn(tx, row, person, text, posted.ts, is_addressed=is_addressed)
+    return "a turn of a case" if is_turn else "ignored: not said to the copilot"
 
 
 def _reply(ticket: Ticket, posted: Posted, person: Person | None) -> Reply:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from handlers.arrivals import handle_arrival
 from handlers.delivery import sync_delivery
+from handlers.flows.gather_evidence import look_for_case
 from handlers.flows.nudge_approvers import nudge_approvers
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
@@ -32,6 +33,9 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def nudge(request_id: str) -> None:
         await nudge_approvers(reception.desk, UUID(request_id))
 
+    async def look(case_id: str) -> None:
+        await look_for_case(reception.desk, UUID(case_id))
+
     async def groups(is_turn: bool) -> None:
         await look_at_groups(reception, is_turn=is_turn)
 
@@ -42,4 +46,5 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
         "nudge_approvers": nudge,
         "sync_delivery": delivery,
         "look_at_groups": groups,
+        "look_for_case": look,
     }

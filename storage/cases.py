@@ -52,6 +52,13 @@ async def every_one(tx: Transaction) -> Sequence[CaseRow]:
     return (await tx.scalars(select(CaseRow).order_by(CaseRow.opened_at, CaseRow.id))).all()
 
 
+async def stands_at(tx: Transaction, case_id: UUID, ts: str) -> None:
+    """Its card stands there in Slack, which is the head of the thread that it is worked on in."""
+    row = await tx.get(CaseRow, case_id, with_for_update=True)
+    if row is not None:
+        row.thread_ts = ts
+
+
 async def lock(tx: Transaction, case_id: UUID) -> None:
     """Let nobody else write to the case until `tx` ends. After the ticket and its requests, before any audit chain."""
     await tx.execute(_LOCK, {"turn": f"case:{case_id}"})

@@ -30,6 +30,9 @@ DECISIONS = "decisions"
 """Queue of everything that changes our own state."""
 DELIVERIES = "deliveries"
 """Queue of what goes to Slack, apart so that a rate limit there never keeps a decision waiting."""
+TURNS = "turns"
+"""Queue of what takes long: looks at the sources of evidence, and turns of the copilot."""
+QUEUES = (DECISIONS, DELIVERIES, TURNS)
 
 
 WAIT_SECONDS = RECONNECT_SECONDS + 1.0

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from actions.evidence.connector import Question
+from actions.evidence.connector import Account, Question
+from copilot.entities import find_emails, find_key_ids
 from copilot.statements import statements_from
 from handlers.desk import Desk
 from handlers.errors import NotFound
@@ -23,6 +24,10 @@ from policy.case_story import CaseStory
 from policy.case_terms import Evidence, Statement
 from policy.terms import Person
 from storage import cases, tickets
+from storage.database import Transaction
+
+MOST_ACCOUNTS, MOST_WORDS = 5, 2000
+"""Of what a ticket names, for the bot's own look: a person's look may go further."""
 
 
 async def gather_evidence(desk: Desk, case_id: UUID, question: Question, person: Person) -> CaseStory:
@@ -42,14 +47,15 @@ async def gather_evidence(desk: Desk, case_id: UUID, question: Question, person:
     return await change_case(desk, case_id, person, "look for evidence", change)
 
 
-async def look_for_case(desk: Desk, case_id: UUID, question: Question) -> None:
-    """The bot's own look at a case, for nobody."""
+async def look_for_case(desk: Desk, case_id: UUID) -> None:
+    """The bot's own look at a case that was opened: about the accounts and words of its ticket, asked by nobody."""
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
         story = None if row is None else await read_story(tx, case_id)
-    if story is None or not story.is_open:
+        question = None if row is None else await _about_ticket(tx, row.ticket_id)
+    if story is None or question is None or not story.is_open or story.held.evidence:
         return
-    found = await desk.gatherer.gather(replace(question, asked_by=None, ticket_id=story.opened.ticket_id))
+    found = await desk.gatherer.gather(question)
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
         ticket = None if row is None else await tickets.get(tx, row.ticket_id, lock=True)
@@ -60,6 +66,16 @@ async def look_for_case(desk: Desk, case_id: UUID, question: Question) -> None:
         if story.is_open:
             case = OpenCase(tx, row, ticket, story)
             await add_to_case(desk, case, retrieved(story, found), actor="bot")
+
+
+async def _about_ticket(tx: Transaction, ticket_id: UUID) -> Question:
+    """What the requester's side named: addresses and keys are accounts, and the words are for the documents."""
+    said = [one for one in await tickets.messages(tx, ticket_id) if one.author_side == "customer"]
+    versions = await tickets.versions(tx, [one.id for one in said])
+    text = "\n".join(tickets.current(versions[one.id]).text for one in said)
+    emails = [Account(email=one.value) for one in find_emails(text)]
+    keys = [Account(key=one.value) for one in find_key_ids(text)]
+    return Question(None, (*emails, *keys)[:MOST_ACCOUNTS], words=text[:MOST_WORDS], ticket_id=str(ticket_id))
 
 
 def retrieved(story: CaseStory, found: Sequence[Evidence]) -> list[e.Body]:

@@ -71,7 +71,9 @@ async def open_case(
             await cases.append(tx, row, bodies, actor=str(person.key), at=now)
             card = NewDelivery(CASE_CARD, Audience.INTERNAL, place, ticket_id=ticket_id, args={"case": str(case_id)})
             await deliveries.post(tx, card, delivery_id=desk.new_id(), at=now)
-            await job_queue.defer(tx, "look_for_case", lock=job_queue.ticket_lock(ticket_id), case_id=str(case_id))
+            await job_queue.defer(
+                tx, "look_for_case", queue=job_queue.TURNS, lock=f"turn:{case_id}", case_id=str(case_id)
+            )
             await deliveries.refresh(tx, ticket_id=ticket_id)
     if is_theirs:
         raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.desk import Desk
+from handlers.flows.case_messages import customer_wrote
 from handlers.flows.new_message import add_message
 from handlers.flows.void_requests import void_open_requests
 from handlers.plain_input import storable
@@ -74,6 +75,8 @@ async def add_reply(tx: Transaction, desk: Desk, ticket: Ticket, reply: Reply) -
         "attachments": [{"name": name, "type": mimetype} for name, mimetype in reply.attachments],
     }
     await audit.record(tx, ticket.id, Step.MESSAGE_RECEIVED, reply.author or reply.author_side, payload, at=now)
+    if reply.author_side == "customer":
+        await customer_wrote(desk, tx, ticket, message.id)
     await deliveries.refresh(tx, ticket_id=ticket.id)
     return True
 
@@ -110,6 +113,7 @@ async def record_change(tx: Transaction, desk: Desk, message: Message, change: C
     await audit.record(tx, ticket.id, step, "slack", payload, at=now)
     if message.author_side == "customer":
         ticket.revision += 1
+        await customer_wrote(desk, tx, ticket, message.id)
         await void_open_requests(
             tx, desk, ticket, why=f"the requester's message was {change.kind} after this was shown"
         )

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from policy.terms import Audience
-from storage import audit, deliveries
+from storage import audit, cases, deliveries
 from storage.audit import Step
 from storage.database import Transaction
+from storage.deliveries import CASE_CARD
 from storage.schema import Delivery
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
         forget_obstacle(delivery)
         step = Step.DELIVERY_POSTED if settled.is_new else Step.DELIVERY_UPDATED
         await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery), at=now)
+        if delivery.kind == CASE_CARD and settled.is_new and settled.ts is not None:
+            await cases.stands_at(tx, UUID(delivery.args["case"]), settled.ts)
         if was_obstructed:
             await _show_on_cards(tx, delivery)
 

@@ -1,0 +1,56 @@
+"""What is written while a case is open: the customer's words hold back what was approved, the lead's are a turn."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from handlers.desk import Desk
+from handlers.flows.change_case import OpenCase, add_to_case
+from policy import case_entries as e
+from policy.case_story import CaseStory
+from policy.terms import Person
+from storage import cases, job_queue
+from storage.database import Transaction
+from storage.schema import CaseRow, Ticket
+from storage.told import TrailBroken
+
+TURN = "copilot_turn"
+
+
+async def customer_wrote(desk: Desk, tx: Transaction, ticket: Ticket, message_id: UUID) -> None:
+    """Put it on the record of the ticket's case, if one is open: the ticket is locked. What is approved and has not
+    gone out is held back by it."""
+    row = await cases.of_ticket(tx, ticket.id)
+    story = None if row is None else await _open_story(tx, row)
+    if row is not None and story is not None:
+        await add_to_case(desk, OpenCase(tx, row, ticket, story), [e.CustomerWrote(str(message_id))], actor="bot")
+
+
+async def take_turn(tx: Transaction, row: CaseRow, person: Person, text: str, ts: str, *, is_addressed: bool) -> bool:
+    """Have the copilot answer what was written in a case's thread; False where it was not said to it.
+
+    The lead's every word there is; somebody else's is where they mention the bot. Who may have it do anything is judged
+    when it does.
+    """
+    if not text.strip() or not row.is_open or not (is_addressed or row.lead == str(person.key)):
+        return False
+    await job_queue.defer(
+        tx,
+        TURN,
+        queue=job_queue.TURNS,
+        lock=f"turn:{row.id}",
+        case_id=str(row.id),
+        instruction=text.strip(),
+        asked_by=str(person.key),
+        ts=ts,
+    )
+    return True
+
+
+async def _open_story(tx: Transaction, row: CaseRow) -> CaseStory | None:
+    await cases.lock(tx, row.id)
+    try:
+        story = await cases.story(tx, row.id)
+    except TrailBroken:
+        return None  # Nothing goes out on such a record anyway, and the customer's message must not be lost for it.
+    return story if story.is_open else None
