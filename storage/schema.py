@@ -473,6 +473,8 @@ class CaseRow(Table):
     is_open: Mapped[bool]
     opened_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
+    """When somebody last pressed Stop: a turn of the copilot that began before ends."""
 
 
 class AuditCheckpoint(Table):

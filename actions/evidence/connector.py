@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -124,6 +124,11 @@ class Gatherer:
     expected: Collection[Source]
     clock: Clock
     new_id: NewId
+
+    def only(self, sources: Collection[Source]) -> Gatherer:
+        """The same, for these sources alone."""
+        asked = [one for one in self.connectors if one.source in sources]
+        return replace(self, connectors=asked, expected=frozenset(self.expected) & frozenset(sources))
 
     async def gather(self, question: Question) -> list[Evidence]:
         """All answers, in the order of the connectors, then a GAP for each expected source that nobody answers for."""

@@ -10,28 +10,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from actions.evidence.connector import Account, Question
+from actions.evidence.connector import Account, Question, in_doubt
 from copilot.entities import find_emails, find_key_ids
 from copilot.statements import statements_from
 from handlers.desk import Desk
-from handlers.errors import NotFound
 from handlers.flows.change_case import OpenCase, add_to_case, change_case, read_story
-from handlers.flows.check_access import require_access
 from policy import case_entries as e
 from policy.case_fingerprints import fingerprint
 from policy.case_rules import Held, add
 from policy.case_story import CaseStory
-from policy.case_terms import Evidence, Statement
-from policy.terms import Person
-from storage import cases, tickets
+from policy.case_terms import Evidence, Source, Statement
+from policy.terms import Audience, Person
+from storage import cases, deliveries, tickets
 from storage.database import Transaction
+from storage.deliveries import NewDelivery
 
+CASE_DOUBTS = "case_doubts"
+MOST_DOUBTS = 12
 MOST_ACCOUNTS, MOST_WORDS = 5, 2000
 """Of what a ticket names, for the bot's own look: a person's look may go further."""
 
 
-async def gather_evidence(desk: Desk, case_id: UUID, question: Question, person: Person) -> CaseStory:
-    """Ask every source for somebody who works on the case. Raises Refused (on record), NotFound."""
+async def gather_evidence(
+    desk: Desk, case_id: UUID, question: Question, person: Person, *, sources: frozenset[Source] = frozenset(Source)
+) -> CaseStory:
+    """Ask sources for somebody who works on the case. Raises Refused (on record), NotFound."""
 
     async def nothing(case: OpenCase) -> Sequence[e.Body]:
         return []
@@ -39,9 +42,11 @@ async def gather_evidence(desk: Desk, case_id: UUID, question: Question, person:
     # Whoever may not add to the case has nothing looked up either.
     story = await change_case(desk, case_id, person, "look for evidence", nothing)
     asked = replace(question, asked_by=person.key, ticket_id=story.opened.ticket_id)
-    found = await desk.gatherer.gather(asked)
+    found = await desk.gatherer.only(sources).gather(asked)
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
+        if doubts := in_doubt(found):
+            await _ask_back(desk, case, len(found), doubts)
         return retrieved(case.story, found)
 
     return await change_case(desk, case_id, person, "look for evidence", change)
@@ -104,12 +109,14 @@ def new_statements(held: Held, wanted: Sequence[Statement]) -> list[Statement]:
     return kept
 
 
-async def require_case(desk: Desk, case_id: UUID, person: Person, what: str) -> CaseStory:
-    """A case for somebody who may read it. Raises Refused (on record), NotFound."""
-    async with desk.database.transaction() as tx:
-        row = await cases.get(tx, case_id)
-    if row is None:
-        raise NotFound("case")
-    await require_access(desk, person, what, row.ticket_id)
-    async with desk.database.transaction() as tx:
-        return await read_story(tx, case_id)
+async def _ask_back(desk: Desk, case: OpenCase, count: int, doubts: Sequence[Evidence]) -> None:
+    """In the case's thread: what was not found, not read, or may be about something else, before anybody goes on."""
+    notice = NewDelivery(
+        CASE_DOUBTS,
+        Audience.INTERNAL,
+        case.row.channel,
+        ticket_id=case.ticket.id,
+        thread_ts=case.row.thread_ts,
+        args={"case": str(case.row.id), "found": count, "doubts": [one.excerpt[:300] for one in doubts[:MOST_DOUBTS]]},
+    )
+    await deliveries.post(case.tx, notice, delivery_id=desk.new_id(), at=desk.clock())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.change_case import OpenCase, change_case
+from handlers.views.case_ids import seen_digest
 from policy import case_entries as e
 from policy.case_story import CaseStory
 from policy.errors import LatchHolds
@@ -22,13 +23,14 @@ LATCH_STAYS = (
 )
 
 
-async def release_latch(desk: Desk, case_id: UUID, reason: str, seen: Collection[str], person: Person) -> CaseStory:
-    """Release the latch. `seen`: the marks of every reason that was shown. Raises Refused (on record), NotFound."""
+async def release_latch(desk: Desk, case_id: UUID, reason: str, seen: str, person: Person) -> CaseStory:
+    """Release the latch. `seen`: `seen_digest` of what was shown. Raises Refused (on record), NotFound."""
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         now = desk.clock()
         try:
-            latch = release(case.story.latch, person, reason, now, seen)
+            marks = case.story.latch.marks
+            latch = release(case.story.latch, person, reason, now, marks if seen == seen_digest(marks) else ())
         except LatchHolds as error:
             raise Refused(str(error), code="case-latch-holds", reply=LATCH_STAYS) from error
         payload = {"case": str(case_id), "state": latch.state.value, "reason": reason.strip()}

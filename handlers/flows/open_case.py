@@ -17,7 +17,32 @@ from storage.audit import Step, case_chain
 from storage.deliveries import CASE_CARD, NewDelivery
 from storage.schema import CaseRow
 
+THERE_ALREADY = "This ticket has a case already: its card is in the cases' channel."
 NO_GOAL = "Say in a sentence what this case is to find out or to settle."
+
+
+async def check_opening(desk: Desk, ticket_id: UUID, goal: str, members: Sequence[PersonKey], person: Person) -> int:
+    """The ticket's number, where this person may open a case on it: before a channel is made for it.
+
+    Raises Refused (on record), NotFound, BadInput.
+    """
+    await require_access(desk, person, "open a case", ticket_id)
+    if not goal.strip():
+        raise BadInput({"goal": NO_GOAL})
+    await check_people(desk, members, person)
+    async with desk.database.transaction() as tx:
+        ticket = await tickets.get(tx, ticket_id)
+        if ticket is None:
+            raise NotFound("ticket")
+        if await cases.of_ticket(tx, ticket_id) is not None:
+            raise Refused("the ticket has a case", code="case-there-already", reply=THERE_ALREADY)
+        is_theirs = asked_on(ticket, person)
+        if is_theirs:
+            payload = {"case": "", "what": "open a case", "rule": "case-no-requester", "reason": ASKED_ON_IT}
+            await audit.record(tx, ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
+    if is_theirs:
+        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)
+    return ticket.number
 
 
 async def open_case(
@@ -34,10 +59,7 @@ async def open_case(
 
     `channel`: a private channel made for it, instead of the desk's own. Raises Refused (on record), NotFound, BadInput.
     """
-    await require_access(desk, person, "open a case", ticket_id)
-    if not goal.strip():
-        raise BadInput({"goal": NO_GOAL})
-    await check_people(desk, members, person)
+    await check_opening(desk, ticket_id, goal, members, person)
     now, case_id = desk.clock(), desk.new_id()
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, ticket_id, lock=True)
@@ -45,36 +67,27 @@ async def open_case(
             raise NotFound("ticket")
         if (there := await cases.of_ticket(tx, ticket_id)) is not None:
             return there.id
-        is_theirs = asked_on(ticket, person)
-        if is_theirs:
-            payload = {"case": "", "what": "open a case", "rule": "case-no-requester", "reason": ASKED_ON_IT}
-            await audit.record(tx, ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=now)
-        else:
-            place = channel or desk.settings.triage_channel
-            row = CaseRow(
-                id=case_id,
-                ticket_id=ticket_id,
-                channel=place,
-                lead=str(person.key),
-                is_open=True,
-                opened_at=now,
-                updated_at=now,
-            )
-            tx.add(row)
-            await tx.flush()
-            opened = e.Opened(str(ticket_id), ticket.number, ticket.subject, person.key, place, ticket.created_at)
-            bodies: list[e.Body] = [opened, e.Framed(goal.strip(), stays_human.strip())]
-            if others := tuple(dict.fromkeys(one for one in members if one != person.key)):
-                bodies.append(e.MembersChanged(others))
-            payload = {"case": str(case_id), "chain": case_chain(case_id), "lead": str(person.key)}
-            await audit.record(tx, ticket_id, Step.CASE_OPENED, str(person.key), payload, at=now)
-            await cases.append(tx, row, bodies, actor=str(person.key), at=now)
-            card = NewDelivery(CASE_CARD, Audience.INTERNAL, place, ticket_id=ticket_id, args={"case": str(case_id)})
-            await deliveries.post(tx, card, delivery_id=desk.new_id(), at=now)
-            await job_queue.defer(
-                tx, "look_for_case", queue=job_queue.TURNS, lock=f"turn:{case_id}", case_id=str(case_id)
-            )
-            await deliveries.refresh(tx, ticket_id=ticket_id)
-    if is_theirs:
-        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)
+        place = channel or desk.settings.triage_channel
+        row = CaseRow(
+            id=case_id,
+            ticket_id=ticket_id,
+            channel=place,
+            lead=str(person.key),
+            is_open=True,
+            opened_at=now,
+            updated_at=now,
+        )
+        tx.add(row)
+        await tx.flush()
+        opened = e.Opened(str(ticket_id), ticket.number, ticket.subject, person.key, place, ticket.created_at)
+        bodies: list[e.Body] = [opened, e.Framed(goal.strip(), stays_human.strip())]
+        if others := tuple(dict.fromkeys(one for one in members if one != person.key)):
+            bodies.append(e.MembersChanged(others))
+        payload = {"case": str(case_id), "chain": case_chain(case_id), "lead": str(person.key)}
+        await audit.record(tx, ticket_id, Step.CASE_OPENED, str(person.key), payload, at=now)
+        await cases.append(tx, row, bodies, actor=str(person.key), at=now)
+        card = NewDelivery(CASE_CARD, Audience.INTERNAL, place, ticket_id=ticket_id, args={"case": str(case_id)})
+        await deliveries.post(tx, card, delivery_id=desk.new_id(), at=now)
+        await job_queue.defer(tx, "look_for_case", queue=job_queue.TURNS, lock=f"turn:{case_id}", case_id=str(case_id))
+        await deliveries.refresh(tx, ticket_id=ticket_id)
     return case_id

@@ -7,10 +7,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from copilot.drafting import compose
-from copilot.lint_terms import NEVER_OVERRIDDEN, Code, Level, LintResult, Override
-from copilot.linting import lint
+from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
+from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import OpenCase, change_case
 from policy import case_entries as e
 from policy.case_entries import CORRECTION_CAUSES
@@ -74,23 +74,27 @@ async def edit_draft(
 
 
 async def override_mark(
-    desk: Desk, case_id: UUID, draft_id: str, seen_revision: int, code: str, sentence: str, reason: str, person: Person
+    desk: Desk, case_id: UUID, draft_id: str, seen_revision: int, code: str, sentence: int, reason: str, person: Person
 ) -> CaseStory:
-    """The lead answers for one mark on one sentence, which then blocks no more. Raises Refused, NotFound, BadInput."""
+    """The lead answers for one mark on one sentence, which then blocks no more. Raises Refused, NotFound, BadInput.
+
+    `sentence`: its number from 0, or negative for the draft as a whole.
+    """
     if not reason.strip():
         raise BadInput({"reason": NO_REASON})
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         before = revision_of(case.story, draft_id, seen_revision)
-        texts = ["", *(one.text for one in before.draft.sentences)]
+        number = max(sentence, WHOLE_DRAFT)
         blocking = {
-            (mark.code, texts[mark.sentence + 1])
+            (mark.code, mark.sentence)
             for mark in lint_revision(case.story, before).marks
             if mark.level is Level.BLOCK and mark.code not in NEVER_OVERRIDDEN
         }
-        if (code, sentence) not in blocking:
+        if (code, number) not in blocking:
             raise Refused("no such mark", code="case-no-mark", reply=NO_SUCH_MARK)
-        return [e.Overridden(draft_id, seen_revision, code, sentence, reason.strip())]
+        text = "" if number == WHOLE_DRAFT else before.draft.sentences[number].text
+        return [e.Overridden(draft_id, seen_revision, code, text, reason.strip())]
 
     return await change_case(desk, case_id, person, "override a mark", change, lead_only=True)
 
@@ -103,16 +107,6 @@ def revision_of(story: CaseStory, draft_id: str, seen_revision: int) -> Revision
     if newest.draft.revision != seen_revision:
         raise Refused("a newer revision is there", code="case-stale-draft", reply=STALE)
     return newest
-
-
-def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
-    """What the linter says of a revision as the case is now, with the overrides that were given for it."""
-    given = [
-        Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
-        for entry, body in story.overrides
-        if (body.draft_id, body.revision) == (revision.draft.draft_id, revision.draft.revision)
-    ]
-    return lint(revision.draft, story.held, overrides=given)
 
 
 def _edited(draft: Draft, sentences: Sequence[tuple[str, tuple[str, ...]]], editor: PersonKey) -> tuple[Sentence, ...]:

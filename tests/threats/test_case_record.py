@@ -14,6 +14,7 @@ from handlers.flows.move_statement import add_statement, move_statement
 from handlers.flows.open_case import open_case
 from handlers.flows.staff_case import staff_case
 from handlers.flows.write_draft import edit_draft, override_mark, write_draft
+from handlers.views.case_ids import seen_digest
 from policy import case_entries as e
 from policy.case_moves import Role, StatementEvent
 from policy.case_rules import Wish
@@ -67,7 +68,7 @@ DEEDS: dict[str, Deed] = {
         inside(desk), case.case_id, wish(StatementEvent.ACCEPTED, "S1"), who
     ),
     "override": lambda desk, case, who: override_mark(
-        inside(desk), case.case_id, "customer_update", 1, "missing_next_step", "", "because", who
+        inside(desk), case.case_id, "customer_update", 1, "missing_next_step", -1, "because", who
     ),
     "close": lambda desk, case, who: close_case(inside(desk), case.case_id, "done", who),
 }
@@ -95,9 +96,10 @@ async def test_the_lead_frames_a_case_and_its_record_tells_who_works_on_it(desk:
 async def test_a_ticket_has_one_case(desk: RunningDesk) -> None:
     case = await case_of(desk)
 
-    again = await open_case(inside(desk), case.ticket_id, "Another goal.", "", [], await person(desk, SAM))
+    with pytest.raises(Refused) as refused:
+        await open_case(inside(desk), case.ticket_id, "Another goal.", "", [], await person(desk, SAM))
 
-    assert again == case.case_id
+    assert refused.value.code == "case-there-already"
     assert (await story_of(desk, case)).lead == OLIVIA
 
 
@@ -248,15 +250,15 @@ async def test_the_latch_is_set_by_the_rules_and_released_by_security_alone(desk
 
     for key in (OLIVIA, SAM):
         with pytest.raises(Refused) as refused:
-            await release_latch(inside(desk), case.case_id, "It was a test.", seen, await person(desk, key))
+            await release_latch(inside(desk), case.case_id, "It was a test.", seen_digest(seen), await person(desk, key))
         assert refused.value.code == "case-latch-holds"
     with pytest.raises(Refused):
-        await release_latch(inside(desk), case.case_id, "It was a test.", (), await person(desk, SANA))
+        await release_latch(inside(desk), case.case_id, "It was a test.", "", await person(desk, SANA))
     with pytest.raises(Refused):
-        await release_latch(inside(desk), case.case_id, " ", seen, await person(desk, SANA))
+        await release_latch(inside(desk), case.case_id, " ", seen_digest(seen), await person(desk, SANA))
     assert (await story_of(desk, case)).latch.state is LatchState.SET
 
-    await release_latch(inside(desk), case.case_id, "It was a test of ours.", seen, await person(desk, SANA))
+    await release_latch(inside(desk), case.case_id, "It was a test of ours.", seen_digest(seen), await person(desk, SANA))
 
     assert (await story_of(desk, case)).latch.state is LatchState.RELEASED
     moved = [one for one in await desk.trail(case.ticket_id) if one.name == "case_latch_moved"]
