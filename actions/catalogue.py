@@ -45,6 +45,9 @@ class ActionSpec(Generic[ParamsT]):
     this table to know: it is asked of Slack when the action is proposed."""
     long_params: frozenset[str] = frozenset()
     """Parameters that deserve an input of several lines."""
+    is_listed: bool = True
+    """Whether it is offered where people and triage choose an action. One that is not has a place of its own, where its
+    parameters are made."""
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -130,6 +133,22 @@ ACTIONS: tuple[ActionSpec[Any], ...] = (
         undo_action="user.suspend",
         params=p.RestoreUser, risk=Risk.CRITICAL, proposable_by=_PEOPLE, subject_param="email",
     ),
+    ActionSpec(
+        "case.send_customer_update", "Send a case's update to the customer",
+        effect="Posts this exact text where the requester can read it.",
+        undo="Words that were read cannot be taken back; send a correction as a further update.",
+        undo_action=None,
+        params=p.SendCustomerUpdate, risk=Risk.MEDIUM, proposable_by=_PEOPLE, long_params=frozenset({"text"}),
+        is_listed=False,
+    ),
+    ActionSpec(
+        "case.hand_off", "Hand the case over",
+        effect="Keeps this exact text with the ticket, and gives it to our own people with the case's signed packet.",
+        undo="What was handed over stays on the record; hand over a further packet to correct it.",
+        undo_action=None,
+        params=p.HandOffCase, risk=Risk.MEDIUM, proposable_by=_PEOPLE, long_params=frozenset({"text"}),
+        is_listed=False,
+    ),
 )  # fmt: skip
 
 
@@ -188,11 +207,13 @@ class Catalogue:
         return tuple(schema.get("enum", ()))
 
     def offers(self) -> tuple[tuple[str, str, dict[str, JsonValue]], ...]:
-        """(action id, description, JSON schema of the parameters) of every action, for triage to choose from.
+        """(action id, description, JSON schema of the parameters) of every listed action, for triage to choose from.
 
         The schemas are drawn once and shared: they are for reading.
         """
-        return tuple((spec.action_id, f"{spec.title}. {spec.effect}", self._schema(spec)) for spec in self)
+        return tuple(
+            (spec.action_id, f"{spec.title}. {spec.effect}", self._schema(spec)) for spec in self if spec.is_listed
+        )
 
     def _schema(self, spec: ActionSpec[Any]) -> dict[str, Any]:
         # Pydantic builds a schema anew at each call, and every triage reads all of them.

@@ -125,7 +125,7 @@ class Executor(Protocol):
 
 
 class DeskExecutor:
-    """The actions on tickets."""
+    """The actions on tickets, and what a ticket's case lets out."""
 
     def __init__(self, desk: DeskTarget) -> None:
         self._desk = desk
@@ -145,8 +145,10 @@ class DeskExecutor:
         match run.action_id:
             case "ticket.add_internal_note":
                 return await self._desk.add_message(run, Audience.INTERNAL, run.text("note"))
-            case "ticket.reply_to_customer":
+            case "ticket.reply_to_customer" | "case.send_customer_update":
                 return await self._desk.add_message(run, Audience.CUSTOMER, run.text("text"))
+            case "case.hand_off":
+                return await self._desk.add_message(run, Audience.INTERNAL, run.text("text"))
             case "ticket.set_severity":
                 return await self._desk.set_severity(run, Severity(run.text("severity")))
             case "ticket.set_category":
@@ -192,8 +194,8 @@ class DirectoryExecutor:
 
 def built_in_executors(desk: DeskTarget, directory: DirectoryTarget) -> dict[str, Executor]:
     """The executors of the whole catalogue, by the prefix of the action ids they carry out."""
-    people_and_keys = DirectoryExecutor(directory)
-    return {"ticket.": DeskExecutor(desk), "api_key.": people_and_keys, "user.": people_and_keys}
+    people_and_keys, tickets = DirectoryExecutor(directory), DeskExecutor(desk)
+    return {"ticket.": tickets, "case.": tickets, "api_key.": people_and_keys, "user.": people_and_keys}
 
 
 def _outcome(run: Run, answer: Answer) -> Outcome:

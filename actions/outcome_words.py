@@ -27,6 +27,8 @@ _DONE: dict[str, tuple[str, str, str]] = {
     "ticket.assign": ("Assigned the ticket to {assignee}.", "The ticket was {assignee}'s already.", ""),
     # The reply itself is what the requester hears.
     "ticket.reply_to_customer": ("Added the reply to the customer.", "The reply was there already.", ""),
+    "case.send_customer_update": ("Added the update for the customer.", "The update was there already.", ""),
+    "case.hand_off": ("Kept the handoff with the ticket.", "The handoff was there already.", ""),
     "ticket.close": (
         "Closed the ticket.",
         "The ticket was closed already.",
@@ -77,7 +79,8 @@ def words_for(action_id: str, params: CanonicalParams, code: str) -> Words:
         return Words(_filled(changed if code == "changed" else unchanged, params), heard)
     refused = _filled(_REFUSED.get(code, f"The target refused: {code[:80]}."), params)
     # A ticket action that failed is our own affair; a requester waits only for what was to be done for them.
-    is_awaited = not action_id.startswith("ticket.") or action_id == "ticket.reply_to_customer"
+    is_our_own = action_id.startswith(("ticket.", "case."))
+    is_awaited = not is_our_own or action_id in ("ticket.reply_to_customer", "case.send_customer_update")
     return Words(refused, COULD_NOT_FINISH if is_awaited else "")
 
 

@@ -11,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from actions.wording import (
+    BASIS_LIMIT,
+    HANDOFF_LIMIT,
     NOTE_LIMIT,
     PATTERNS_IN_WORDS,
     REASON_LIMIT,
     REPLY_LIMIT,
+    CaseId,
     Category,
+    DraftId,
     Email,
     KeyId,
     Prose,
@@ -49,6 +53,21 @@ class Assign(ActionParams):
 
 class ReplyToCustomer(ActionParams):
     text: Annotated[Prose, Field(min_length=1, max_length=REPLY_LIMIT, description="the reply, word for word")]
+
+
+class _OfCase(ActionParams):
+    caseId: CaseId
+    draftId: DraftId
+    revision: Annotated[int, Field(ge=1, description="the revision of the draft")]
+    basis: Annotated[str, Field(max_length=BASIS_LIMIT, description="what it rests on, which must still be so")]
+
+
+class SendCustomerUpdate(_OfCase):
+    text: Annotated[Prose, Field(min_length=1, max_length=REPLY_LIMIT, description="the update, word for word")]
+
+
+class HandOffCase(_OfCase):
+    text: Annotated[Prose, Field(min_length=1, max_length=HANDOFF_LIMIT, description="the handoff, word for word")]
 
 
 class _WithReason(ActionParams):

@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 
 NOTE_LIMIT = 2000
 REPLY_LIMIT = 3000  # also the limit of a text input in a Slack modal
+HANDOFF_LIMIT = 9000  # what a card can show whole beside all else
+BASIS_LIMIT = 6000
 REASON_LIMIT = 500
 NAME_LIMIT = 200
 
@@ -75,6 +77,8 @@ EMAIL_PATTERN = rf"^{_LOCAL}@({_LABEL}\.)+{_LABEL}$"
 SLACK_USER_PATTERN = r"^[UW][A-Z0-9]{2,20}$"
 SLACK_HOME_PATTERN = r"^[TE][A-Z0-9]{2,20}$"
 CATEGORY_PATTERN = r"^[a-z][a-z_]{1,40}$"
+CASE_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+DRAFT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}$"
 
 PATTERNS_IN_WORDS = {
     KEY_ID_PATTERN: "an API key's id: 3 to 128 letters, digits, '_', '-' or '.'",
@@ -82,6 +86,8 @@ PATTERNS_IN_WORDS = {
     SLACK_USER_PATTERN: "a Slack user id such as U024BE7LH",
     SLACK_HOME_PATTERN: "a Slack workspace id (T…) or Enterprise id (E…)",
     CATEGORY_PATTERN: "a category in lower-case letters and '_'",
+    CASE_ID_PATTERN: "a case's id, as the case itself gives it",
+    DRAFT_ID_PATTERN: "a draft's id, as its case gives it",
 }
 """What to tell a person whose value does not fit."""
 
@@ -92,6 +98,17 @@ KeyId = Annotated[
     Field(title="API key id", description=PATTERNS_IN_WORDS[KEY_ID_PATTERN]),
 ]
 """The id of a key, never its secret. Case counts."""
+
+CaseId = Annotated[
+    str,
+    StringConstraints(pattern=CASE_ID_PATTERN),
+    Field(description=PATTERNS_IN_WORDS[CASE_ID_PATTERN]),
+]
+DraftId = Annotated[
+    str,
+    StringConstraints(pattern=DRAFT_ID_PATTERN),
+    Field(description=PATTERNS_IN_WORDS[DRAFT_ID_PATTERN]),
+]
 
 Email = Annotated[
     str,

@@ -112,6 +112,7 @@ async def build(
     # Before the files are read: whatever is written from here on is a change.
     stamp = folder_stamp(policy_folder)
     engine = _policy(settings, signer, catalogue)
+    notary = None if settings.checkpoint_key is None else Notary(settings.checkpoint_key)
     desk = Desk(
         database=database,
         gate=Gate(engine, signer, settings.site),
@@ -123,6 +124,7 @@ async def build(
         settings=settings.desk,
         clock=clock,
         new_id=new_id,
+        notary=notary,
     )
     reception = Reception(
         desk=desk,
@@ -154,7 +156,7 @@ async def build(
             settings.site,
             partial(_group_problems, client, home, settings),
         ),
-        notary=None if settings.checkpoint_key is None else Notary(settings.checkpoint_key),
+        notary=notary,
         places=[place_of(url) for url in settings.checkpoint_places],
     )
 

@@ -15,6 +15,7 @@ from policy.gate import Gate
 from policy.terms import Person, PersonKey
 from policy.votes import VoteSigner
 from storage.database import Database
+from storage.notary import Notary
 
 
 class People(Protocol):
@@ -77,3 +78,5 @@ class Desk:
     settings: DeskSettings
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    notary: Notary | None = None
+    """Signs the packets of cases; None where the desk has no key for it."""

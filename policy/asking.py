@@ -139,9 +139,14 @@ class Asking:
     def _needed(self, request: RequestFacts) -> int:
         if request.action.break_glass is not None and self.break_glass is not None:
             return max(request.quorum, self.break_glass.quorum)
-        return max(request.quorum, self._engine.quorum(request.action.risk))
+        quorum = max(request.quorum, self._engine.quorum(request.action.risk))
+        return max(quorum, len(self._groups_for(request.action))) if request.action.also_needs else quorum
 
     def _groups_needed(self, request: RequestFacts) -> frozenset[str]:
         if request.action.break_glass is not None:
             return request.distinct_groups
-        return request.distinct_groups | self._engine.distinct_groups(request.action.risk)
+        return request.distinct_groups | self._groups_for(request.action)
+
+    def _groups_for(self, action: ActionFacts) -> frozenset[str]:
+        """The groups that the settings ask for at its risk, and those that it asks for itself."""
+        return self._engine.distinct_groups(action.risk) | action.also_needs

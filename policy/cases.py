@@ -113,6 +113,8 @@ class CaseRequest(BaseModel):
     is_rejected_elsewhere: bool = False
     """The same was rejected in another request after this one was made."""
     is_stopped: bool = False
+    is_held_back: bool = False
+    also_needs: frozenset[str] = frozenset()
     requester_count: int = 0
     requester_limit: int | None = None
     target_count: int = 0
@@ -136,6 +138,8 @@ class CaseRequest(BaseModel):
             unconfirmed_params=self.unconfirmed_params,
             proposable_by=self.proposable_by,
             is_stopped=self.is_stopped,
+            held_back="Its case holds something newer." if self.is_held_back else "",
+            also_needs=self.also_needs,
             of_requester=Counted(self.requester_count, self.requester_limit),
             on_target=Counted(self.target_count, self.target_limit),
             break_glass=None if self.break_glass is None else self.break_glass.break_glass(),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 from policy.break_glass import BreakGlass
+from policy.case_release import groups_needed
 from policy.engine import PolicyEngine
 from policy.entities import AGENTS
 from policy.gate import Gate
@@ -228,6 +229,9 @@ def _facts(action: ActionShape, requester: Requester) -> ActionFacts:
         subjects=subjects,
         proposable_by=action.proposable_by,
         is_stopped=False,
+        held_back="",
+        # The most that it can ask for, which is what it asks for once a security latch is set.
+        also_needs=groups_needed(action.action_id, is_latched=True, is_requester_known=requester.key is not None),
     )
 
 

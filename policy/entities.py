@@ -173,6 +173,8 @@ def _action_attrs(action: ActionFacts) -> Entity:
         "isProposableByAgents": AGENTS in action.proposable_by,
         "hasUnconfirmedParams": bool(action.unconfirmed_params),
         "isStopped": action.is_stopped,
+        "isHeldBack": bool(action.held_back),
+        "alsoNeeds": _refs("Group", action.also_needs),
         "requesterCount": action.of_requester.so_far,
         "targetCount": action.on_target.so_far,
         "isBreakGlass": action.break_glass is not None,

@@ -100,6 +100,7 @@ def _changes(gate: Gate, situation: Situation) -> Iterator[_Change]:
     yield "it still waited for a decision", lambda s: _request(s, status=RequestStatus.PENDING)
     yield "its time were not over", _in_time
     yield "no stop covered it", lambda s: _action(s, is_stopped=False)
+    yield "its case did not keep it back", lambda s: _action(s, held_back="")
     yield "the card showed exactly what would run", lambda s: replace(s, shown_digest=s.request.digest)
     yield (
         "it had been made under the policy in force",

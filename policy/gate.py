@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policy import invariants
+from policy.case_release import RELEASES
 from policy.desk_rulings import DeskRulings
 from policy.engine import Answer
 from policy.invariants import Step
 from policy.passkeys import Passkey
 from policy.run_rulings import RunRulings
 from policy.terms import Assertion, Choice, Person, Proposer, RequestFacts, RequestStatus, Ruling, Vote
-from policy.weighing import Finding, describe, refusal, told_why, weigh
+from policy.weighing import Finding, describe, held_why, refusal, told_why, weigh
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Gate(RunRulings, DeskRulings):
         (finding,) = self._weigh_decision(request, [voter], sight, Step.of(choice))
         if finding.is_allowed and assertion is not None and why:  # A rejection, for which neither gate asks for one.
             finding = Finding.refused(["core-no-unconfirmed-vote"])
-        return told_why(describe(finding, self._engine.notes), why)
+        return self._told(told_why(describe(finding, self._engine.notes), why), request, voter)
 
     def rule_on_click(
         self, request: RequestFacts, voter: Person, choice: Choice, *, shown_digest: str, now: datetime
@@ -74,7 +75,8 @@ class Gate(RunRulings, DeskRulings):
         """The same as `rule_on_click`, with both gates' own answers beside it: for explaining."""
         sight = self._sight(request, shown_digest, now, is_asking=False)
         ((answer, broken),) = self._ask_both(request, [voter], sight, Step.of(choice))
-        return Views(describe(weigh(answer, broken), self._engine.notes), answer, broken)
+        ruling = describe(weigh(answer, broken), self._engine.notes)
+        return Views(self._told(ruling, request, voter), answer, broken)
 
     def rule_on_withdrawal(self, request: RequestFacts, person: Person) -> Ruling:
         """Say whether `person`, read live at the click, may take a waiting request back: whoever proposed it, and
@@ -107,11 +109,18 @@ class Gate(RunRulings, DeskRulings):
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
-            return describe(Finding.refused(broken), self._engine.notes)
+            return self._told(describe(Finding.refused(broken), self._engine.notes), request, editor)
         if request.action.break_glass is not None:
             return refusal("break-glass-is-not-edited")
+        if request.action.action_id in RELEASES:
+            return refusal("release-is-not-edited")
         propose, _ = self._weigh_proposal(request.action, editor)
         return describe(propose, self._engine.notes)
+
+    def _told(self, ruling: Ruling, request: RequestFacts, actor: Proposer) -> Ruling:
+        """With why a case keeps it back: only whoever is of a group of this desk is told of the case."""
+        is_of_desk = isinstance(actor, Person) and bool(actor.groups & self.groups)
+        return held_why(ruling, request.action.held_back, is_told=is_of_desk)
 
     def eligible(self, request: RequestFacts, people: Iterable[Person], *, now: datetime) -> tuple[Person, ...]:
         """Those of `people` who could approve the request as it stands, in their order, each once.

@@ -75,6 +75,7 @@ ORDER = (
     "core-no-unapproved-run",
     "core-no-expired-request",
     "core-no-stopped",
+    "core-no-held-back",
     "core-no-other-policy",
     "core-no-other-digest",
     "core-no-rejected-twin",
@@ -116,6 +117,7 @@ _STATE: tuple[tuple[str, Callable[[RequestFacts, Sight, Step], bool]], ...] = (
     ("core-no-unapproved-run", lambda request, _, step: step is Step.RUN and not _is_approved(request)),
     ("core-no-expired-request", lambda request, sight, _: sight.now >= request.expires_at),
     ("core-no-stopped", lambda request, _, step: step is not Step.REJECT and request.action.is_stopped),
+    ("core-no-held-back", lambda request, _, step: step is not Step.REJECT and bool(request.action.held_back)),
     ("core-no-other-policy", lambda request, sight, _: not _same(sight.policy_version, request.policy_version)),
     (
         "core-no-other-digest",
@@ -146,6 +148,8 @@ def broken_by_proposal(actor: Proposer, action: ActionFacts, *, is_unattended: b
         broken.add("core-no-unlisted-proposer")
     if action.is_stopped:
         broken.add("core-no-stopped")
+    if action.held_back:
+        broken.add("core-no-held-back")
     if (action.of_requester.is_full or action.on_target.is_full) and action.break_glass is None:
         broken.add("core-no-more-than-the-limit")
     if action.unconfirmed_params:

@@ -7,7 +7,7 @@ from policy.asking import Asking
 from policy.break_glass import approval_words
 from policy.limits import limit_words
 from policy.terms import ActionFacts, Judgement, Person, Proposer, RequestFacts, Ruling, Verdict
-from policy.weighing import Finding, deciding, describe, refusal
+from policy.weighing import Finding, deciding, describe, held_why, refusal
 
 
 class ProposalRulings(Asking):
@@ -26,7 +26,9 @@ class ProposalRulings(Asking):
         if unattended.is_allowed:
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
             return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
-        quorum, groups = self._engine.quorum(action.risk), self._engine.distinct_groups(action.risk)
+        groups = self._groups_for(action)
+        quorum = self._engine.quorum(action.risk)
+        quorum = max(quorum, len(groups)) if action.also_needs else quorum
         reason = _approval_words(action, quorum)
         if glass is not None:
             quorum, groups = glass.quorum, frozenset()
@@ -50,6 +52,7 @@ class ProposalRulings(Asking):
         if finding.code == "core-no-more-than-the-limit":
             words = limit_words(action.risk, action.of_requester, action.on_target)
             return words, words
+        ruling = held_why(ruling, action.held_back, is_told=True)
         words = ruling.reason
         if finding.code == "core-no-unconfirmed-parameters":
             words += f" Not confirmed: {', '.join(sorted(action.unconfirmed_params))}."

@@ -111,6 +111,10 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
             "Somebody has stopped this for now, so nothing was done.",
             "It can still be rejected or withdrawn; try again once the stop is lifted.",
         ),
+        "core-no-held-back": Reply(
+            "The case that this is about keeps it back for now, so nothing was done.",
+            "Look at the case, and put forward what it holds now; this one can be rejected or withdrawn.",
+        ),
         "core-no-more-than-the-limit": Reply(
             "As many requests of this kind as the desk's rules allow are under way or done, so nothing was proposed.",
             "Propose it again later.",
@@ -183,6 +187,10 @@ REFUSALS: Mapping[str, Reply] = MappingProxyType(
         "break-glass-is-not-edited": Reply(
             "A break-glass request is not edited, so nothing was changed.",
             "Whoever started it can withdraw it and start another.",
+        ),
+        "release-is-not-edited": Reply(
+            "What a case lets out is approved as one exact revision, so it is not edited here.",
+            "Correct the draft in its case, and ask for that revision's release.",
         ),
         "gate-error": Reply(
             "The rules could not be checked just now, so nothing was done.",
@@ -259,6 +267,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "quorum-not-met": "Fewer different people approved than are needed.",
         "groups-not-met": "Not every group that must approve has somebody of its own among those who did.",
         "break-glass-is-not-edited": "A break-glass request stays as it was started, or is withdrawn.",
+        "release-is-not-edited": "The release of a case's draft stays the revision that it is, or is withdrawn.",
         "more-is-asked-now": "The policy in force asks for more approvals, or for other groups, than the card says.",
         "no-longer-proposable": "Judged again, the policy in force would not let its proposer put this forward.",
         "vote-of-another-request": "A vote names another request than the one it is stored with.",

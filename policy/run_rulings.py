@@ -14,7 +14,7 @@ from policy.passkeys import Passkey
 from policy.proposal_rulings import ProposalRulings
 from policy.terms import Choice, Person, PersonKey, Proposer, RequestFacts, RequestStatus, Ruling, Tally, Verdict, Vote
 from policy.votes import tally
-from policy.weighing import Finding, describe, refusal, told_why
+from policy.weighing import Finding, describe, held_why, refusal, told_why
 
 
 class RunRulings(ProposalRulings):
@@ -60,7 +60,7 @@ class RunRulings(ProposalRulings):
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
-            return describe(Finding.refused(broken), self._engine.notes)
+            return held_why(describe(Finding.refused(broken), self._engine.notes), request.action.held_back)
         is_as_shown = (
             self._needed(request) == request.quorum and self._groups_needed(request) == request.distinct_groups
         )
@@ -100,7 +100,7 @@ class RunRulings(ProposalRulings):
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
         if broken:
-            return describe(Finding.refused(broken), self._engine.notes)
+            return held_why(describe(Finding.refused(broken), self._engine.notes), request.action.held_back)
         if any(vote.choice is not Choice.APPROVE for vote in votes):  # 2, signed or not: a forged no does no harm
             return refusal("rejected")
         if request.quorum < 1:

@@ -245,6 +245,11 @@ class ActionFacts:
     among the editors."""
     is_stopped: bool = field(kw_only=True)
     """A stop that is in force covers it (`policy.stops`). Nobody may leave this out."""
+    held_back: str = field(kw_only=True)
+    """Why the case that it is about keeps it back, in words for people of the desk; "" where nothing does
+    (`policy.case_release`). Nobody may leave this out either."""
+    also_needs: frozenset[str] = frozenset()
+    """The groups of which one approval each must come whatever the settings say: of what a case lets out."""
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,14 @@ def told_why(ruling: Ruling, why: str) -> Ruling:
     return replace(ruling, reason=f"{ruling.reason} {why}") if ruling.code == "core-no-unconfirmed-vote" else ruling
 
 
+def held_why(ruling: Ruling, held_back: str, *, is_told: bool = False) -> Ruling:
+    """A refusal by what a case keeps back, with why: for the trail, and in the reply to people of the desk."""
+    if ruling.code != "core-no-held-back":
+        return ruling
+    reply = f"{held_back} {ruling.reply}" if is_told else ruling.reply
+    return replace(ruling, reason=f"{ruling.reason} {held_back}", reply=reply)
+
+
 def _usefulness(policy_id: str) -> tuple[int, str]:
     # The site's own rules come last: the invariants are about who somebody is, and that comes first.
     return (ORDER.index(policy_id), "") if policy_id in ORDER else (len(ORDER), policy_id)

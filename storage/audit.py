@@ -321,11 +321,17 @@ async def trail(tx: Transaction, ticket_id: UUID, *, offset: int = 0, limit: int
 
 async def of_request(tx: Transaction, ticket_id: UUID, name: Step, request_id: UUID) -> list[StoredEvent]:
     """The steps of one name about one request, oldest first."""
+    events = await named(tx, ticket_id, name)
+    return [one for one in events if one.payload.get("actionRequestId") == str(request_id)]
+
+
+async def named(tx: Transaction, ticket_id: UUID, name: Step) -> list[StoredEvent]:
+    """A ticket's steps of one name, oldest first."""
     rows = await tx.execute(
         text(_EVENTS + " where chain = :chain and name = :name order by seq"),
         {"chain": ticket_chain(ticket_id), "name": name},
     )
-    return [one for one in map(stored, rows) if one.payload.get("actionRequestId") == str(request_id)]
+    return [stored(row) for row in rows]
 
 
 async def latest(tx: Transaction, *names: Step) -> StoredEvent | None:

@@ -10,12 +10,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from actions.catalogue import ActionSpec, Catalogue
+from handlers.flows.case_holds import case_says
 from policy.break_glass import BreakGlass
 from policy.digest import digest_members, members_digest
 from policy.terms import (
     ActionFacts,
     Person,
     PersonKey,
+    Proposer,
     Provenance,
     Requester,
     RequesterKind,
@@ -53,6 +55,8 @@ def action_facts(
     subject_emails: frozenset[str],
     provenance: dict[str, Provenance],
     is_stopped: bool,
+    held_back: str,
+    also_needs: frozenset[str] = frozenset(),
     break_glass: str | None = None,
 ) -> ActionFacts:
     """An action on a ticket, whoever proposes it."""
@@ -74,6 +78,8 @@ def action_facts(
         ),
         proposable_by=spec.proposable_by,
         is_stopped=is_stopped,
+        held_back=held_back,
+        also_needs=also_needs,
         break_glass=None if break_glass is None else BreakGlass(break_glass),
     )
 
@@ -86,9 +92,12 @@ async def is_stopped(
     return await stops.is_stopped(tx, action_id, [key for key in people if key is not None])
 
 
-async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue) -> RequestFacts:
+async def request_facts(
+    tx: Transaction, request: ActionRequest, ticket: Ticket, catalogue: Catalogue, *, live: Proposer | None = None
+) -> RequestFacts:
     """A stored request, for a decision on it. Risk and who may propose come from the catalogue, not from the row.
 
+    `live`: its proposer as they are now, where they were asked about for this decision.
     What was shown, whether it still waits and who made its ticket is told by the ticket's trail, verified here; where
     the rows say something else, or the trail does not hold, `matches_trail` is false and the gate refuses.
     """
@@ -100,7 +109,7 @@ async def request_facts(tx: Transaction, request: ActionRequest, ticket: Ticket,
     one = story.requests.get(request.id)
     matches = one is not None and not one.illegal and (one.status, one.digest) == (request.status, request.digest)
     facts = await new_request_facts(
-        tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches
+        tx, request, ticket, catalogue, _reporters(ticket, story.opened_by), matches_trail=matches, live=live
     )
     since = request.created_at if one is None or one.proposed_at is None else one.proposed_at
     rejected = await requests.is_rejected_since(tx, request, since)
@@ -115,6 +124,7 @@ async def new_request_facts(
     reporters: frozenset[PersonKey],
     *,
     matches_trail: bool = True,
+    live: Proposer | None = None,
 ) -> RequestFacts:
     """A request as its row has it."""
     spec = catalogue.get(request.action_id)
@@ -122,6 +132,10 @@ async def new_request_facts(
     subjects, subject_emails = await _subjects(tx, request, spec)
     proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
     stopped = await is_stopped(tx, ticket, request.action_id, proposer, reporters)
+    is_break_glass = request.break_glass is not None
+    case = await case_says(
+        tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass, lead=live
+    )
     return RequestFacts(
         request_id=str(request.id),
         action=action_facts(
@@ -132,6 +146,8 @@ async def new_request_facts(
             subject_emails=subject_emails,
             provenance=provenance,
             is_stopped=stopped,
+            held_back=case.held_back,
+            also_needs=case.also_needs,
             break_glass=request.break_glass,
         ),
         proposer=proposer,

@@ -13,20 +13,24 @@ from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.as_told import as_told, is_of_before
+from handlers.flows.case_releases import CUSTOMER_REPLY, held_on_its_way
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.enrol_passkey import passkey_facts
+from handlers.flows.hand_off import FILES
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.note_policy import policy_news_facts
-from handlers.flows.read_ticket import REPLY, request_card_facts, ticket_facts
+from handlers.flows.read_ticket import TO_CUSTOMER, request_card_facts, ticket_facts
 from handlers.flows.review_request import break_glass_letter
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, refuse, supersede
 from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, contradicted_card, destination_blocks
+from handlers.views.case_files import handed_over
 from handlers.views.facts import ReadersFacts
 from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
 from handlers.views.triage_card import triage_card
+from policy.case_release import HAND_OFF
 from policy.lifecycle import TERMINAL
 from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
@@ -35,8 +39,7 @@ from storage.database import Transaction
 from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GLASS_STARTED, CARDS
 from storage.schema import ActionRequest, Delivery, Ticket
 
-NOT_A_REPLY = "the trail tells of no reply in these words that was approved and run"
-CUSTOMER_REPLY = "customer_reply"
+NOT_A_REPLY = "the trail tells of nothing in these words that was approved and run"
 SIBLING_SECONDS = 2.0
 """How long to wait for an earlier notice of the same request that may be on its way."""
 
@@ -102,8 +105,11 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             return None
         if delivery.kind == "outcome" and await _is_superseded(desk, tx, delivery):
             return None
-        if delivery.kind == CUSTOMER_REPLY and not await _is_decided(tx, delivery):
+        if delivery.kind in (CUSTOMER_REPLY, FILES) and not await _is_decided(tx, delivery):
             await refuse(desk, tx, delivery, NOT_A_REPLY)
+            return None
+        if why := await held_on_its_way(desk, tx, delivery):
+            await refuse(desk, tx, delivery, why)
             return None
         # A held message may have been attempted before it was held: it is looked up like any other.
         was_attempted = delivery.state in ("posting", "held")
@@ -137,10 +143,12 @@ async def _is_settled(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
 
 
 async def _is_decided(tx: Transaction, delivery: Delivery) -> bool:
-    """Whether a reply is what people decided on: a delivery is a row, and anything might stand in it."""
+    """Whether it is what people decided on: a delivery is a row, and anything might stand in it."""
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     ticket = None if request is None else await tickets.get(tx, request.ticket_id)
-    if request is None or ticket is None or request.action_id != REPLY or delivery.ticket_id != ticket.id:
+    if request is None or ticket is None or delivery.ticket_id != ticket.id:
+        return False
+    if request.action_id not in (TO_CUSTOMER if delivery.kind == CUSTOMER_REPLY else {HAND_OFF}):
         return False
     one = await as_told(tx, request, ticket)
     return one is not None and one.status is RequestStatus.EXECUTED and not one.illegal
@@ -259,6 +267,9 @@ async def _render(
                 return words
         case kind if kind == CUSTOMER_REPLY and request is not None:
             return notices.customer_reply(str(request.params["text"]))  # The request's row is what was decided on.
+        case kind if kind == FILES and request is not None:
+            text = str(request.params["text"])
+            return handed_over(ticket.number, args["recipient"], text, args["packetSha256"])
     raise LookupError(f"no view for delivery {delivery.id} of kind {delivery.kind}")
 
 
@@ -291,7 +302,7 @@ def _readers(card: Delivery) -> ReadersFacts | None:
 def _readers_wanted_of(delivery: Delivery, ticket: Ticket, request: ActionRequest | None) -> str | None:
     if delivery.kind != "approval_card" or delivery.ts is not None or _readers(delivery) is not None:
         return None
-    if request is None or request.action_id != REPLY or ticket.channel_kind != "slack_shared":
+    if request is None or request.action_id not in TO_CUSTOMER or ticket.channel_kind != "slack_shared":
         return None
     return ticket.slack_channel
 

@@ -19,6 +19,7 @@ from actions.errors import InvalidParams, UnknownAction
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused, TryLater
 from handlers.flows.break_glass import announce_start, as_starter, check_reason
+from handlers.flows.case_releases import note_asked
 from handlers.flows.check_member import check_member
 from handlers.flows.judge_anew import judge_anew
 from handlers.flows.judged_facts import action_facts, digest_of, new_request_facts, reporters_of
@@ -150,7 +151,8 @@ def _facts(
         subjects=subjects,
         subject_emails=subject_emails,
         provenance=dict(proposal.provenance),
-        is_stopped=False,  # Looked up where it is written (5).
+        is_stopped=False,  # Looked up where it is written (5),
+        held_back="",  # and so is this.
         break_glass=proposal.break_glass,
     )
 
@@ -211,6 +213,7 @@ async def _write(desk: Desk, draft: Draft, addresses: Addresses) -> tuple[Propos
         if suggestion is not None and _is_settled(draft):
             suggestion.request_id = request.id
         ticket.updated_at = request.created_at
+        await note_asked(desk, tx, request)
         events = [*replaced, *events_of(draft, request, before)]
         await audit.append(tx, audit.ticket_chain(ticket.id), events, at=request.created_at)
         await _next(desk, tx, draft, request)

@@ -26,12 +26,15 @@ from handlers.views.facts import (
     Untrusted,
     VoteFacts,
 )
+from policy.case_release import UPDATE
 from policy.terms import Audience, Choice, PersonKey, RequestStatus, Risk, Severity, TicketStatus, Verdict
 from storage import audit, deliveries, requests, tickets
 from storage.database import Transaction
 from storage.schema import ActionRequest, Message, Suggestion, Ticket, Triage, VoteRow
 
 REPLY = "ticket.reply_to_customer"
+TO_CUSTOMER = frozenset({REPLY, UPDATE})
+"""What people approve word for word for the requester's side to read."""
 
 
 async def ticket_page(desk: Desk, ticket_id: UUID) -> TicketFacts:
@@ -159,7 +162,7 @@ def request_card(
         outcome=request.outcome,
         digest=request.digest,
         concerns_requester=concerns_requester(request),
-        destination=destination_facts(ticket) if request.action_id == REPLY else None,
+        destination=destination_facts(ticket) if request.action_id in TO_CUSTOMER else None,
         distinct_groups=tuple(request.distinct_groups),
         undoes=None if request.undoes is None else str(request.undoes),
         revision=request.revision,

@@ -68,7 +68,8 @@ def _request(
         subjects=frozenset(map(PersonKey.parse, request.subjects)),
         subject_emails=frozenset(request.subject_emails),
         provenance=provenance,
-        is_stopped=False,  # What a policy makes of a request is not what somebody stopped for a while.
+        is_stopped=False,  # What a policy makes of a request is not what somebody stopped for a while,
+        held_back="",  # nor what a case kept back at some moment.
         break_glass=request.break_glass,
     )
     is_reported = "/" in one.opened_by and one.opened_by != ticket.requester

@@ -68,7 +68,7 @@ async def rule_on_run(
     addresses: Addresses,
 ) -> Ruling:
     """The gate's ruling on running this now. The request and its ticket must be locked."""
-    facts = await request_facts(tx, request, ticket, desk.catalogue)
+    facts = await request_facts(tx, request, ticket, desk.catalogue, live=proposer)
     if facts.status is RequestStatus.RUNNING:  # It was cut off: whether it might begin now is what is asked.
         facts = replace(facts, status=RequestStatus.APPROVED)
     # Only votes can be an alias's: what runs without any asks Slack nothing more.

@@ -27,6 +27,7 @@ from uuid import UUID
 from actions.executors import Outcome, Run
 from handlers.desk import Desk
 from handlers.flows.as_told import as_told
+from handlers.flows.case_releases import note_held_back
 from handlers.flows.customer_notice import tell_requester
 from handlers.flows.one_person import Addresses
 from handlers.flows.rule_on_run import StoredRequest, resolve_people, rule_on_run, with_live_addresses
@@ -126,6 +127,7 @@ async def _refuse(desk: Desk, tx: Transaction, request: ActionRequest, ticket: T
 
 async def _record_refusal(desk: Desk, tx: Transaction, request: ActionRequest, ruling: Ruling) -> None:
     payload = _ids(request) | {"rule": ruling.code, "reason": ruling.reason, "policyIds": list(ruling.policy_ids)}
+    await note_held_back(desk, tx, request, ruling.reason)
     await audit.record(tx, request.ticket_id, Step.RUN_REFUSED, "policy", payload, at=desk.clock())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
+from handlers.flows.case_releases import note_posted
 from policy.terms import Audience
 from storage import audit, cases, deliveries
 from storage.audit import Step
@@ -53,6 +54,8 @@ async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
         if delivery is None:
             return
         was_obstructed = delivery.error is not None
+        if settled.is_new:
+            await note_posted(desk, tx, delivery)
         delivery.ts, delivery.content_hash = settled.ts, settled.content_hash
         delivery.state, delivery.posted_at = "posted", now
         forget_obstacle(delivery)

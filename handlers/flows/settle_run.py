@@ -12,8 +12,9 @@ from uuid import UUID
 
 from actions.executors import Outcome, Run
 from handlers.desk import Desk
+from handlers.flows.case_releases import settle_release
 from handlers.flows.customer_notice import customer_channel, tell_requester
-from handlers.flows.read_ticket import REPLY
+from handlers.flows.read_ticket import TO_CUSTOMER
 from handlers.flows.review_request import require_review
 from policy.lifecycle import RequestEvent, move
 from policy.terms import Audience, RequestStatus
@@ -54,6 +55,7 @@ async def settle_run(desk: Desk, request_id: UUID, run: Run, outcome: Outcome, *
             return
         request.status = move(before, _OUTCOME_EVENTS[outcome.state])
         _write(request, execution, ticket, outcome, now)
+        await settle_release(desk, tx, ticket, request, outcome)
         step = Step.OUTCOME_RECONCILED if before is RequestStatus.UNKNOWN else Step.ACTION_EXECUTED
         await audit.record(tx, ticket.id, step, "bot", _outcome_payload(request, outcome), at=now)
         await _tell(desk, tx, ticket, request, run, outcome)
@@ -83,7 +85,7 @@ async def _tell(
 ) -> None:
     message_id = outcome.detail.get("messageId")
     channel = customer_channel(ticket)
-    if run.action_id == REPLY and outcome.is_done and channel is not None:
+    if run.action_id in TO_CUSTOMER and outcome.is_done and channel is not None:
         reply = NewDelivery(
             "customer_reply",
             Audience.CUSTOMER,

@@ -133,14 +133,14 @@ async def _keep(desk: Desk, ticket_id: UUID, result: TriageResult) -> None:
 
 
 def _known(desk: Desk, result: TriageResult) -> list[SuggestedAction]:
-    """The suggestions that are actions of the catalogue; what a model made up is dropped."""
+    """The suggestions that are listed actions of the catalogue; what a model made up is dropped."""
     known = []
     for action in result.suggestions:
         try:
             spec = desk.catalogue.get(action.action_id)
         except ActionError:
             continue
-        if set(action.params) <= set(spec.param_names):
+        if spec.is_listed and set(action.params) <= set(spec.param_names):
             known.append(action)
     return known
 

@@ -55,7 +55,7 @@ async def choose(call: Call) -> None:
     person = await call.person()
     desk, ticket_id = call.reception.desk, call.id_value()
     await require_access(desk, person, "propose an action", ticket_id)
-    choices = [_choice(spec) for spec in desk.catalogue if spec.proposable_by & person.groups]
+    choices = [_choice(spec) for spec in desk.catalogue if spec.is_listed and spec.proposable_by & person.groups]
     await call.open_view(choose_action_modal(choices, str(ticket_id)))
 
 
@@ -140,7 +140,7 @@ def _choice(spec: ActionSpec[Any]) -> ActionChoice:
 
 def _spec(catalogue: Catalogue, action_id: str) -> ActionSpec[Any]:
     for spec in catalogue:
-        if spec.action_id == action_id:
+        if spec.action_id == action_id and spec.is_listed:
             return spec
     raise NotFound("action")
 

@@ -38,7 +38,7 @@ _PROBLEMS_SHOWN = 10
 _PROBLEM_LENGTH = 320
 
 # Work on the ticket itself: the requester either sees it anyway (a reply) or is not told of it.
-_UNANNOUNCED = ("ticket.",)
+_UNANNOUNCED = ("ticket.", "case.")
 _ANNOUNCED = frozenset({"ticket.close", "ticket.reopen"})
 
 _CUSTOMER_OUTCOMES = {

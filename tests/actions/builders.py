@@ -16,6 +16,12 @@ from storage.targets import DeskInDatabase, DirectoryInDatabase
 OPENED = datetime(2026, 3, 25, 13, 46, 11, tzinfo=UTC)
 NOW = datetime(2026, 3, 25, 13, 46, 13, tzinfo=UTC)
 
+OF_CASE: dict[str, Any] = {
+    "caseId": "0d3e5a0a-7c64-4c1c-9d9a-0f1a2b3c4d5e",
+    "draftId": "customer_update",
+    "revision": 2,
+    "basis": '{"entries":7}',
+}
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ticket.add_internal_note": {"note": "Customer mentioned an API key. Confirm keyId before running api_key.revoke."},
     "ticket.set_severity": {"severity": "high"},
@@ -28,6 +34,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "api_key.restore": {"keyId": "ak_demo_bob_001"},
     "user.suspend": {"email": "bob@acme.example"},
     "user.restore": {"email": "bob@acme.example"},
+    "case.send_customer_update": OF_CASE | {"text": "Confirmed: the session was closed."},
+    "case.hand_off": OF_CASE | {"text": "Confirmed: the session was closed."},
 }
 """Parameters in canonical form, one set for each action."""
 

@@ -141,7 +141,10 @@ async def test_an_executor_of_one_action_goes_before_that_of_its_kind() -> None:
 def test_actions_that_nobody_carries_out_are_found_at_start_up() -> None:
     runner = Runner({"ticket.": Scripted(succeed)}, timeout_seconds=1)
 
-    with pytest.raises(MissingExecutor, match=r"api_key.restore, api_key.revoke, user.restore, user.suspend"):
+    with pytest.raises(
+        MissingExecutor,
+        match=r"api_key.restore, api_key.revoke, case.hand_off, case.send_customer_update, user.restore, user.suspend",
+    ):
         runner.require(spec.action_id for spec in ACTIONS)
 
 

@@ -85,6 +85,7 @@ def action(**changes: Any) -> ActionFacts:
         subjects=frozenset({BOB}),
         proposable_by=frozenset({"agent", "support", "security"}),
         is_stopped=False,
+        held_back="",
     )
     return replace(default, **changes)
 

@@ -211,6 +211,7 @@ WHAT: dict[str, list[Value]] = {
     "trail": [FREE, breaking("core-no-contradicted-request", request={"matches_trail": False})],
     "twin": [FREE, keeping_from("core-no-rejected-twin", request={"was_rejected_meanwhile": True})],
     "stop": [FREE, keeping_from("core-no-stopped", action={"is_stopped": True})],
+    "case": [FREE, keeping_from("core-no-held-back", action={"held_back": "The customer wrote since."})],
     "passkey": [
         FREE,
         Value(person={"has_confirmed": True}),
@@ -239,6 +240,7 @@ IN_CEDAR = {
     "request.matches_trail": {"resource.matchesTrail"},
     "request.was_rejected_meanwhile": {"resource.wasRejectedMeanwhile"},
     "action.is_stopped": {"resource.isStopped"},
+    "action.held_back": {"resource.isHeldBack"},
     "action.break_glass": {"resource.isBreakGlass", "resource.hasBreakGlassReason", "resource.breakGlassGroup"},
     "request.proposer": {"resource.proposer", "resource.proposerUserId"},
     "request.editors": {"resource.editors", "resource.editorUserIds"},
@@ -430,13 +432,13 @@ def test_nothing_with_a_forbidden_fact_is_allowed_and_everything_without_one_is(
             f"\n{len(WHOS) * len(WHATS)} decisions, {free} allowed; of both gates asked {asked}, and of the code alone"
             f" {len(beside)}; {time.perf_counter() - started:.1f} s"
         )
-    assert len(WHOS) == 8 * 2 * 4**3 * 7 and len(WHATS) == 3 * len(RequestStatus) * 2**8 * 4
+    assert len(WHOS) == 8 * 2 * 4**3 * 7 and len(WHATS) == 3 * len(RequestStatus) * 2**9 * 4
     # A full member of the group passes where it is done to nobody or to somebody else, and who has no address only
     # where none has to be compared. Who has one account passes wherever it is not theirs, which an alias of somebody
     # else's is not: as requester, proposer or editor (2 each), and among four of the subjects.
     # And of what is decided: approving and running with a passkey or where none is asked for; rejecting besides with
-    # none, stopped or not, twin or not, by break-glass or not.
-    free_whos, free_whats = 2 + 1 + 2**3 * 4, 2 * 3 + 2**3 * 4
+    # none, stopped or not, twin or not, kept back by its case or not, by break-glass or not.
+    free_whos, free_whats = 2 + 1 + 2**3 * 4, 2 * 3 + 2**4 * 4
     assert free == free_whos * free_whats and allowed >= free_whos + free_whats - 1
 
 

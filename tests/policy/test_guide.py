@@ -14,7 +14,10 @@ from tests.policy.builders import edit, policy_copy
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "policy.md"
 STEPS = re.split(r"^\*\*\d\. ", GUIDE.read_text(), flags=re.MULTILINE)
 HIGH = "[risk.high]\nquorum = 1\n"
-ONLY_SECURITY = 'unless { resource.isRequesterKnown || principal in Group::"security" };'
+ONLY_SECURITY = (
+    'unless { resource.isRequesterKnown || principal in Group::"security" ||'
+    ' resource.alsoNeeds.contains(Group::"security") };'
+)
 
 
 def blocks(step: int) -> list[str]:

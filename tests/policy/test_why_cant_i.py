@@ -43,6 +43,7 @@ ABOUT: dict[str, RequestFacts] = {
     "core-no-settled-request": request(status=RequestStatus.REJECTED),
     "core-no-expired-request": request(expires_at=NOW - timedelta(hours=1)),
     "core-no-stopped": request(action(is_stopped=True)),
+    "core-no-held-back": request(action(held_back="The customer wrote after this was asked for.")),
     "core-no-other-policy": request(policy_version="another"),
     "core-no-other-digest": request(digest="another"),
     "core-no-unconfirmed-parameters": request(action(unconfirmed_params=frozenset({"keyId"}))),
@@ -90,7 +91,9 @@ def test_an_insider_is_told_that_rule(code: str) -> None:
 
     assert told == code
     note = ENGINE.notes.get(code)
-    assert reply == (REFUSALS[code].words if code in REFUSALS else note.reply if note else None)
+    why = ABOUT[code].action.held_back  # What a case keeps back is told to people of the desk.
+    words = REFUSALS[code].words if code in REFUSALS else note.reply if note else None
+    assert reply == (f"{why} {words}" if why else words)
     assert reply.count(".") >= 2
 
 

@@ -53,6 +53,8 @@ class Agitator:
         values = {
             "note": "a note", "severity": "low", "category": "other", "assignee": "U0MALLORY01", "text": "Hello.",
             "reason": "because", "keyId": "ak_demo_erin_001", "email": "erin@acme.example",
+            "caseId": "0d3e5a0a-7c64-4c1c-9d9a-0f1a2b3c4d5e", "draftId": "customer_update", "revision": "1",
+            "basis": "{}",
         }  # fmt: skip
         known = [(spec.action_id, spec.param_names) for spec in Catalogue({"category": CATEGORIES})]
         wanted = known + [(action_id, ("keyId",)) for action_id in self.SELF_SERVING]
@@ -105,7 +107,7 @@ async def test_threat_15_an_agent_that_suggests_everything_gets_low_risk_houseke
 
 
 async def test_threat_15_no_action_of_the_catalogue_touches_policy_groups_settings_or_the_trail() -> None:
-    assert {spec.action_id.partition(".")[0] for spec in Catalogue()} == {"ticket", "api_key", "user"}
+    assert {spec.action_id.partition(".")[0] for spec in Catalogue()} == {"ticket", "api_key", "user", "case"}
 
 
 async def test_threat_15_files_changed_under_a_running_desk_change_no_answer_and_void_at_the_next_start(

@@ -150,6 +150,7 @@ def _facts(action_id: str, category: str, severity: Severity, unconfirmed: froze
         unconfirmed_params=unconfirmed,
         proposable_by=spec.proposable_by,
         is_stopped=False,
+        held_back="",
     )
 
 

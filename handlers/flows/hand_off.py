@@ -1,0 +1,115 @@
+"""The packet of a case, made of exactly the entries that its release was asked for on, signed, and queued as two files.
+
+Nothing that came into the case later is in it: what would have changed it has kept the release back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from uuid import UUID
+
+from copilot.handoff import Approval, CaseRecord, Dissent, Part, Recipient, StatedEmpty, make_packet
+from copilot.handoff_content import content
+from copilot.handoff_page import page
+from handlers.desk import Desk
+from policy import case_entries as e
+from policy.case_moves import StatementEvent
+from policy.case_release import AUDIENCE_OF, entries_of, sha256_of
+from policy.case_story import CaseStory, tell
+from policy.terms import Audience, Choice, PersonKey
+from storage import deliveries, handoffs, requests
+from storage.database import Transaction
+from storage.deliveries import NewDelivery
+from storage.schema import ActionRequest
+
+FILES = "case_files"
+"""The kind of the delivery. Its args: 'markdown' and 'packet', the two files' texts; 'packetSha256', hex, over the
+packet's UTF-8 bytes; 'recipient'; 'case'."""
+_PARTS = frozenset(part.value for part in Part)
+
+
+async def post_files(desk: Desk, tx: Transaction, story: CaseStory, request: ActionRequest) -> str:
+    """Make the packet and queue its files for our own people. Why none was made, in words, or ""."""
+    if desk.notary is None:
+        return "there is no key to sign one with (COUNTERSIGN_CHECKPOINT_KEY)"
+    then = tell(story.entries[: entries_of(request.params)])
+    found = then.revision(str(request.params["draftId"]), int(str(request.params["revision"])))
+    if found is None:
+        return "the case had no such revision"
+    recipient, now = Recipient(AUDIENCE_OF[found.draft.kind]), desk.clock()
+    approvals = [*_earlier(then), *await _approvals(tx, request, recipient)]
+    packet = make_packet(
+        record_of(then, UUID(str(request.params["caseId"])), approvals), recipient, made_by=then.lead, made_at=now
+    )
+    markdown = page(packet)
+    signed = handoffs.issue(desk.notary, content(packet), markdown).decode()
+    files = NewDelivery(
+        FILES,
+        Audience.INTERNAL,
+        handoff_channel(desk, recipient),
+        ticket_id=request.ticket_id,
+        request_id=request.id,
+        args={
+            "case": str(request.params["caseId"]),
+            "recipient": recipient.value,
+            "markdown": markdown,
+            "packet": signed,
+            "packetSha256": sha256_of(signed),
+        },
+    )
+    await deliveries.post(tx, files, delivery_id=desk.new_id(), at=now)
+    return ""
+
+
+def handoff_channel(desk: Desk, recipient: Recipient) -> str:
+    """Where those who take a case over read."""
+    return desk.settings.approvals_channel
+
+
+def record_of(story: CaseStory, case_id: UUID, approvals: Iterable[Approval]) -> CaseRecord:
+    """What a packet is made of, as the case holds it."""
+    return CaseRecord(
+        case_id=str(case_id),
+        ticket_id=story.opened.ticket_id,
+        title=story.opened.title,
+        statements=story.held.statements,
+        evidence=story.held.evidence,
+        dissent=tuple(_dissent(story)),
+        approvals=tuple(approvals),
+        latch=story.latch,
+        stated_empty=tuple(
+            StatedEmpty(Part(body.part), body.words, PersonKey.parse(entry.actor), entry.at)
+            for entry, body in story.stated_empty
+            if body.part in _PARTS
+        ),
+    )
+
+
+def _dissent(story: CaseStory) -> Iterator[Dissent]:
+    for entry in story.entries:
+        body = entry.body
+        if isinstance(body, e.StatementStep) and body.event is StatementEvent.REJECTED:
+            by = PersonKey.parse(entry.actor) if "/" in entry.actor else None
+            yield Dissent(body.statement, by, entry.at, body.reason)
+
+
+def _earlier(story: CaseStory) -> Iterator[Approval]:
+    for entry, body in story.releases:
+        for approver in body.approvers:
+            yield _approval(body.audience, body.draft_id, body.revision, body.text_sha256, approver, entry.at)
+
+
+async def _approvals(tx: Transaction, request: ActionRequest, recipient: Recipient) -> list[Approval]:
+    draft_id, number = str(request.params["draftId"]), int(str(request.params["revision"]))
+    digest = sha256_of(str(request.params["text"]))
+    votes = (await requests.votes(tx, [request.id]))[request.id]
+    return [
+        _approval(recipient.value, draft_id, number, digest, PersonKey.parse(row.voter), row.cast_at)
+        for row in votes
+        if row.choice == Choice.APPROVE
+    ]
+
+
+def _approval(audience: str, draft_id: str, revision: int, digest: str, by: PersonKey, at: datetime) -> Approval:
+    return Approval(f"for {audience}: draft {draft_id}, revision {revision}", digest, by, at)
