@@ -1,4 +1,4 @@
-"""Triage by a model, and the only module that knows the model service's SDK.
+"""Triage by a model.
 
 What the model says is a suggestion from an untrusted source. Here, in this order:
 
@@ -8,7 +8,8 @@ What the model says is a suggestion from an untrusted source. Here, in this orde
 4. where a value was found is decided from the ticket's text, whatever the model claims;
 5. rules set a floor under the severity, and the signals they found stay.
 
-Nothing the service does or says makes `triage` raise. Importing this takes seconds: do it at start, not in a handler.
+Nothing the service does or says makes `triage` raise. Importing this takes seconds, for the SDK behind it: do it at
+start, not in a handler.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import anthropic
-from anthropic import AsyncAnthropic, transform_schema
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from copilot.minimising import for_people, holds_pseudonym, minimise
+from copilot.model_client import Client, Envelope, NoAnswer, ask, output_format
 from copilot.offline_triage import ticket_text
 from copilot.prompts import ProposedAction, ProposedTriage, restored, system_prompt, user_prompt
 from copilot.proposals import MOST_SUGGESTIONS
@@ -48,45 +48,12 @@ _MOST_SIGNALS = 20
 _log = logging.getLogger(__name__)
 
 
-class _NoAnswer(Exception):
-    """The service gave no usable answer; its text is the fallback's reason, in our own words."""
-
-
-class _Usage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    type: str
-    text: str = ""
-
-
-class _Envelope(BaseModel):
-    """What is read of a Messages API response; unknown fields are the service's business."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str
-    stop_reason: str | None = None
-    content: list[_Block]
-    usage: _Usage = _Usage()
-
-
-def make_client(
-    api_key: str, base_url: str | None = None, timeout_seconds: float = 20.0, max_retries: int = 2
-) -> AsyncAnthropic:
-    """Make the client. The SDK's own time-out is ten minutes, times its retries: both are set here."""
-    return AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout_seconds, max_retries=max_retries)
-
-
 class ModelTriager:
     """Triage by a model, with another triager for when it has no usable answer."""
 
     def __init__(
         self,
-        client: AsyncAnthropic,
+        client: Client,
         model: str,
         fallback: Triager,
         deadline_seconds: float = 45.0,
@@ -107,7 +74,7 @@ class ModelTriager:
                 answered_by, proposed = await self._ask(ticket, offers)
         except TimeoutError:
             return self._fall_back(ticket, offline, f"no answer within {self._deadline_seconds:g} seconds")
-        except _NoAnswer as problem:
+        except NoAnswer as problem:
             return self._fall_back(ticket, offline, str(problem))
         return _checked(proposed, answered_by, ticket, text, offers, offline)
 
@@ -127,60 +94,32 @@ class ModelTriager:
             "max_tokens": _MAX_TOKENS,
             "system": system_prompt(offers, boundary),
             "messages": [{"role": "user", "content": user_prompt(ticket, minimised.texts, boundary)}],
-            "output_config": {"format": {"type": "json_schema", "schema": transform_schema(ProposedTriage)}},
+            "output_config": output_format(ProposedTriage),
         }
-        # `messages.parse` would do the same and lose stop reason and usage when the answer does not validate.
-        try:
-            response = await self._client.messages.with_raw_response.create(**body)
-            envelope = _Envelope.model_validate(json.loads(await response.text()))
-        except anthropic.APIError as error:
-            raise _NoAnswer(_what_failed(error)) from error
-        except anthropic.AnthropicError as error:
-            raise _NoAnswer("the client could not make the request") from error
-        except ValueError as error:
-            raise _NoAnswer("the answer was not a message") from error
+        envelope = await ask(self._client, body)
         _log.info(
             "ticket %s: %s used %d tokens in, %d out, stopped by %s",
             ticket.ticket_number,
             self._model,
-            envelope.usage.input_tokens,
-            envelope.usage.output_tokens,
+            envelope.usage.input_tokens or 0,
+            envelope.usage.output_tokens or 0,
             envelope.stop_reason,
         )
         return legible(envelope.model)[:100], restored(_parsed(envelope), for_people(minimised.table))
 
 
-def _what_failed(error: anthropic.APIError) -> str:
-    """Name a failure in our own words: the service's wording changes and may carry parts of the request."""
-    if isinstance(error, anthropic.APITimeoutError):
-        return "the service did not answer in time"
-    if isinstance(error, anthropic.APIConnectionError):
-        return "the service could not be reached"
-    if not isinstance(error, anthropic.APIStatusError):
-        return "the answer was not a message"
-    names: Mapping[int, str] = {
-        401: "the key was not accepted (401)",
-        403: "the key may not use this model (403)",
-        404: "the model is not known to the service (404)",
-        413: "the ticket is too long for the service (413)",
-        429: "the service's rate limit was reached (429)",
-        529: "the service is overloaded (529)",
-    }
-    return names.get(error.status_code, f"the service answered {error.status_code}")
-
-
-def _parsed(envelope: _Envelope) -> ProposedTriage:
+def _parsed(envelope: Envelope) -> ProposedTriage:
     if envelope.stop_reason == "refusal":
-        raise _NoAnswer("the model declined to answer")
-    if envelope.stop_reason in ("max_tokens", "model_context_window_exceeded"):
-        raise _NoAnswer("the answer was cut short")
+        raise NoAnswer("the model declined to answer")
+    if envelope.is_cut_short:
+        raise NoAnswer("the answer was cut short")
     text = "".join(block.text for block in envelope.content if block.type == "text")
     if not text.strip():
-        raise _NoAnswer("the answer was empty")
+        raise NoAnswer("the answer was empty")
     try:
         return ProposedTriage.model_validate_json(text)
     except ValidationError as error:
-        raise _NoAnswer("the answer did not have the agreed form") from error
+        raise NoAnswer("the answer did not have the agreed form") from error
 
 
 def _checked(

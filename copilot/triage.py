@@ -25,7 +25,8 @@ def choose_triager(
     if not api_key:
         return offline
     # Imported only here: the SDK takes seconds to load, and a desk without a key never needs it.
-    from copilot.model_triage import ModelTriager, make_client
+    from copilot.model_client import make_client
+    from copilot.model_triage import ModelTriager
 
     client = make_client(api_key, base_url, timeout_seconds=deadline_seconds / 2)
     return ModelTriager(client, model or DEFAULT_MODEL, fallback=offline, deadline_seconds=deadline_seconds)

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from policy.case_moves import Refusal
 from policy.case_terms import Authority, Claim, Evidence, EvidenceKind, Statement, StatementKind, StatementState
 
+LOW_CONFIDENCE = 0.5
+"""Below it, what was found may well be about something else: a caller pauses and asks."""
 _SUFFICES: Mapping[Claim, tuple[EvidenceKind, Authority]] = MappingProxyType(
     {
         Claim.EVENT: (EvidenceKind.FOUND, Authority.RECORD),
@@ -67,6 +69,11 @@ def cannot_confirm(statement: Statement, evidence: Collection[Evidence], others:
     if statement.claim is Claim.ABSENCE and _has_gap(cited, evidence):
         return _WEAK[Claim.ABSENCE]
     return None
+
+
+def in_doubt(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """What a caller should pause at and ask: gaps, empty answers, and finds that may be about something else."""
+    return [one for one in evidence if one.kind is not EvidenceKind.FOUND or one.confidence < LOW_CONFIDENCE]
 
 
 def open_conflicts(statements: Iterable[Statement]) -> tuple[Statement, ...]:

@@ -1,8 +1,9 @@
 """A strict local stand-in for the Messages API over real HTTP, with scripted answers.
 
-It refuses what the real service refuses of the fields the product uses (headers, body, output format), remembers every
-request, and answers from a script: a good message, a refusal, a cut or malformed one, an error status, silence, a
-dropped connection. What it does not do: streaming, tools, token counts that mean anything.
+It refuses what the real service refuses of the fields the product uses (headers; the body, by `tests.messages_checks`),
+remembers every request, and answers from a script: a good message, a refusal, a cut or malformed one, an error status,
+silence, a dropped connection; as a stream by `tests.messages_stream`. What it does not do: token counts that mean
+anything.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.messages_checks import body_problem
+
 KEY = "test-key"
 MODEL = "claude-test-1"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_TOP_LEVEL = {"model", "max_tokens", "messages", "system", "output_config", "metadata", "thinking", "stop_sequences"}
-_SCHEMA_TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
 
 
 @dataclass
@@ -83,51 +83,8 @@ def _what_is_wrong(request: web.Request, body: Any) -> tuple[int, str, str] | No
         return 400, "invalid_request_error", "anthropic-version: header is required"
     if request.content_type != "application/json" or not isinstance(body, dict):
         return 400, "invalid_request_error", "The request body is not valid JSON"
-    problem = _body_problem(body)
+    problem = body_problem(body)
     return None if problem is None else (400, "invalid_request_error", problem)
-
-
-def _body_problem(body: Mapping[str, Any]) -> str | None:
-    unknown = set(body) - _TOP_LEVEL
-    if unknown:
-        return f"{min(unknown)}: Extra inputs are not permitted"
-    if not isinstance(body.get("model"), str) or not body["model"]:
-        return "model: Field required"
-    if not isinstance(body.get("max_tokens"), int) or body["max_tokens"] < 1:
-        return "max_tokens: must be at least 1"
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        return "messages: at least one message is required"
-    for message in messages:
-        if (
-            set(message) != {"role", "content"}
-            or message["role"] not in ("user", "assistant")
-            or not message["content"]
-        ):
-            return "messages: each needs a role and content"
-    config = body.get("output_config", {})
-    output_format = config.get("format")
-    if set(config) - {"format", "effort"} or (output_format is not None and output_format.get("type") != "json_schema"):
-        return "output_config: not understood"
-    return _schema_problem(output_format["schema"], {}) if output_format is not None else None
-
-
-def _schema_problem(schema: Any, defs: Mapping[str, Any]) -> str | None:
-    """Structured output takes a subset: every object closed, every node typed, no bounds."""
-    if not isinstance(schema, dict):
-        return "output_config.format.schema: not an object"
-    defs = schema.get("$defs", defs)
-    if "$ref" in schema:
-        return None if schema["$ref"].removeprefix("#/$defs/") in defs else "schema: unknown $ref"
-    if {"minimum", "maximum", "minLength", "maxLength", "maxItems", "pattern"} & set(schema):
-        return "schema: bounds are not supported"
-    if "enum" not in schema and "anyOf" not in schema and schema.get("type") not in _SCHEMA_TYPES:
-        return "schema: a type is required"
-    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
-        return "schema: 'additionalProperties' must be explicitly set to false"
-    children = [*schema.get("properties", {}).values(), *schema.get("anyOf", []), *schema.get("$defs", {}).values()]
-    children += [schema["items"]] if "items" in schema else []
-    return next((problem for child in children if (problem := _schema_problem(child, defs))), None)
 
 
 def error(status: int, kind: str, text: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -28,7 +28,10 @@ PLANTED: dict[str, tuple[tuple[str, str], ...]] = {
         ("handlers/flows/cast_vote.py", "import sqlalchemy"),
         ("policy/votes.py", "import psycopg"),
     ),
-    "one-model-module": (("handlers/listeners/pages.py", "import anthropic"),),
+    "one-model-module": (
+        ("handlers/listeners/pages.py", "import anthropic"),
+        ("copilot/model_triage.py", "from anthropic import AsyncAnthropic"),
+    ),
     "one-passkey-module": (("handlers/flows/confirm_vote.py", "import webauthn"),),
     "slack-sdk-at-the-edge": (
         ("handlers/flows/cast_vote.py", "import slack_sdk"),

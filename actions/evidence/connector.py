@@ -8,7 +8,7 @@ A connector that fails, is late, is not set up or has no word to say gives a GAP
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -16,13 +16,13 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from actions.evidence.recording import Clock, NewId, Recorder
-from policy.case_terms import Evidence, EvidenceKind, Source
+from policy.case_foundations import LOW_CONFIDENCE as LOW_CONFIDENCE
+from policy.case_foundations import in_doubt as in_doubt
+from policy.case_terms import Evidence, Source
 from policy.terms import PersonKey
 
 GRACE_SECONDS = 1.0
 """How long a connector may take to stop after its deadline before it is left behind."""
-LOW_CONFIDENCE = 0.5
-"""Below it, what was found may well be about something else: a caller pauses and asks."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,3 @@ async def _end(look: asyncio.Future[list[Evidence]]) -> None:
     await asyncio.wait({look}, timeout=GRACE_SECONDS)
     if look.done() and not look.cancelled():
         look.exception()  # What it fails with now is of no more interest, and would be logged as unseen.
-
-
-def in_doubt(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """What a caller should pause at and ask: gaps, empty answers, and finds that may be about something else."""
-    return [item for item in evidence if item.kind is not EvidenceKind.FOUND or item.confidence < LOW_CONFIDENCE]

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from copilot.model_triage import ModelTriager, make_client
+from copilot.model_client import make_client
+from copilot.model_triage import ModelTriager
 from copilot.offline_triage import OfflineTriager
 from copilot.suggestions import TicketText
 from copilot.triage import choose_triager
@@ -269,7 +270,7 @@ async def test_at_most_five_suggestions_and_no_repeats(api: MessagesApi, triager
         (fails(400, "invalid_request_error"), "the service answered 400"),
         (fails(401, "authentication_error"), "the key was not accepted (401)"),
         (fails(404, "not_found_error"), "the model is not known to the service (404)"),
-        (fails(413, "request_too_large"), "the ticket is too long for the service (413)"),
+        (fails(413, "request_too_large"), "the text is too long for the service (413)"),
         (fails(429, "rate_limit_error"), "the service's rate limit was reached (429)"),
         (fails(500), "the service answered 500"),
         (fails(529, "overloaded_error"), "the service is overloaded (529)"),

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from copilot.model_triage import ModelTriager, make_client
+from copilot.model_client import make_client
+from copilot.model_triage import ModelTriager
 from copilot.offline_triage import OfflineTriager
 from copilot.suggestions import TicketText
 from policy.terms import Provenance
