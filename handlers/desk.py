@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from actions.catalogue import Catalogue
+from actions.evidence.connector import Gatherer
 from actions.runner import Runner
 from copilot.suggestions import Triager
 from policy.gate import Gate
@@ -75,3 +76,5 @@ class Desk:
     settings: DeskSettings
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    gatherer: Gatherer
+    """Asks the sources of a case's evidence."""
