@@ -199,7 +199,7 @@ def _evidence(reading: Reading, recorder: Recorder) -> list[Evidence]:
         "files": len(reading.files),
         "lines": sum(count.lines for count in reading.files),
     }
-    if (covers := covered(reading.files, reading.window, recorder.clock())) is not None:
+    if (covers := covered(reading.files, reading.window, recorder.retrieved_at)) is not None:
         facts |= {"covers_from": covers[0].isoformat(), "covers_until": covers[1].isoformat()}
     return [recorder.nothing(facts)]
 

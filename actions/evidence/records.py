@@ -104,15 +104,14 @@ class DirectoryConnector:
 
     async def look(self, question: Question) -> list[Evidence]:
         """One item for each account; and a GAP where it is closed and nobody wrote down when."""
+        recorder = _recorder(self, question)
         if not question.accounts:
-            recorder = _recorder(self, question)
             return [recorder.gap("was not read: the question names no account", {"why": "not_asked"})]
         seen: set[str] = set()
-        return [item for account in question.accounts for item in await self._look_at(account, question, seen)]
+        return [item for account in question.accounts for item in await self._look_at(account, recorder, seen)]
 
-    async def _look_at(self, account: Account, question: Question, seen: set[str]) -> list[Evidence]:
+    async def _look_at(self, account: Account, recorder: Recorder, seen: set[str]) -> list[Evidence]:
         """`seen`: the rows that another of the names has led to already."""
-        recorder = _recorder(self, question)
         asked: dict[str, JsonValue] = {"email": account.email, "key": account.key}
         states = await self.find(account)
         if not states:
