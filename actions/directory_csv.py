@@ -1,7 +1,8 @@
-"""The directory's two CSV files, read: text in, typed rows or everything that is wrong with it out.
+"""The directory's CSV files, read: text in, typed rows or everything that is wrong with it out.
 
-    people:  email,name,slack_team,slack_user_id      (both Slack columns empty: no known account)
-    keys:    key_id,owner_email,label                 (label may be empty)
+    people:    email,name,slack_team,slack_user_id      (both Slack columns empty: no known account)
+    keys:      key_id,owner_email,label                 (label may be empty)
+    accounts:  see `actions.accounts_csv`
 
 `slack_team` is the workspace's id, or the Enterprise's where there is one. A file with a single wrong row gives no
 rows at all: half an import is harder to put right than none.
@@ -74,11 +75,13 @@ class CsvReading(Generic[Entry]):
     problems: tuple[CsvProblem, ...] = ()
 
 
-class _Line(BaseModel):
+class Line(BaseModel):
+    """One line of a file, by column."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class _PersonLine(_Line):
+class _PersonLine(Line):
     email: Email
     name: Name
     slack_team: SlackHomeId | None
@@ -90,7 +93,7 @@ class _PersonLine(_Line):
         return PersonEntry(self.email, self.name, PersonKey(self.slack_team, self.slack_user_id))
 
 
-class _KeyLine(_Line):
+class _KeyLine(Line):
     key_id: KeyId
     owner_email: Email
     label: Name | None
@@ -101,7 +104,7 @@ class _KeyLine(_Line):
 
 def read_people(text: str) -> CsvReading[PersonEntry]:
     """Read the people file."""
-    reading = _Reading[PersonEntry](PEOPLE_COLUMNS, unique="email")
+    reading = Reading[PersonEntry](PEOPLE_COLUMNS, unique="email")
     for line, cells in reading.rows(text):
         team, user = cells["slack_team"], cells["slack_user_id"]
         if (team is None) != (user is None):
@@ -114,7 +117,7 @@ def read_people(text: str) -> CsvReading[PersonEntry]:
 
 def read_keys(text: str) -> CsvReading[KeyEntry]:
     """Read the keys file. Whether the owners exist is for the directory to say."""
-    reading = _Reading[KeyEntry](KEY_COLUMNS, unique="key_id")
+    reading = Reading[KeyEntry](KEY_COLUMNS, unique="key_id")
     for line, cells in reading.rows(text):
         if (key := reading.checked(line, cells, _KeyLine)) is not None:
             reading.add(line, key.key_id, key.entry())
@@ -146,7 +149,7 @@ def _listed(homes: Collection[str]) -> str:
     return ", ".join(shown) + rest
 
 
-class _Reading(Generic[Entry]):
+class Reading(Generic[Entry]):
     """One file being read: what was found and what was wrong so far."""
 
     def __init__(self, columns: Sequence[str], unique: str) -> None:

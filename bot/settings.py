@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from bot.evidence_settings import EvidenceSettings, read_evidence_settings
 from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, Problem, given_key, given_keys, key_in_file
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
@@ -47,6 +48,11 @@ WHERE = {
     " http://localhost:8080 on your own machine); see docs/how-to/passkeys.md",
     "COUNTERSIGN_ROLE": "leave it out for one process; web and worker for two that share a database",
     "COUNTERSIGN_POLICY": "a folder with your copy of policy/cedar; see docs/policy.md",
+    "COUNTERSIGN_ACCESS_LOG": "the path of a file or folder; see docs/how-to/connect-the-sources-of-evidence.md",
+    "COUNTERSIGN_ATTACHMENT_TRAIL": "the path of a file or folder; see docs/how-to/connect-the-sources-of-evidence.md",
+    "COUNTERSIGN_KNOWLEDGE_BASE": "the path of a folder of Markdown documents",
+    "COUNTERSIGN_ESCALATION_CHANNEL": "the id (C…) of the channel in which engineering and security take escalations",
+    "COUNTERSIGN_LOG_FIELDS": "the path of a TOML file; see docs/how-to/connect-the-sources-of-evidence.md",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/DATABASE",
 }
 
@@ -96,6 +102,8 @@ class Settings:
     """Keys under which rows were hashed before, and are still verified."""
     site: Site | None = None
     """Where people's browsers reach our pages; None: there are none, and nothing is confirmed with a passkey."""
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    """Where the sources of a case's evidence are."""
     policy_folder: Path | None = None
     """None: the policy that comes with the bot."""
     anthropic_api_key: str | None = field(default=None, repr=False)
@@ -178,6 +186,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
         site=reader.site("COUNTERSIGN_PUBLIC_URL"),
+        evidence=read_evidence_settings(environ, reader.problem),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
         role=role,
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),

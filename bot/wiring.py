@@ -24,6 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from actions.catalogue import Catalogue
 from actions.executors import DeskExecutor, DirectoryExecutor
 from actions.runner import Runner
+from bot.evidence import make_gatherer
 from bot.policy_watch import PolicyWatch, action_shapes, members_of
 from bot.settings import Settings, SettingsError
 from bot.slack_app import make_slack_app
@@ -124,6 +125,7 @@ async def build(
         settings=settings.desk,
         clock=clock,
         new_id=new_id,
+        gatherer=make_gatherer(settings.evidence, database, client, clock, new_id),
         notary=notary,
     )
     reception = Reception(

@@ -2,7 +2,7 @@
 
 This is the one place here that knows what fields evidence has: of an account `account`, `email`, `status` and
 `deprovisioned_at`; of a use `principal`, `action`, `session` and `at`; of a look at a source `covers_from` and
-`covers_until`. Times are ISO 8601 with a zone.
+`covers_until`, and the accounts of its query. Times are ISO 8601 with a zone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Use(StrEnum):
 
 
 _OF_THE_STORE: Mapping[str, Use] = MappingProxyType({"download": Use.DOWNLOAD, "preview": Use.PREVIEW})
-_ENDED = frozenset({"deprovisioned", "deactivated", "disabled", "suspended", "deleted"})
+_ENDED = frozenset({"deprovisioned", "deactivated", "disabled", "suspended", "deleted", "revoked"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Look:
     """A source that was read, and from when to when it answers; None where that is not known."""
 
     evidence: Evidence
-    principal: str
+    names: frozenset[str] | None
+    """Of the accounts that were asked about, folded; None where the query does not say whose it is."""
     covers_from: datetime | None
     covers_until: datetime | None
 
@@ -112,13 +113,28 @@ def looks(evidence: Iterable[Evidence]) -> list[Look]:
     return [
         Look(
             one,
-            _name(one.query.get("principal")),
+            _asked(one),
             moment(one.facts.get("covers_from")),
             moment(one.facts.get("covers_until")),
         )
         for one in evidence
         if one.kind is not EvidenceKind.FOUND
     ]
+
+
+def _asked(one: Evidence) -> frozenset[str] | None:
+    """An answer on one account names it itself; the question may have been about more, or about attachments alone."""
+    if own := _names(one.facts):
+        return own
+    accounts = one.query.get("accounts")
+    if isinstance(accounts, list):
+        return frozenset[str]().union(*(_names(item) for item in accounts if isinstance(item, Mapping)))
+    principal = _name(one.query.get("principal"))
+    return frozenset({principal}) if principal else frozenset() if "attachments" in one.query else None
+
+
+def _names(facts: Mapping[str, JsonValue]) -> frozenset[str]:
+    return frozenset(_name(facts.get(field)) for field in ("account", "email", "key")) - {""}
 
 
 def moment(value: JsonValue | None) -> datetime | None:

@@ -30,6 +30,8 @@ _SOURCE: Mapping[Source, str] = MappingProxyType(
         Source.ESCALATION_QUEUE: "the escalation queue",
     }
 )
+_LOGS = frozenset({Source.ACCESS_LOG, Source.ATTACHMENT_TRAIL})
+"""What records what happened, so that what is not in it may not have happened."""
 _USE: Mapping[Use, str] = MappingProxyType(
     {
         Use.SESSION: "a session of {account}",
@@ -52,7 +54,7 @@ def statements_from(evidence: Sequence[Evidence]) -> tuple[Statement, ...]:
         found += _state_claims(of_states, account)
         found += _conflicts(of_states, account)
         found += _uses_against_end([one for one in used if one.principal in names], of_states, account)
-        found += _absences([one for one in looked if one.principal in names | {""}], of_states, account)
+        found += _absences([one for one in looked if one.names is None or one.names & names], of_states, account)
     found += _gaps(looked)
     return tuple({one.statement_id: one for one in found}.values())
 
@@ -129,7 +131,7 @@ def _absences(looked: Iterable[Look], states: Sequence[AccountState], account: s
     if end is None or end.ended_at is None:
         return
     for one in looked:
-        if one.evidence.kind is not EvidenceKind.NOTHING:
+        if one.evidence.kind is not EvidenceKind.NOTHING or one.evidence.source not in _LOGS:
             continue
         source = _SOURCE[one.evidence.source]
         if one.covers_from and one.covers_until and one.covers_from <= end.ended_at <= one.covers_until:

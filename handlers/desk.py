@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from actions.catalogue import Catalogue
+from actions.evidence.connector import Gatherer
 from actions.runner import Runner
 from copilot.suggestions import Triager
 from policy.gate import Gate
@@ -78,5 +79,7 @@ class Desk:
     settings: DeskSettings
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    gatherer: Gatherer
+    """Asks the sources of a case's evidence."""
     notary: Notary | None = None
     """Signs the packets of cases; None where the desk has no key for it."""

@@ -163,6 +163,14 @@ CHANNELS = (
         topic="Approve or reject risky actions",
     ),
     Channel(
+        "C0ESCALATE1",
+        "escalations",
+        (ACME,),
+        (*_DESK, BOT_USER),
+        is_private=True,
+        topic="What engineering and security work on",
+    ),
+    Channel(
         "C0EXTEXT001",
         "ext-external",
         (ACME, EXTERNAL),

@@ -28,7 +28,7 @@ _ACTIVE = frozenset({"active"})
 _USED = {
     Source.DIRECTORY: ("account", "email", "status", "deprovisioned_at", "entitled"),
     Source.ACCESS_LOG: ("principal", "action", "object", "session", "at"),
-    Source.ATTACHMENT_TRAIL: ("principal", "action", "attachment", "session", "at"),
+    Source.ATTACHMENT_TRAIL: ("principal", "action", "attachment_id", "attachment", "session", "at"),
 }
 RECORDS = frozenset(_USED)
 """The sources that the rules read."""
@@ -165,7 +165,7 @@ def _activity(one: Evidence) -> Activity:
         _name(facts.get("principal")),
         action,
         _is_read(one.source, action),
-        _text(facts.get("attachment")),
+        _text(facts.get("attachment_id")) or _text(facts.get("attachment")),
         str(session) if is_number else _text(session),
         not (is_number or isinstance(session, str) or session is None),
         moment(facts.get("at")),

@@ -1,22 +1,23 @@
-"""Queries about the directory of people and API keys, and its import.
+"""Queries about the directory of people, API keys and an identity provider's accounts, and its import.
 
-Addresses are stored in lower case, as the catalogue and the CSV reader give them. An import never changes a status:
-what was suspended or revoked stays so until an approved action restores it.
+Addresses are stored in lower case, as the catalogue and the CSV reader give them. An import never changes the status of
+a person or a key: what was suspended or revoked stays so until an approved action restores it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from policy.terms import PersonKey, folded_address
 from storage.database import Transaction
-from storage.schema import DirectoryKey, DirectoryPerson, Ticket, VoteRow
+from storage.schema import DirectoryAccount, DirectoryKey, DirectoryPerson, Ticket, VoteRow
 
 _BATCH_ROWS = 1000  # PostgreSQL takes 65,535 values in one statement
 
@@ -73,6 +74,28 @@ class KeyRow(Protocol):
     def label(self) -> str: ...
 
 
+class AccountRow(Protocol):
+    """An account of an identity provider to import."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def deprovisioned_at(self) -> datetime | None: ...
+
+    @property
+    def entitled(self) -> Sequence[str] | None: ...
+
+
 async def find_key(tx: Transaction, key_id: str) -> DirectoryKey | None:
     """The key of this id."""
     return await tx.get(DirectoryKey, key_id)
@@ -81,6 +104,20 @@ async def find_key(tx: Transaction, key_id: str) -> DirectoryKey | None:
 async def find_person(tx: Transaction, email: str) -> DirectoryPerson | None:
     """The person of this address; case does not count."""
     return await tx.get(DirectoryPerson, folded_address(email))
+
+
+async def find_accounts(tx: Transaction, *, email: str = "", account: str = "") -> Sequence[DirectoryAccount]:
+    """The accounts of an identity provider with this address or this key, by key; case does not count."""
+    address, key = folded_address(email), folded_address(account)
+    wanted = [
+        column == value
+        for column, value in ((DirectoryAccount.email, address), (DirectoryAccount.account, key))
+        if value
+    ]
+    if not wanted:
+        return ()
+    rows = await tx.scalars(select(DirectoryAccount).where(or_(*wanted)).order_by(DirectoryAccount.account))
+    return rows.all()
 
 
 async def subject_of(tx: Transaction, subject_param: str, value: str) -> Subject | None:
@@ -156,6 +193,36 @@ async def import_keys(tx: Transaction, rows: Iterable[KeyRow]) -> Imported:
         changes = {"owner_email": statement.excluded.owner_email, "label": statement.excluded.label}
         await tx.execute(statement.on_conflict_do_update(index_elements=["key_id"], set_=changes))
     return Imported(added, len(keys) - added)
+
+
+async def import_accounts(tx: Transaction, rows: Iterable[AccountRow], at: datetime) -> Imported:
+    """Add accounts, or replace all that is known of those that are there; of two alike, the last counts.
+
+    Unlike people and keys they are evidence and no more, so the file's word on their status is taken as it is.
+    """
+    accounts = {folded_address(row.account): row for row in rows}
+    added = 0
+    for keys in _batches(accounts):
+        added += len(keys) - await _count(tx, DirectoryAccount.account, keys)
+        statement = insert(DirectoryAccount).values([_account(key, accounts[key], at) for key in keys])
+        changes = {
+            name: statement.excluded[name]
+            for name in ("email", "name", "status", "deprovisioned_at", "entitled", "imported_at")
+        }
+        await tx.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
+    return Imported(added, len(accounts) - added)
+
+
+def _account(key: str, row: AccountRow, at: datetime) -> dict[str, object]:
+    return {
+        "account": key,
+        "email": folded_address(row.email),
+        "name": row.name,
+        "status": row.status,
+        "deprovisioned_at": row.deprovisioned_at,
+        "entitled": None if row.entitled is None else list(row.entitled),
+        "imported_at": at,
+    }
 
 
 async def _refuse_unknown_owners(tx: Transaction, rows: Iterable[KeyRow]) -> None:

@@ -567,6 +567,25 @@ class DirectoryKey(Table):
     """'active' or 'revoked'."""
 
 
+class DirectoryAccount(Table):
+    """An account as an identity provider has it (imported from CSV): evidence of cases. No action acts on it."""
+
+    __tablename__ = "directory_accounts"
+    __table_args__ = (Index("accounts_by_email", "email"),)
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    """The provider's key of it. In lower case, as it is compared; so is the address."""
+    email: Mapped[str] = mapped_column(default="")
+    """"" where it has none; several accounts may have the same."""
+    name: Mapped[str] = mapped_column(default="")
+    status: Mapped[str]
+    """'active' or how it ended: 'suspended', 'disabled', 'deactivated', 'deprovisioned', 'deleted'."""
+    deprovisioned_at: Mapped[datetime | None]
+    entitled: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Ids of the only attachments that it may read; None where the provider does not say."""
+    imported_at: Mapped[datetime]
+
+
 class Effect(Table):
     """What an executor did under one idempotency key: the target's own memory, asked when an outcome is unknown."""
 

@@ -104,6 +104,32 @@ async def messages(tx: Transaction, ticket_id: UUID) -> Sequence[Message]:
     return rows.all()
 
 
+async def earlier_of(tx: Transaction, ticket: Ticket, *, limit: int) -> Sequence[Ticket]:
+    """Earlier tickets of the same Slack account, newest first; none where the requester is no account of Slack."""
+    if ticket.requester is None:
+        return ()
+    rows = await tx.scalars(
+        select(Ticket)
+        .where(Ticket.requester == ticket.requester, Ticket.number < ticket.number)
+        .order_by(Ticket.number.desc())
+        .limit(limit)
+    )
+    return rows.all()
+
+
+async def texts(tx: Transaction, ticket_ids: Sequence[UUID]) -> list[tuple[Message, str]]:
+    """What the messages of these tickets say now, oldest first; without those that were deleted."""
+    query = (
+        select(Message)
+        .where(Message.ticket_id.in_(ticket_ids), Message.deleted_at.is_(None))
+        .order_by(Message.created_at, Message.id)
+    )
+    found = (await tx.scalars(query)).all()
+    versions_of = await versions(tx, [message.id for message in found])
+    said = [(message, current(versions_of[message.id])) for message in found if versions_of[message.id]]
+    return [(message, version.text) for message, version in said if version.kind != "deleted"]
+
+
 async def versions(tx: Transaction, message_ids: Sequence[UUID]) -> dict[UUID, list[MessageVersion]]:
     """All versions of the given messages, oldest first."""
     found: dict[UUID, list[MessageVersion]] = {message_id: [] for message_id in message_ids}

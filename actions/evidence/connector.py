@@ -8,7 +8,8 @@ A connector that fails, is late, is not set up or has no word to say gives a GAP
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -19,8 +20,11 @@ from actions.evidence.recording import Clock, NewId, Recorder
 from policy.case_foundations import LOW_CONFIDENCE as LOW_CONFIDENCE
 from policy.case_foundations import in_doubt as in_doubt
 from policy.case_terms import Evidence, Source
-from policy.terms import PersonKey
+from policy.terms import PersonKey, folded_address
 
+log = logging.getLogger(__name__)
+
+NAMES_SECONDS = 5.0
 GRACE_SECONDS = 1.0
 """How long a connector may take to stop after its deadline before it is left behind."""
 
@@ -40,6 +44,11 @@ class Account:
     def names(self) -> tuple[str, ...]:
         """What a log may write for it, without blanks around it."""
         return tuple(name for name in (self.email.strip(), self.key.strip()) if name)
+
+    @property
+    def folded(self) -> frozenset[str]:
+        """The names as they are compared."""
+        return frozenset(folded_address(name) for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -116,14 +125,23 @@ class Connector(Protocol):
         """What the source has on the question; a NOTHING or a GAP where it has none, never an empty list."""
 
 
+KnownNames = Callable[[Account], Awaitable[Sequence[Account]]]
+"""The accounts of a directory that have this address or key, each with all its names."""
+
+
 @dataclass(frozen=True)
 class Gatherer:
-    """Asks every connector side by side. `expected`: the sources without which a case is not complete."""
+    """Asks every connector side by side. `expected`: the sources without which a case is not complete.
+
+    With `known_names` an account that is asked about by one of its names is looked for under all of them: a log that
+    writes the other one would otherwise seem to hold nothing of it.
+    """
 
     connectors: Sequence[Connector]
     expected: Collection[Source]
     clock: Clock
     new_id: NewId
+    known_names: KnownNames | None = None
 
     def only(self, sources: Collection[Source]) -> Gatherer:
         """The same, for these sources alone."""
@@ -132,6 +150,7 @@ class Gatherer:
 
     async def gather(self, question: Question) -> list[Evidence]:
         """All answers, in the order of the connectors, then a GAP for each expected source that nobody answers for."""
+        question = await self._with_all_names(question)
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(self._ask(connector, question)) for connector in self.connectors]
         answers = [item for task in asked for item in task.result()]
@@ -140,6 +159,21 @@ class Gatherer:
         return answers + [
             self._recorder(source, question).gap("is not set up here", {"why": "missing"}) for source in missing
         ]
+
+    async def _with_all_names(self, question: Question) -> Question:
+        if self.known_names is None:
+            return question
+        accounts: list[Account] = []
+        try:
+            async with asyncio.timeout(NAMES_SECONDS):
+                for account in question.accounts:
+                    known = await self.known_names(account)
+                    is_covered = account.folded <= {name for one in known for name in one.folded}
+                    accounts += known if is_covered else [account, *known]
+        except Exception as error:  # the connectors are asked all the same, and the directory's own answer is a GAP
+            log.warning("the names of the accounts that are asked about are not known: %s", type(error).__name__)
+            return question
+        return replace(question, accounts=tuple(dict.fromkeys(accounts)))
 
     async def _ask(self, connector: Connector, question: Question) -> list[Evidence]:
         recorder = self._recorder(connector.source, question)

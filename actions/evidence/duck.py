@@ -25,6 +25,12 @@ ROW_NUMBER = "file_row_number"
 
 _JSON_ROWS = "SELECT json AS j FROM read_json_objects($path, format='newline_delimited', ignore_errors=true)"
 _PARQUET_ROWS = "SELECT to_json(t) AS j FROM read_parquet($path, file_row_number=true) t"
+_NUMBER = "try_cast(said AS DOUBLE)"
+# To order rows by; what a time means is for `times` to say.
+_SECONDS = (
+    f"CASE WHEN {_NUMBER} IS NULL THEN epoch(try_cast(said AS TIMESTAMPTZ)) "
+    f"WHEN {_NUMBER} < 1e11 THEN {_NUMBER} ELSE {_NUMBER} / 1000 END"
+)
 _PATTERN_MARKS = frozenset("*?[")
 
 
@@ -38,6 +44,19 @@ class Limits:
 
     memory_mb: int = 200
     threads: int = 2
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a file holds."""
+
+    rows: int
+    sound: int
+    """Rows whose fields have the expected types."""
+    first: str | None = None
+    """The earliest of their times that DuckDB can read, as the row has it, and"""
+    last: str | None = None
+    """the latest."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +102,19 @@ class LogFile:
         """Break off whatever runs; whoever waits for it gets duckdb.InterruptException."""
         self._engine.interrupt()
 
-    def count(self) -> tuple[int, int]:
-        """(rows, rows whose fields have the expected types). Raises duckdb.Error if the file is none of its kind."""
-        query = f"SELECT count(*), count(*) FILTER (WHERE {self._is_sound}) FROM ({self._typed_rows})"  # noqa: S608 - see _typed_rows
-        row = self._engine.execute(query, {"path": self._path, "names": self._names}).fetchone()
-        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+    def count(self) -> Count:
+        """What the file holds. Raises duckdb.Error if it is none of its kind."""
+        times = (
+            f"SELECT j, {self._is_sound} AS is_sound, json_extract_string(j, $time) AS said FROM ({self._typed_rows})"  # noqa: S608 - see _typed_rows
+        )
+        moments = f"SELECT is_sound, said, {_SECONDS} AS seconds FROM ({times})"  # noqa: S608 - see _typed_rows
+        query = (
+            "SELECT count(*), count(*) FILTER (WHERE is_sound), arg_min(said, seconds) FILTER (WHERE is_sound), "  # noqa: S608 - see _typed_rows
+            f"arg_max(said, seconds) FILTER (WHERE is_sound) FROM ({moments})"
+        )
+        values = {"path": self._path, "names": self._names, "time": self._fields.time}
+        row = self._engine.execute(query, values).fetchone()
+        return Count(0, 0) if row is None else Count(int(row[0]), int(row[1]), row[2], row[3])
 
     def candidates(self, words: Sequence[str]) -> Iterator[Candidate]:
         """Rows in which one of the words stands, or may stand in another spelling, a few at a time."""

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from actions.evidence.connector import Question
@@ -56,7 +57,7 @@ class KnowledgeConnector:
     async def look(self, question: Question) -> list[Evidence]:
         """The passages that have most of the question's words, best first."""
         recorder = Recorder(self.source, question.as_query(), question.asked_by, self.clock, self.new_id)
-        words = _words(question.words)
+        words = search_words(question.words)
         if not words:
             return [recorder.gap("was not searched: the question has no words", {"why": "not_asked"})]
         is_stopped = threading.Event()
@@ -101,10 +102,11 @@ class KnowledgeConnector:
         return found + gaps if found or gaps else [recorder.nothing({"passages": count})]
 
 
-def _words(text: str) -> list[str]:
+def search_words(text: str, limit: int | None = MAX_WORDS) -> list[str]:
     """The words to look for, each once; those that say nothing of the matter are left out."""
     words = (word.lower() for word in _WORD.findall(text))
-    return list(dict.fromkeys(word for word in words if word not in _EMPTY_WORDS and word.strip("_")))[:MAX_WORDS]
+    kept = (word for word in words if word not in _EMPTY_WORDS and word.strip("_"))
+    return list(islice(dict.fromkeys(kept), limit))
 
 
 def _read(path: Path) -> Iterator[Passage]:

@@ -11,9 +11,11 @@ The work is done in a thread, which ends when the look is cancelled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -23,9 +25,10 @@ from actions.evidence.connector import Question
 from actions.evidence.duck import JSON_SUFFIXES, PARQUET_SUFFIX, ROW_NUMBER, Candidate, Limits, LogFile
 from actions.evidence.files import list_files, shown
 from actions.evidence.lines import read_lines
-from actions.evidence.readings import FileCount, Kept, Newest
+from actions.evidence.readings import FileCount, Kept, Newest, covered
 from actions.evidence.recording import Clock, Find, NewId, Recorder
 from actions.evidence.rows import LogFields, Sought, read_row
+from actions.evidence.times import understand
 from policy.case_terms import Evidence, Source
 
 MAX_ROWS = 200
@@ -49,12 +52,18 @@ class LogConnector:
     deadline_seconds: float = 120.0
     limits: Limits = field(default_factory=Limits)
     max_rows: int = MAX_ROWS
+    turn: asyncio.Semaphore | None = None
+    """Whoever shares it reads one after the other, so that all of them together keep to `limits`."""
 
     async def look(self, question: Question) -> list[Evidence]:
         """The rows about the accounts or the attachments, within the window; and what could not be read."""
         recorder = Recorder(self.source, question.as_query(), question.asked_by, self.clock, self.new_id)
         if not Sought.of(question).words:
             return [recorder.gap("was not read: the question names no account and no attachment", {"why": "not_asked"})]
+        async with self.turn or contextlib.nullcontext():
+            return _evidence(await self._read(question), recorder)
+
+    async def _read(self, question: Question) -> Reading:
         reading = Reading(self.place, self.fields, question, self.limits, self.max_rows)
         work = asyncio.get_running_loop().run_in_executor(None, reading.run)
         try:
@@ -66,7 +75,7 @@ class LogConnector:
                 await asyncio.wait({work}, timeout=_STOP_EVERY_SECONDS)
             work.exception()
             raise
-        return _evidence(reading, recorder)
+        return reading
 
 
 class Reading:
@@ -79,7 +88,8 @@ class Reading:
         """Why the place itself could not be read."""
         self.newest = Newest(max_rows)
         self._place, self._fields, self._limits = place, fields, limits
-        self._sought, self._window = Sought.of(question), question.window
+        self.window = question.window
+        self._sought = Sought.of(question)
         self._is_stopped = threading.Event()
         self._open: LogFile | None = None
 
@@ -111,9 +121,10 @@ class Reading:
         before = path.stat()
         file = self._open = LogFile(path, self._fields, self._limits)
         try:
-            rows, sound = file.count()
+            counted = file.count()
+            sound, count.first, count.last = counted.sound, _moment(counted.first), _moment(counted.last)
             if count.is_parquet:
-                count.lines = rows
+                count.lines = counted.rows
             refused = sum(self._take(one, count) for one in file.candidates(self._sought.words))
         finally:
             self._open = None
@@ -136,7 +147,7 @@ class Reading:
         # Parquet has no lines to find a row by; it comes with its number.
         number = row.others.pop(ROW_NUMBER, None) if count.is_parquet else None
         line = number + 1 if isinstance(number, int) else 0
-        if row.is_about(self._sought, self._fields.object_fact) and self._window.holds(row.at):
+        if row.is_about(self._sought, self._fields.object_fact) and self.window.holds(row.at):
             self.newest.add(Kept(row, count, line))
         return 0
 
@@ -163,6 +174,11 @@ def _text(line: bytes) -> str:
     return line.decode(errors="replace")
 
 
+def _moment(said: str | None) -> datetime | None:
+    found = understand(said)
+    return None if found is None else found.at
+
+
 def _why(error: Exception) -> str:
     """The kind of error only: its words may hold a path or a row."""
     name = type(error).__name__
@@ -179,8 +195,13 @@ def _evidence(reading: Reading, recorder: Recorder) -> list[Evidence]:
     gaps = _gaps(reading, recorder)
     if found or gaps:
         return found + gaps
-    lines = sum(count.lines for count in reading.files)
-    return [recorder.nothing({"files": len(reading.files), "lines": lines})]
+    facts: dict[str, JsonValue] = {
+        "files": len(reading.files),
+        "lines": sum(count.lines for count in reading.files),
+    }
+    if (covers := covered(reading.files, reading.window, recorder.retrieved_at)) is not None:
+        facts |= {"covers_from": covers[0].isoformat(), "covers_until": covers[1].isoformat()}
+    return [recorder.nothing(facts)]
 
 
 def _find(kept: Kept) -> Find:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from actions.evidence.connector import Window
 from actions.evidence.rows import LogRow
 
 
@@ -24,6 +26,10 @@ class FileCount:
     """It grew or was replaced while it was read."""
     error: str = ""
     """Why it could not be read at all."""
+    first: datetime | None = None
+    """The earliest time of its rows, and"""
+    last: datetime | None = None
+    """the latest; None where it has none that can be read."""
 
     @property
     def read(self) -> int:
@@ -33,6 +39,22 @@ class FileCount:
     def is_whole(self) -> bool:
         """Whether it was read whole, so that what is not in it did not happen there."""
         return not (self.unreadable or self.has_changed or self.error)
+
+
+def covered(files: Iterable[FileCount], window: Window, now: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when these files answer a question about the window; None where that cannot be said.
+
+    The log goes from the first time in it to the last, though not beyond now, whatever time a row gives itself.
+    """
+    listed = list(files)
+    starts = [one.first for one in listed if one.first is not None]
+    ends = [one.last for one in listed if one.last is not None]
+    if not starts or not ends:
+        return None
+    start, end = min(starts), min(max(ends), now)
+    start = start if window.since is None else max(start, window.since)
+    end = end if window.until is None else min(end, window.until)
+    return (start, end) if start <= end else None
 
 
 @dataclass

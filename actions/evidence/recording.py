@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 
 from pydantic import JsonValue
@@ -51,6 +52,11 @@ class Recorder:
     clock: Clock
     new_id: NewId
 
+    @cached_property
+    def retrieved_at(self) -> datetime:
+        """When the look had its answer: one moment for all of it, because a later answer replaces an earlier one."""
+        return self.clock()
+
     def found(self, find: Find) -> Evidence:
         """What was found."""
         is_long = len(find.excerpt) > MAX_EXCERPT
@@ -60,7 +66,7 @@ class Recorder:
             source=self.source,
             kind=EvidenceKind.FOUND,
             query=self.query,
-            retrieved_at=self.clock(),
+            retrieved_at=self.retrieved_at,
             asked_by=self.asked_by,
             excerpt=excerpt,
             facts=find.facts,
@@ -84,7 +90,7 @@ class Recorder:
             source=self.source,
             kind=kind,
             query=self.query,
-            retrieved_at=self.clock(),
+            retrieved_at=self.retrieved_at,
             asked_by=self.asked_by,
             excerpt=excerpt,
             facts=facts,

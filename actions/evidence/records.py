@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 
 from actions.evidence.connector import Account, Question
+from actions.evidence.notes import relevance, said_of_accounts
 from actions.evidence.recording import Clock, Find, NewId, Recorder
 from policy.case_terms import Evidence, Source
 from policy.digest import canonical_json
@@ -24,7 +26,7 @@ class AccountState:
     """An account as the directory has it."""
 
     row_key: str
-    """What names the row: the person's address or the key's id."""
+    """What names the row: the account's key, the person's address or the API key's id."""
     email: str
     key: str
     name: str
@@ -32,6 +34,8 @@ class AccountState:
     """The directory's own word: 'active', 'suspended', 'revoked', 'deprovisioned'."""
     deprovisioned_at: datetime | None = None
     """None where the account is active, or where the directory does not know since when it is not."""
+    entitled: Sequence[str] | None = None
+    """Ids of the only attachments that it may read; None where the directory does not say."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,41 @@ class Escalation:
     text: str
 
 
-FindAccount = Callable[[Account], Awaitable[AccountState | None]]
-FindMessages = Callable[[Question], Awaitable[Sequence[TicketMessage]]]
-FindEscalations = Callable[[Question], Awaitable[Sequence[Escalation]]]
+Dated = TypeVar("Dated", TicketMessage, Escalation)
+
+
+class NotAnswered(Exception):
+    """A source that gives no answer. `what` goes on from its name, 'is not …', and is shown: it holds no secret."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what)
+        self.what, self.why = what, why
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Rows(Generic[Row]):
+    """What a source has."""
+
+    rows: Sequence[Row]
+    left_out: str = ""
+    """What of the source was not read, going on from its name: 'has older entries that were not read'."""
+
+
+FindAccounts = Callable[[Account], Awaitable[Sequence[AccountState]]]
+"""All accounts of this address or key: of two that have the same address, neither hides the other."""
+FindMessages = Callable[[Question], Awaitable[Rows[TicketMessage]]]
+FindEscalations = Callable[[Question], Awaitable[Rows[Escalation]]]
+"""These two may raise NotAnswered."""
 
 
 @dataclass(frozen=True)
 class DirectoryConnector:
     """The state of each account that is asked about."""
 
-    find: FindAccount
+    find: FindAccounts
     clock: Clock
     new_id: NewId
     source: Source = Source.DIRECTORY
@@ -75,31 +104,21 @@ class DirectoryConnector:
 
     async def look(self, question: Question) -> list[Evidence]:
         """One item for each account; and a GAP where it is closed and nobody wrote down when."""
-        if not question.accounts:
-            recorder = _recorder(self, question)
-            return [recorder.gap("was not read: the question names no account", {"why": "not_asked"})]
-        return [item for account in question.accounts for item in await self._look_at(account, question)]
-
-    async def _look_at(self, account: Account, question: Question) -> list[Evidence]:
         recorder = _recorder(self, question)
+        if not question.accounts:
+            return [recorder.gap("was not read: the question names no account", {"why": "not_asked"})]
+        seen: set[str] = set()
+        return [item for account in question.accounts for item in await self._look_at(account, recorder, seen)]
+
+    async def _look_at(self, account: Account, recorder: Recorder, seen: set[str]) -> list[Evidence]:
+        """`seen`: the rows that another of the names has led to already."""
         asked: dict[str, JsonValue] = {"email": account.email, "key": account.key}
-        state = await self.find(account)
-        if state is None:
+        states = await self.find(account)
+        if not states:
             return [recorder.nothing(asked)]
-        facts: dict[str, JsonValue] = {
-            "email": state.email,
-            "key": state.key,
-            "name": state.name,
-            "status": state.status,
-            "deprovisioned_at": _utc(state.deprovisioned_at) if state.deprovisioned_at else None,
-        }
-        since = f" since {facts['deprovisioned_at']}" if state.deprovisioned_at else ""
-        excerpt = f"{state.name} ({state.email or state.key}): {state.status}{since}"
-        found = [recorder.found(_find(state.row_key, excerpt, facts, state.deprovisioned_at))]
-        if state.status != "active" and state.deprovisioned_at is None:
-            what = f"does not say since when {state.row_key} is {state.status}"
-            found.append(recorder.gap(what, {"why": "field_missing", **asked}, state.row_key))
-        return found
+        new = [state for state in states if state.row_key not in seen]
+        seen.update(state.row_key for state in new)
+        return [item for state in new for item in _state(state, asked, recorder)]
 
 
 @dataclass(frozen=True)
@@ -115,8 +134,9 @@ class TicketConnector:
     async def look(self, question: Question) -> list[Evidence]:
         """The messages, within the window."""
         recorder = _recorder(self, question)
-        rows = [row for row in await self.find(question) if question.window.holds(row.at)]
-        return [recorder.found(_message(row)) for row in rows] or [recorder.nothing({})]
+        if not question.ticket_id:
+            return [recorder.gap("was not read: the question names no ticket", {"why": "not_asked"})]
+        return await _answer(self.find, question, recorder, lambda row: _message(row, question))
 
 
 @dataclass(frozen=True)
@@ -130,14 +150,49 @@ class EscalationConnector:
     deadline_seconds: float = 10.0
 
     async def look(self, question: Question) -> list[Evidence]:
-        """The entries, within the window."""
-        recorder = _recorder(self, question)
-        rows = [row for row in await self.find(question) if question.window.holds(row.at)]
-        return [recorder.found(_escalation(row)) for row in rows] or [recorder.nothing({})]
+        """The entries that are about it, within the window."""
+        return await _answer(self.find, question, _recorder(self, question), lambda row: _escalation(row, question))
 
 
-def _message(row: TicketMessage) -> Find:
+async def _answer(
+    find: Callable[[Question], Awaitable[Rows[Dated]]],
+    question: Question,
+    recorder: Recorder,
+    read: Callable[[Dated], Find | None],
+) -> list[Evidence]:
+    try:
+        answer = await find(question)
+    except NotAnswered as error:
+        return [recorder.gap(error.what, {"why": error.why})]
+    finds = [read(row) for row in answer.rows if question.window.holds(row.at)]
+    items = [recorder.found(one) for one in finds if one is not None]
+    if answer.left_out:
+        items.append(recorder.gap(answer.left_out, {"why": "too_many"}))
+    return items or [recorder.nothing({"read": len(answer.rows)})]
+
+
+def _state(state: AccountState, asked: dict[str, JsonValue], recorder: Recorder) -> list[Evidence]:
     facts: dict[str, JsonValue] = {
+        "account": state.key,
+        "email": state.email,
+        "name": state.name,
+        "status": state.status,
+        "deprovisioned_at": _utc(state.deprovisioned_at) if state.deprovisioned_at else None,
+    }
+    if state.entitled is not None:
+        facts["entitled"] = list(state.entitled)
+    since = f" since {facts['deprovisioned_at']}" if state.deprovisioned_at else ""
+    excerpt = f"{state.name or 'No name'} ({state.email or state.key}): {state.status}{since}"
+    found = [recorder.found(_find(state.row_key, excerpt, facts, state.deprovisioned_at))]
+    if state.status != "active" and state.deprovisioned_at is None:
+        what = f"does not say since when {state.row_key} is {state.status}"
+        found.append(recorder.gap(what, {"why": "field_missing", **asked}, state.row_key))
+    return found
+
+
+def _message(row: TicketMessage, question: Question) -> Find:
+    facts: dict[str, JsonValue] = {
+        **said_of_accounts(row.text, question.accounts),
         "ticket_id": row.ticket_id,
         "message_id": row.message_id,
         "audience": row.audience.value,
@@ -148,7 +203,10 @@ def _message(row: TicketMessage) -> Find:
     return _find(f"{row.ticket_id}/{row.message_id}", row.text, facts, row.at)
 
 
-def _escalation(row: Escalation) -> Find:
+def _escalation(row: Escalation, question: Question) -> Find | None:
+    share = relevance(f"{row.title}\n{row.text}", question)
+    if not share:
+        return None
     facts: dict[str, JsonValue] = {
         "escalation_id": row.escalation_id,
         "title": row.title,
@@ -157,11 +215,11 @@ def _escalation(row: Escalation) -> Find:
         "at": _utc(row.at),
         "text": row.text,
     }
-    return _find(row.escalation_id, f"{row.title} ({row.status}): {row.text}", facts, row.at)
+    return _find(row.escalation_id, f"{row.title} ({row.status}): {row.text}", facts, row.at, share)
 
 
-def _find(place: str, excerpt: str, facts: dict[str, JsonValue], at: datetime | None) -> Find:
-    return Find(excerpt, place, canonical_json(facts), facts, observed_at=at)
+def _find(place: str, excerpt: str, facts: dict[str, JsonValue], at: datetime | None, confidence: float = 1.0) -> Find:
+    return Find(excerpt, place, canonical_json(facts), facts, observed_at=at, confidence=confidence)
 
 
 def _utc(at: datetime) -> str:

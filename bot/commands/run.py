@@ -11,20 +11,25 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fasteners
 
+from actions.accounts_csv import read_accounts
 from actions.directory_csv import read_keys, read_people
 from bot.commands.database import database_url
 from bot.process import PortTaken, running
 from bot.settings import Settings, SettingsError, data_folder, read_settings, wants_local_slack
-from bot.wiring import build
+from bot.wiring import build, utc_now
 from policy.errors import PolicyError
 from storage import directory
 from storage.database import Database, DatabaseUnavailable
 from storage.migrate import migrate
+
+if TYPE_CHECKING:
+    from local_slack.server import LocalSlack
 
 log = logging.getLogger(__name__)
 
@@ -73,17 +78,19 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     async with AsyncExitStack() as stack:
-        page = None
+        demo = None
         if wants_local_slack(environ):
-            environ, page = await _local(stack, folder, environ)
+            demo = await _local(stack, folder, environ)
+            environ = demo.environ
+        page = None if demo is None else demo.slack.url
         settings = read_settings(environ, is_demo=page is not None)
         url = database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
         parts = await build(settings, url)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.policy_watch.ask)
         now_running = await stack.enter_async_context(running(parts))
-        if page is not None:  # Not before: the start finds out whether this database is the demo's at all.
-            await _import_demo(parts.database)
+        if demo is not None:  # Not before: the start finds out whether this database is the demo's at all.
+            await _import_demo(parts.database, demo)
         _greet(settings, page, now_running.http_url, time.monotonic() - started)
         await stopping.wait()
         print("\nStopping: finishing what is running…", flush=True)
@@ -91,8 +98,19 @@ async def _run(folder: Path, environ: Mapping[str, str]) -> int:
     return 0
 
 
-async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]) -> tuple[Mapping[str, str], str]:
+@dataclass(frozen=True)
+class _Demo:
+    """The local Slack that runs, and the settings that belong to it."""
+
+    slack: LocalSlack
+    environ: Mapping[str, str]
+    folder: Path
+    """Where its sources of evidence are."""
+
+
+async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]) -> _Demo:
     # Imported here: a bot that joins a workspace never loads the local one.
+    from bot.demo import evidence
     from bot.demo.local import local_environment, make_local_slack
 
     slack = make_local_slack(folder, environ)
@@ -104,15 +122,24 @@ async def _local(stack: AsyncExitStack, folder: Path, environ: Mapping[str, str]
         ) from error
     stack.push_async_callback(slack.stop)
     port = environ.get("COUNTERSIGN_HTTP_PORT", "").strip() or "8080"
-    return {**environ, **local_environment(slack.app, slack.api_url, port)}, slack.url
+    sources = evidence.sources(folder / "demo-evidence", utc_now())
+    own = {name: text for name, text in environ.items() if text.strip()}
+    await evidence.fill_escalations(slack)
+    return _Demo(
+        slack, {**sources, **own, **local_environment(slack.app, slack.api_url, port)}, folder / "demo-evidence"
+    )
 
 
-async def _import_demo(database: Database) -> None:
+async def _import_demo(database: Database, demo: _Demo) -> None:
+    from bot.demo import evidence
     from bot.demo.local import FOLDER
 
+    accounts = read_accounts(evidence.accounts_file(demo.folder).read_text(encoding="utf-8")).entries
     async with database.transaction() as tx:
         await directory.import_people(tx, read_people((FOLDER / "people.csv").read_text()).entries)
         await directory.import_keys(tx, read_keys((FOLDER / "keys.csv").read_text()).entries)
+        await directory.import_accounts(tx, accounts, utc_now())
+    await evidence.report_it(demo.slack, utc_now())
 
 
 def _greet(settings: Settings, page: str | None, http_url: str, seconds: float) -> None:

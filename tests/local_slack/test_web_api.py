@@ -288,7 +288,7 @@ async def test_channels_are_listed_by_kind_and_membership(slack: LocalSlack, cli
     members = await client.conversations_members(channel="C0INBOX0001")
 
     assert "help" in [c["name"] for c in public["channels"]]
-    assert [c["name"] for c in private["channels"]] == ["desk-triage", "desk-approvals"]
+    assert [c["name"] for c in private["channels"]] == ["desk-triage", "desk-approvals", "escalations"]
     assert members["members"] == ["U0OLIVIA001", "U0SAM000001", slack.app.bot_user_id]
     assert (await error_of(client, "conversations.info", channel=secret))["error"] == "channel_not_found"
     shared = await client.conversations_info(channel="C0EXTEXT001", include_num_members=True)

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text as sql
 
 from actions.catalogue import Catalogue
+from actions.evidence.connector import Gatherer
 from actions.executors import Outcome, Run
 from actions.runner import Runner
 from copilot.suggestions import CATEGORIES
@@ -162,6 +163,7 @@ class World:
             settings=DeskSettings("C0TRIAGE001", "C0APPROVE01", frozenset({CHANNEL}), groups),
             clock=lambda: self.now,
             new_id=uuid4,
+            gatherer=Gatherer((), (), lambda: self.now, lambda: uuid4().hex),
         )
 
     async def opens(self) -> None:

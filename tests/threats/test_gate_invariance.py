@@ -23,6 +23,7 @@ import pytest_asyncio
 from sqlalchemy import text as sql
 
 from actions.catalogue import Catalogue
+from actions.evidence.connector import Gatherer
 from actions.executors import DeskExecutor, DirectoryExecutor
 from actions.runner import Runner
 from copilot.offline_triage import OfflineTriager
@@ -264,6 +265,7 @@ async def flows(postgres: EmbeddedServer, judge: Judge) -> AsyncIterator[Desk]:
             settings=DeskSettings("C0TRIAGE001", "C0APPROVE01", frozenset({"C0EXTEXT001"})),
             clock=lambda: datetime.now(UTC),
             new_id=uuid4,
+            gatherer=Gatherer((), (), lambda: datetime.now(UTC), lambda: uuid4().hex),
         )
         await database.close()
 

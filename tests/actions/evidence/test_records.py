@@ -12,6 +12,7 @@ from actions.evidence.records import (
     DirectoryConnector,
     Escalation,
     EscalationConnector,
+    Rows,
     TicketConnector,
     TicketMessage,
 )
@@ -27,8 +28,8 @@ ESCALATION = Escalation("esc-1", "Sessions outlive deactivation", "open", "Engin
 
 
 def directory(*states: AccountState) -> DirectoryConnector:
-    async def find(account: Account) -> AccountState | None:
-        return next((state for state in states if account.email == state.email), None)
+    async def find(account: Account) -> list[AccountState]:
+        return [state for state in states if account.email == state.email]
 
     return DirectoryConnector(find, clock, ids())
 
@@ -62,16 +63,17 @@ async def test_each_account_has_its_answer() -> None:
 
 
 async def test_messages_and_escalations_are_notes_within_the_window() -> None:
-    async def messages(question: Question) -> list[TicketMessage]:
-        return [MESSAGE]
+    async def messages(question: Question) -> Rows[TicketMessage]:
+        return Rows([MESSAGE])
 
-    async def escalations(question: Question) -> list[Escalation]:
-        return [ESCALATION]
+    async def escalations(question: Question) -> Rows[Escalation]:
+        return Rows([ESCALATION])
 
     connectors = TicketConnector(messages, clock, ids()), EscalationConnector(escalations, clock, ids())
-    later = a_question(window=Window(since=datetime(2026, 3, 21, tzinfo=UTC)))
+    asked = a_question(ticket_id="t1", words="sessions that outlive a deactivation")
+    later = replace(asked, window=Window(since=datetime(2026, 3, 21, tzinfo=UTC)))
 
-    (message,), (escalation,) = [await connector.look(a_question()) for connector in connectors]
+    (message,), (escalation,) = [await connector.look(asked) for connector in connectors]
 
     assert (message.place, message.excerpt, message.authority) == ("t1/m1", MESSAGE.text, Authority.NOTE)
     assert (message.facts["audience"], message.facts["at"]) == ("customer", "2026-03-20T12:00:00+00:00")
