@@ -68,7 +68,7 @@ async def test_the_sdks_upload_posts_several_files_as_one_message_in_a_thread(
     assert (info["file"]["groups"], info["file"]["channels"]) == ([TRIAGE], [])
 
 
-async def test_the_sdks_upload_of_one_file_is_heard_by_other_apps(
+async def test_a_file_that_was_shared_is_heard_by_other_apps(
     slack: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     heard: list[dict[str, Any]] = []
