@@ -1,10 +1,8 @@
 """Our messages in Slack: rendered from the facts as they are, posted once, kept current, and never to the wrong people.
 
-The audience guard asks Slack about the channel at the moment of sending, and never remembers the answer: an internal
-card goes only to an internal channel; words for the requester only to the ticket's own thread, as long as it is read by
-whom it was read by when the ticket came in, and an approved reply only where its approvers saw that it would go. What
-is held is tried again for a day. A post whose outcome is unknown (the process died, the answer was lost) is looked up
-by its id in the channel before anything is posted again.
+The audience guard (`handlers.audience_guard`) is asked at the moment of sending; what it holds is tried again for a
+day. A post whose outcome is unknown (the process died, the answer was lost) is looked up by its id in the channel
+before anything is posted again. Files go their own way (`handlers.file_delivery`).
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +17,15 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from handlers.audience_guard import Held, channel_now, guard_audience, other_companies
 from handlers.desk import Desk
 from handlers.errors import TryLater
+from handlers.file_delivery import NotShown, send_files
 from handlers.flows.open_letter import Letter, name_readers, open_letter
 from handlers.flows.recount_alike import recount_alike
 from handlers.flows.settle_delivery import Settled, give_up, note_obstacle, settle
 from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
-from policy.terms import Audience
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +35,6 @@ LOOK_BACK_SECONDS = 120.0
 """How far Slack's clock may be behind ours."""
 LOOK_BACK_MESSAGES, LOOK_BACK_PAGES = 200, 20
 """Slack asks for no more than 200 a page."""
-_COMPANY_FIELDS = ("connected_team_ids", "pending_connected_team_ids", "pending_shared", "shared_team_ids")
-_INVITED = "a company that was invited and has not joined yet"
 _OBSTACLES = {
     "channel_not_found": "the channel does not exist or the bot cannot see it: invite the bot, or correct the setting",
     "not_in_channel": "the bot is not in the channel: invite it with /invite",
@@ -49,16 +45,14 @@ _OBSTACLES = {
     "token_revoked": "the bot token was revoked: install the app again",
     "missing_scope": "the app lacks a scope: install it again with the current manifest",
     "user_not_in_channel": "the reader is no longer in the channel",
+    "posting_to_channel_denied": "the channel is archived, or the workspace does not let the bot post there",
+    "file_uploads_disabled": "the workspace takes no files",
+    "file_type_not_allowed": "the workspace takes no files of this type",
+    "file_uploads_except_images_disabled": "the workspace takes no files but pictures",
+    "storage_limit_reached": "the workspace has no room for files",
 }
 _PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 _CARD_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
-
-
-@dataclass(frozen=True)
-class Held(Exception):
-    """The audience guard stopped a message."""
-
-    why: str
 
 
 async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID, *, own_bot_id: str) -> None:
@@ -70,9 +64,12 @@ async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID, *
         if letter.readers_wanted_of is not None:
             letter = await name_readers(desk, letter, await _readers(client, letter.readers_wanted_of))
         await guard_audience(client, letter)
-        settled = await _send(client, letter, own_bot_id)
+        settled = await (send_files(desk, client, letter) if letter.files else _send(client, letter, own_bot_id))
     except Held as held:
         await _obstructed(desk, letter, held.why, is_held=True)
+        return
+    except NotShown as lost:
+        await _obstructed(desk, letter, str(lost))
         return
     except SlackApiError as error:
         await _refused(desk, letter, error)
@@ -84,67 +81,16 @@ async def sync_delivery(desk: Desk, client: AsyncWebClient, delivery_id: UUID, *
         await recount_alike(desk, delivery_id, is_new=settled.is_new)
 
 
-async def guard_audience(client: AsyncWebClient, letter: Letter) -> None:
-    """Check where the message is about to go, as Slack knows the channel now. Raises Held."""
-    if letter.audience is Audience.CUSTOMER:
-        await _guard_customer(client, letter)
-        return
-    channel = await _asked(client, letter.channel)
-    if _may_be_shared(channel):
-        raise Held("it is internal, and the channel is (or is about to be) shared with another company")
-    if not (channel.get("is_channel") or channel.get("is_group") or channel.get("is_im")):
-        raise Held("it is internal, and Slack does not say what kind of conversation this is")
-
-
-async def _guard_customer(client: AsyncWebClient, letter: Letter) -> None:
-    if letter.channel != letter.customer_channel or letter.thread_ts != letter.ticket_ts:
-        raise Held("it is for the requester, but this is not the ticket's own thread")
-    if letter.shown is not None and not letter.shown.is_same_place:
-        raise Held("it would go elsewhere than its approval card said")
-    if letter.ticket_ts is None:
-        return  # A direct message: nobody else reads it, whatever becomes of channels.
-    if letter.channel_kind != "slack_shared":
-        if _may_be_shared(await _asked(client, letter.channel)):
-            raise Held("the ticket came in where only our company read, and the channel is (or is about to be) shared")
-    elif letter.shown is not None:
-        read_by = other_companies(await _asked(client, letter.channel))
-        if read_by != letter.shown.companies:
-            raise Held("other companies read the channel now than its approval card named")
-
-
 async def _readers(client: AsyncWebClient, channel_id: str) -> ReadersFacts:
     """Who reads the channel that a reply would go to. Raises Held."""
     try:
-        channel = await _asked(client, channel_id)
+        channel = await channel_now(client, channel_id)
     except SlackApiError as error:
         code = str(error.response.get("error", ""))
         if code not in _OBSTACLES:
             raise
         raise Held(f"Slack does not say who reads {channel_id}, where the reply would go: {code}") from error
     return ReadersFacts(str(channel.get("name") or channel_id), tuple(sorted(other_companies(channel))))
-
-
-async def _asked(client: AsyncWebClient, channel_id: str) -> Mapping[str, Any]:
-    async with asyncio.timeout(SEND_WITHIN_SECONDS):
-        answer = await client.conversations_info(channel=channel_id)
-    channel = answer.get("channel")
-    return channel if isinstance(channel, Mapping) else {}
-
-
-def _may_be_shared(channel: Mapping[str, Any]) -> bool:
-    # Said in the negative by Slack, or it counts as shared: a field that is missing proves nothing.
-    return channel.get("is_ext_shared") is not False or bool(channel.get("is_pending_ext_shared"))
-
-
-def other_companies(channel: Mapping[str, Any]) -> frozenset[str]:
-    """The other companies that read a channel, or are invited to, by Slack's ids. Raises Held if Slack names none."""
-    if not _may_be_shared(channel):
-        return frozenset()
-    named = {one for field in _COMPANY_FIELDS for one in channel.get(field) or () if isinstance(one, str)}
-    others = named - {channel.get("context_team_id"), *(channel.get("internal_team_ids") or ())}
-    if not others:
-        raise Held("Slack does not say which other companies read the channel")
-    return frozenset(others | ({_INVITED} if channel.get("is_pending_ext_shared") else set()))
 
 
 async def _send(client: AsyncWebClient, letter: Letter, own_bot_id: str) -> Settled:

@@ -145,11 +145,11 @@ class Admin:
         }
         self._events.emit(event, left)
 
-    def add_member(self, which: str, who: str) -> None:
+    def add_member(self, which: str, who: str, *, inviter: str | None = None) -> None:
         channel, user = self._world.channel(which), self._world.user(who)
         joined = dataclasses.replace(channel, members=tuple(dict.fromkeys((*channel.members, user.id))))
         self._put(joined)
-        self._membership(joined, user, "member_joined_channel")
+        self._membership(joined, user, "member_joined_channel", inviter)
 
     def remove_member(self, which: str, who: str) -> None:
         channel, user = self._world.channel(which), self._world.user(who)
@@ -157,7 +157,8 @@ class Admin:
         self._membership(channel, user, "member_left_channel")
         self._put(left)
 
-    def _membership(self, channel: Channel, user: User, kind: str) -> None:
+    def _membership(self, channel: Channel, user: User, kind: str, inviter: str | None = None) -> None:
+        invited = {} if inviter is None else {"inviter": inviter}
         event: Json = {
             "type": kind,
             "user": user.id,
@@ -165,7 +166,7 @@ class Admin:
             "channel_type": "G" if channel.is_private else "C",
             "team": user.team_id,
             "event_ts": self._world.mint.ts(),
-        }
+        } | invited
         self._events.emit(event, channel, author=user)
         verb = "joined" if kind == "member_joined_channel" else "left"
         self._messages.post(
@@ -174,7 +175,8 @@ class Admin:
                 "subtype": "channel_join" if verb == "joined" else "channel_leave",
                 "user": user.id,
                 "text": f"<@{user.id}> has {verb} the channel",
-            },
+            }
+            | invited,
         )
 
     def remove_bot(self, which: str, bot: str = "countersign") -> None:
@@ -197,19 +199,34 @@ class Admin:
         self.add_member(which, bot)
 
     def create_channel(
-        self, name: str, members: Sequence[str], *, is_private: bool = False, teams: Sequence[str] = ("T0ACME00001",)
+        self,
+        name: str,
+        members: Sequence[str],
+        *,
+        is_private: bool = False,
+        teams: Sequence[str] = ("T0ACME00001",),
+        creator: str = "U0OLIVIA001",
     ) -> str:
         """A new channel with these members; returns its id."""
         users = tuple(self._world.user(who).id for who in members)
+        now = int(self._world.mint.now())
         channel = Channel(
-            self._world.mint.entity("C"), name, tuple(teams), users, is_private, created=int(self._world.mint.now())
+            self._world.mint.entity("C"), name, tuple(teams), users, is_private, created=now, creator=creator
         )
         self._world.add_channel(channel)
         self._live.channel_changed(channel)
         return channel.id
 
-    def set_topic(self, which: str, topic: str) -> None:
-        self._put(dataclasses.replace(self._world.channel(which), topic=topic))
+    def set_topic(self, which: str, topic: str, *, by: str = "U0OLIVIA001") -> None:
+        """Change a channel's topic; Slack says so in the channel."""
+        channel = dataclasses.replace(self._world.channel(which), topic=topic)
+        self._put(channel)
+        told = {"user": by, "text": f"<@{by}> set the channel topic: {topic}", "topic": topic}
+        self._messages.post(channel, told | {"subtype": "group_topic" if channel.is_private else "channel_topic"})
+
+    def restrict_channel_creation(self, *, is_on: bool = True) -> None:
+        """The workspace preference by which apps and most people may not make channels."""
+        self._world.only_people_make_channels = is_on
 
     def archive_channel(self, which: str) -> None:
         channel = self._world.channel(which)

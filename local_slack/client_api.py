@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -80,6 +81,7 @@ class ClientApi:
             *(web.get(f"/client/{path}", _answering(serve)) for path, serve in get.items()),
             *(web.post(f"/client/{path}", _answering(serve)) for path, serve in post.items()),
             web.get("/client/live", self._serve_live),
+            web.get("/client/file", self._file),
         ]
 
     def _viewer(self, request: web.Request) -> User:
@@ -120,6 +122,22 @@ class ClientApi:
         except SlackError as error:
             return _json({"ok": False, "error": error.code, "message": error.sentence})
         return await self._live.serve(request, viewer.id)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """A file's content, for whoever sees a message with it. Only plain pictures are shown in the page."""
+        try:
+            file, content = self._actions.open_file(self._viewer(request), request.query.get("file", ""))
+        except SlackError as error:
+            return web.Response(status=404, text=error.code)
+        headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox",
+            "Cache-Control": "no-store",
+        }
+        if presentation.is_picture(file):
+            return web.Response(body=content, content_type=file["mimetype"], headers=headers)
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(str(file['name']), safe='')}"
+        return web.Response(body=content, content_type="application/octet-stream", headers=headers)
 
     # Writing.
 

@@ -54,11 +54,35 @@ class Messages:
             if broadcast:
                 stored["subtype"] = "thread_broadcast"
                 stored["root"] = {"ts": parent["ts"], "text": parent.get("text", ""), "user": parent.get("user")}
+        if stored.get("files"):
+            self._note_shares(channel, stored)
         self._world.logs[channel.id].add(stored)
         self._world.touch()
         self._announce(channel, stored)
         if parent is not None:
             self._count_reply(channel, parent, stored)
+        return stored
+
+    def _note_shares(self, channel: Channel, stored: Json) -> None:
+        """Remember with each file where it was shared: who sees the message may open the file, and nobody else."""
+        for file in stored["files"]:
+            known = self._world.files.get(file.get("id", ""))
+            if known is not None:
+                known.setdefault("shares", {}).setdefault(channel.id, []).append(stored["ts"])
+        stored["files"] = [
+            {name: value for name, value in file.items() if name != "shares"} for file in stored["files"]
+        ]
+
+    def grow(self, channel: Channel, ts: str, changes: Json, *, is_over: bool) -> Json:
+        """Show more of a message that is being streamed. Apps hear of it once, when it is over."""
+        stored = self._world.message(channel.id, ts)
+        previous = dict(stored)
+        stored |= changes
+        self._world.touch()
+        if is_over:
+            self._changed(channel, stored, previous)
+        else:
+            self._live.message(channel, "message_changed", stored)
         return stored
 
     def _parent(self, channel: Channel, thread_ts: str | None) -> Json | None:

@@ -12,7 +12,7 @@ from local_slack import cast, text
 from local_slack.errors import Missing, Refused
 from local_slack.messages import Messages
 from local_slack.records import SLACKBOT, Channel, Json, User
-from local_slack.web_api.files import file_object
+from local_slack.web_api.files import channels_of, file_object
 from local_slack.world import World
 
 MAX_TYPED = 40_000
@@ -106,6 +106,19 @@ class PeopleActions:
         )
         self._world.files[file["id"]] = file
         return file
+
+    def open_file(self, user: User, file_id: str) -> tuple[Json, bytes]:
+        """A file and its content, for its owner and whoever sees a channel it is in. Raises Missing (`file_not_found`).
+
+        What people attach has a name and no content, so nobody can open that.
+        """
+        file, content = self._world.files.get(file_id), self._world.file_bytes.get(file_id)
+        if file is None or content is None or file.get("is_pending"):
+            raise Missing("file_not_found", file_id)
+        places = channels_of(self._world, file)
+        if file.get("user") != user.id and not any(self._world.can_see(user, channel) for channel in places):
+            raise Missing("file_not_found", f"{user.handle} does not see {file_id}")
+        return file, content
 
     def edit(self, user: User, which: str, ts: str, typed: str) -> None:
         """Change one's own message."""

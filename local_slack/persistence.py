@@ -6,6 +6,7 @@ Ephemeral messages, trigger ids and response URLs are not kept: a restart is a r
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import json
 import os
@@ -34,6 +35,7 @@ def snapshot(world: World) -> Json:
         "groups": [dataclasses.asdict(group) for group in world.groups.values()],
         "messages": {channel_id: list(log.messages.values()) for channel_id, log in world.logs.items()},
         "files": world.files,
+        "file_bytes": {name: base64.b64encode(content).decode() for name, content in world.file_bytes.items()},
         "homes": homes,
     }
 
@@ -50,6 +52,7 @@ def restore(world: World, saved: Json) -> None:
     world.channels = {item["id"]: _channel(item) for item in saved["channels"]}
     world.groups = {item["id"]: Group(**item | {"users": tuple(item["users"])}) for item in saved["groups"]}
     world.files = saved["files"]
+    world.file_bytes = {name: base64.b64decode(content) for name, content in saved.get("file_bytes", {}).items()}
     world.logs = {channel_id: ChannelLog() for channel_id in world.channels}
     for channel_id, messages in saved["messages"].items():
         for message in messages:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from local_slack.records import SLACKBOT, Channel, Json, User
 from local_slack.world import World
+
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 
 def message(world: World, channel: Channel, stored: Json, viewer: User) -> Json:
     """A stored message with its `author` as `viewer` sees them; reply counts are already on parents."""
     shown = {name: value for name, value in stored.items() if name != "metadata"}
+    if stored.get("files"):
+        shown["files"] = [_file(world, item, viewer) for item in stored["files"]]
     return shown | {"channel": channel.id, "author": author(world, stored, viewer)}
+
+
+def _file(world: World, item: Json, viewer: User) -> Json:
+    """A file with the address at which `viewer`'s client finds its content, where there is any."""
+    if item.get("id") not in world.file_bytes:
+        return item
+    return (
+        item
+        | {"client_url": f"/client/file?{urlencode({'as': viewer.id, 'file': item['id']})}"}
+        | ({"is_picture": True} if is_picture(item) else {})
+    )
+
+
+def is_picture(file: Json) -> bool:
+    """Whether a client shows the file itself: no format that can hold scripts or addresses."""
+    return file.get("mimetype") in PICTURES
 
 
 def author(world: World, stored: Json, viewer: User) -> Json:

@@ -13,6 +13,7 @@ from local_slack.client_api import ClientApi
 from local_slack.delivery.socket_mode import SocketMode
 from local_slack.errors import SlackError
 from local_slack.replies import Replies
+from local_slack.web_api.files import can_reach
 from local_slack.web_api.server import WebApi
 from local_slack.world import World
 
@@ -98,7 +99,8 @@ class Site:
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         """Step two of an upload: the bytes, raw or as a form's `file`."""
         file = self._world.files.get(request.match_info["file_id"])
-        if file is None or file.get("upload_key") != request.match_info["key"]:
+        # Once the upload is finished its address is dead.
+        if file is None or not file.get("is_pending") or file.get("upload_key") != request.match_info["key"]:
             raise web.HTTPNotFound
         content = await self._uploaded_bytes(request)
         if len(content) != file["size"]:
@@ -115,13 +117,14 @@ class Site:
         return b""
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        """A file's content, for a bot token with files:read, as `url_private` demands."""
+        """A file's content, as `url_private` demands: for the token of an app that may reach the file."""
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         app = next((a for a in self._world.apps.values() if a.bot_token == token), None)
-        if app is None or "files:read" not in app.scopes:
+        if app is None or "files:read" not in app.scopes or token in self._world.revoked_tokens:
             raise web.HTTPForbidden
-        content = self._world.file_bytes.get(request.match_info["file_id"])
-        if content is None:
+        file_id = request.match_info["file_id"]
+        file, content = self._world.files.get(file_id), self._world.file_bytes.get(file_id)
+        if file is None or content is None or file.get("is_pending") or not can_reach(self._world, app, file):
             raise web.HTTPNotFound
         return web.Response(
             body=content, content_type="application/octet-stream", headers={"X-Content-Type-Options": "nosniff"}

@@ -85,6 +85,7 @@ class World:
         # What people chose in the inputs of a message: "channel:ts" -> user -> block -> action -> value.
         self.message_state: dict[str, dict[str, dict[str, dict[str, Json]]]] = {}
         self.revoked_tokens: set[str] = set()
+        self.only_people_make_channels = False
         self.revision = 0
 
     def touch(self) -> None:

@@ -411,6 +411,20 @@ class Delivery(Table):
     posted_at: Mapped[datetime | None]
 
 
+class DeliveryFile(Table):
+    """The content of a file of a delivery, kept until it stands in Slack. Its name is in the delivery's args."""
+
+    __tablename__ = "delivery_files"
+
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+    slack_id: Mapped[str | None]
+    """The file's id in Slack, written down before Slack is asked to show it."""
+    handed_in_at: Mapped[datetime | None]
+    """When Slack was about to be asked."""
+
+
 class AuditChain(Table):
     """Head of one hash chain; locked and moved in the transaction that appends."""
 

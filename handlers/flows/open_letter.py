@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,12 +35,14 @@ from policy.case_release import HAND_OFF
 from policy.lifecycle import TERMINAL
 from policy.terms import Audience, PersonKey, RequestStatus, Verdict
 from policy.waiting import Nudge
-from storage import deliveries, passkeys, requests, tickets
+from storage import deliveries, delivery_files, passkeys, requests, tickets
 from storage.database import Transaction
 from storage.deliveries import BREAK_GLASS_OVERDUE, BREAK_GLASS_REVIEW, BREAK_GLASS_STARTED, CARDS
+from storage.delivery_files import CASE_FILES
 from storage.schema import ActionRequest, Delivery, Ticket
 
 NOT_A_REPLY = "the trail tells of nothing in these words that was approved and run"
+NOT_THE_FILES = "the files are not those that were to be posted"
 SIBLING_SECONDS = 2.0
 """How long to wait for an earlier notice of the same request that may be on its way."""
 
@@ -61,6 +64,17 @@ class PostedCard:
     rendered: Rendered
     is_complete: bool
     """It shows all that a vote is about, and the trail tells the same."""
+
+
+@dataclass(frozen=True)
+class EnclosedFile:
+    """A file to be posted, with what an earlier attempt came to."""
+
+    name: str
+    description: str
+    content: bytes
+    slack_id: str | None
+    handed_in_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,8 @@ class Letter:
     """For the approval card of a reply: the shared channel whose readers it must name before it may be posted."""
     is_complete: bool = True
     """For an approval card: it shows everything, so it may have buttons."""
+    files: tuple[EnclosedFile, ...] = ()
+    """What is posted with the text, as files."""
 
 
 async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
@@ -110,6 +126,9 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             return None
         if why := await held_on_its_way(desk, tx, delivery):
             await refuse(desk, tx, delivery, why)
+            return None
+        if delivery.kind == CASE_FILES and not await delivery_files.are_as_told(tx, delivery):
+            await refuse(desk, tx, delivery, NOT_THE_FILES)
             return None
         # A held message may have been attempted before it was held: it is looked up like any other.
         was_attempted = delivery.state in ("posting", "held")
@@ -176,6 +195,8 @@ async def _is_superseded(desk: Desk, tx: Transaction, delivery: Delivery) -> boo
 
 
 async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attempted: bool) -> Letter:
+    if delivery.kind == CASE_FILES:
+        return await _letter_with_files(tx, delivery, was_attempted=was_attempted)
     ticket = None if delivery.ticket_id is None else await tickets.get(tx, delivery.ticket_id)
     request = None if delivery.request_id is None else await requests.get(tx, delivery.request_id)
     if ticket is None:
@@ -200,6 +221,19 @@ async def _letter(desk: Desk, tx: Transaction, delivery: Delivery, *, was_attemp
         readers_wanted_of=_readers_wanted_of(delivery, ticket, request),
         is_complete=delivery.shown_digest is not None,
     )
+
+
+async def _letter_with_files(tx: Transaction, delivery: Delivery, *, was_attempted: bool) -> Letter:
+    """Files are for our own people, whatever the row says of its readers."""
+    listed: list[dict[str, Any]] = delivery.args["files"]
+    rows = await delivery_files.of_delivery(tx, delivery.id)
+    files = tuple(
+        EnclosedFile(one["name"], one["description"], row.content, row.slack_id, row.handed_in_at)
+        for one, row in zip(listed, rows, strict=True)
+    )
+    rendered = notices.files_comment(delivery.args["comment"])
+    letter = _internal_letter(delivery, rendered, was_attempted=was_attempted)
+    return replace(letter, thread_ts=delivery.thread_ts, files=files)
 
 
 async def _about_no_ticket(tx: Transaction, delivery: Delivery) -> Rendered:

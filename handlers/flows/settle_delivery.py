@@ -11,10 +11,11 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.flows.case_releases import note_posted
 from policy.terms import Audience
-from storage import audit, cases, deliveries
+from storage import audit, cases, deliveries, delivery_files
 from storage.audit import Step
 from storage.database import Transaction
 from storage.deliveries import CASE_CARD
+from storage.delivery_files import CASE_FILES
 from storage.schema import Delivery
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
         delivery.ts, delivery.content_hash = settled.ts, settled.content_hash
         delivery.state, delivery.posted_at = "posted", now
         forget_obstacle(delivery)
+        if delivery.kind == CASE_FILES:
+            await delivery_files.drop(tx, delivery_id)
         step = Step.DELIVERY_POSTED if settled.is_new else Step.DELIVERY_UPDATED
         await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery), at=now)
         if delivery.kind == CASE_CARD and settled.is_new and settled.ts is not None:
@@ -153,4 +156,4 @@ def _payload(delivery: Delivery) -> dict[str, Any]:
         "channel": delivery.channel,
         "ts": delivery.ts,
         "actionRequestId": None if delivery.request_id is None else str(delivery.request_id),
-    }
+    } | ({"files": delivery.args["files"]} if delivery.kind == CASE_FILES else {})

@@ -31,6 +31,7 @@ from handlers.views.rendered import Rendered
 from policy.terms import RequestStatus, Verdict
 
 _REPLY_LENGTH = 1500
+_COMMENT_LENGTH = 500
 _NAMED = 40
 _PEOPLE_NAMED = 20
 _VERSION_LENGTH = 12
@@ -83,6 +84,11 @@ def customer_reply(text: str) -> Rendered:
     words = text if text.strip() else EMPTY
     parts = [words[at : at + TEXT_LENGTH] for at in range(0, len(words), TEXT_LENGTH)]
     return Rendered(escape_markup(words), tuple(rich(line(say(part))) for part in parts))
+
+
+def files_comment(comment: str) -> Rendered:
+    """To our own people: what the files beneath are. Slack takes no blocks beside files that it takes as surely."""
+    return Rendered(escape_markup(visible(comment, _COMMENT_LENGTH)), ())
 
 
 def refusal(reply: str) -> Notice:

@@ -24,6 +24,8 @@ const BUILDERS = {
   rich_text: (block, ctx) => richText(block, ctx.directory),
   markdown: (block) => markdown(block.text),
   context_actions: actions,
+  task_card: taskCard,
+  plan,
 };
 
 /** DOM for a list of blocks. */
@@ -171,6 +173,30 @@ function file(block) {
     { class: "card" },
     h("strong", {}, "Remote file "),
     shown(block.external_id ?? block.file_id ?? "without an id"),
+  );
+}
+
+const TASK_MARKS = { pending: "○", in_progress: "◐", complete: "●", error: "✕" };
+
+function taskCard(block, ctx) {
+  const status = block.status ?? "pending";
+  const part = (value) => (value?.type === "rich_text" ? richText(value, ctx.directory) : value ? shown(value) : null);
+  return h(
+    "div",
+    { class: "card task", "data-testid": "task", "data-status": status },
+    h("span", {}, `${TASK_MARKS[status] ?? "○"} `),
+    h("strong", {}, shown(block.title ?? "")),
+    h("span", { class: "hint" }, ` ${status.replaceAll("_", " ")}`),
+    h("div", {}, part(block.details), " ", part(block.output)),
+  );
+}
+
+function plan(block, ctx) {
+  return h(
+    "div",
+    { class: "card" },
+    h("strong", {}, shown(block.title ?? "")),
+    (block.tasks ?? []).map((task) => taskCard(task, ctx)),
   );
 }
 

@@ -106,6 +106,9 @@ function content(message, view) {
     isText ? null : renderBlocks(message.blocks, contextFor(message, view)),
     (message.attachments ?? []).map((attachment) => attachmentCard(attachment, message, view)),
     files(message.files, directory),
+    message.streaming_state === "in_progress"
+      ? h("p", { class: "hint writing", "data-testid": "still-writing" }, "Still writing…")
+      : null,
   ];
 }
 
@@ -153,20 +156,43 @@ function files(list = [], directory) {
   return h(
     "ul",
     { class: "files", "aria-label": counted(list.length, "file", "files") },
-    list.map((file) => h("li", {}, file.mode === "email" ? emailCard(file, directory) : fileChip(file))),
+    list.map((file) => h("li", {}, fileNode(file, directory))),
+  );
+}
+
+function fileNode(file, directory) {
+  if (file.mode === "email") return emailCard(file, directory);
+  return file.is_picture ? picture(file) : fileChip(file);
+}
+
+// Only addresses of our own server are loaded; the content security policy allows no others.
+function picture(file) {
+  return h(
+    "figure",
+    { class: "picture", "data-testid": "picture" },
+    h("img", { src: file.client_url, alt: shownString(file.alt_txt || "No description") }),
+    h("figcaption", {}, fileChip(file)),
   );
 }
 
 function fileChip(file) {
   const kind = file.mimetype || file.filetype || "unknown type";
+  const name = shown(file.title || file.name || "file");
   return h(
     "span",
     { class: "file-chip", "data-testid": "file" },
     icon("clip"),
     " ",
-    h("strong", {}, shown(file.name ?? file.title ?? "file")),
-    h("span", { class: "hint" }, shown(` ${kind}`)),
+    file.client_url
+      ? h("a", { href: file.client_url, download: file.name, "data-testid": "file-download" }, name)
+      : h("strong", {}, name),
+    h("span", { class: "hint" }, shown(` ${kind}`), file.size ? ` · ${sizeOf(file.size)}` : ""),
   );
+}
+
+function sizeOf(bytes) {
+  if (bytes < 1000) return counted(bytes, "byte", "bytes");
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 // The headers are the sender's own words, so they are labelled as claims and shown verbatim.

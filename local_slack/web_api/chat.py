@@ -15,6 +15,8 @@ MAX_TEXT = 40_000
 MAX_UPDATE_TEXT = 4_000
 MAX_MARKDOWN = 12_000
 MAX_ATTACHMENTS = 100
+IN_PROGRESS, COMPLETED = "in_progress", "completed"
+"""The states of a streamed message."""
 
 
 def post_message(call: Call) -> Json:
@@ -64,15 +66,16 @@ def _content(call: Call, max_text: int) -> Json:
         raise Invalid("no_text")
     content: Json = {"text": text or markdown}
     if blocks is not None:
-        content["blocks"] = lookup.with_ids(_checked(blocks, "/blocks"), call.world.mint)
+        content["blocks"] = lookup.with_ids(checked_blocks(blocks, "/blocks"), call.world.mint)
     if attachments is not None:
         content["attachments"] = _attachments(call, attachments)
     if args.has("metadata"):
-        content["metadata"] = _metadata(args.structure("metadata", "invalid_metadata_format"))
+        content["metadata"] = checked_metadata(args.structure("metadata", "invalid_metadata_format"))
     return content
 
 
-def _checked(blocks: Any, at: str) -> list[Json]:
+def checked_blocks(blocks: Any, at: str) -> list[Json]:
+    """A message's blocks as Slack would take them. Raises Invalid."""
     if not isinstance(blocks, list):
         raise Invalid("invalid_blocks_format")
     if complaints := check_message_blocks(blocks, at):
@@ -91,13 +94,14 @@ def _attachments(call: Call, attachments: Any) -> list[Json]:
     for index, item in enumerate(attachments):
         kept = {"id": index + 1, "fallback": item.get("text") or "[no preview available]", **item}
         if item.get("blocks") is not None:
-            checked = _checked(item["blocks"], f"/attachments/{index}/blocks")
+            checked = checked_blocks(item["blocks"], f"/attachments/{index}/blocks")
             kept["blocks"] = lookup.with_ids(checked, call.world.mint)
         stored.append(kept)
     return stored
 
 
-def _metadata(metadata: Any) -> Json:
+def checked_metadata(metadata: Any) -> Json:
+    """A message's metadata as Slack would take it. Raises Invalid."""
     if not isinstance(metadata, dict):
         raise Invalid("invalid_metadata_format")
     if metadata and not (
@@ -110,6 +114,8 @@ def _metadata(metadata: Any) -> Json:
 def update(call: Call) -> Json:
     channel = call.channel()
     stored = _own(call, channel, "cant_update_message")
+    if is_streaming(stored):
+        raise Refused("streaming_state_conflict")
     content = _content(call, MAX_UPDATE_TEXT)
     # Fields that are left out stay as they were; an empty list or object removes them.
     for name in ("blocks", "attachments", "metadata"):
@@ -119,9 +125,16 @@ def update(call: Call) -> Json:
     return {"channel": channel.id, "ts": stored["ts"], "text": stored["text"], "message": public(stored)}
 
 
+def is_streaming(stored: Json) -> bool:
+    """A message that an app is still writing can be neither changed nor deleted, not even by the app."""
+    return stored.get("streaming_state") == IN_PROGRESS
+
+
 def delete(call: Call) -> Json:
     channel = call.channel()
     stored = _own(call, channel, "cant_delete_message")
+    if is_streaming(stored):
+        raise Refused("cant_delete_message")
     call.services.messages.delete(channel, stored["ts"])
     return {"channel": channel.id, "ts": call.args.text("ts")}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from local_slack.rate_limits import Tier
 from local_slack.records import Json
-from local_slack.web_api import channel_changes, chat, conversations, files, people, surfaces
+from local_slack.web_api import channel_changes, chat, conversations, files, people, streams, surfaces
 from local_slack.web_api.calling import Call
 
 BOT, APP_LEVEL, NOBODY = "bot", "app", "none"
@@ -18,6 +18,8 @@ BOT, APP_LEVEL, NOBODY = "bot", "app", "none"
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 _MANAGE = ("channels:manage", "groups:write")
+_INVITE = (*_MANAGE, "channels:write.invites", "groups:write.invites")
+_TOPIC = (*_MANAGE, "channels:write.topic", "groups:write.topic")
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,19 @@ METHODS: dict[str, Method] = {
     "auth.test": Method(surfaces.auth_test, Tier.HUNDREDS),
     "apps.connections.open": Method(surfaces.connections_open, Tier.ONE, token=APP_LEVEL),
     "bots.info": Method(people.bots_info, Tier.THREE, ("users:read",), ("bot",)),
+    "chat.appendStream": Method(streams.append, Tier.FOUR, ("chat:write",), ("channel", "ts")),
     "chat.delete": Method(chat.delete, Tier.THREE, ("chat:write",), ("channel", "ts")),
     "chat.getPermalink": Method(chat.get_permalink, Tier.HUNDREDS, (), ("channel", "message_ts")),
     "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, ("chat:write",), ("channel", "user")),
     "chat.postMessage": Method(chat.post_message, Tier.POSTS, ("chat:write",), ("channel",)),
+    "chat.startStream": Method(streams.start, Tier.TWO, ("chat:write",), ("channel", "thread_ts")),
+    "chat.stopStream": Method(streams.stop, Tier.TWO, ("chat:write",), ("channel", "ts")),
     "chat.update": Method(chat.update, Tier.THREE, ("chat:write",), ("channel", "ts")),
     "conversations.archive": Method(channel_changes.archive, Tier.TWO, _MANAGE, ("channel",)),
     "conversations.create": Method(channel_changes.create, Tier.TWO, _MANAGE, ("name",)),
     "conversations.history": Method(conversations.history, Tier.THREE, _HISTORY, ("channel",)),
     "conversations.info": Method(conversations.info, Tier.THREE, _READ, ("channel",)),
-    "conversations.invite": Method(channel_changes.invite, Tier.THREE, _MANAGE, ("channel", "users")),
+    "conversations.invite": Method(channel_changes.invite, Tier.THREE, _INVITE, ("channel", "users")),
     "conversations.join": Method(conversations.join, Tier.THREE, ("channels:join",), ("channel",)),
     "conversations.kick": Method(channel_changes.kick, Tier.THREE, _MANAGE, ("channel", "user")),
     "conversations.leave": Method(conversations.leave, Tier.THREE, ("channels:manage", "channels:join"), ("channel",)),
@@ -54,7 +59,7 @@ METHODS: dict[str, Method] = {
     "conversations.open": Method(conversations.open_, Tier.THREE, ("im:write", "mpim:write")),
     "conversations.rename": Method(channel_changes.rename, Tier.TWO, _MANAGE, ("channel", "name")),
     "conversations.replies": Method(conversations.replies, Tier.THREE, _HISTORY, ("channel", "ts")),
-    "conversations.setTopic": Method(channel_changes.set_topic, Tier.TWO, _MANAGE, ("channel", "topic")),
+    "conversations.setTopic": Method(channel_changes.set_topic, Tier.TWO, _TOPIC, ("channel", "topic")),
     "conversations.unarchive": Method(channel_changes.unarchive, Tier.TWO, _MANAGE, ("channel",)),
     "files.completeUploadExternal": Method(files.complete_upload, Tier.FOUR, ("files:write",), ("files",)),
     "files.getUploadURLExternal": Method(files.get_upload_url, Tier.FOUR, ("files:write",), ("filename", "length")),
