@@ -184,6 +184,9 @@ def scenario_b() -> Record:
     question = next(
         one for one in case.story.held.statements if one.kind is StatementKind.QUESTION and "log" in one.text
     )
+    owed = next(one for one in case.story.held.statements if one.kind is StatementKind.NEXT_STEP and one.evidence)
+    due = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    case.move(owed.statement_id, StatementEvent.REASSIGNED, owner=MEMBER, owner_label="our platform team", due_at=due)
     for accepted in (fact.statement_id, question.statement_id, "P1"):
         case.move(accepted, StatementEvent.ACCEPTED)
     case.move("M2", StatementEvent.REJECTED, reason="Nothing that was read shows this.")
