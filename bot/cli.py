@@ -1,4 +1,4 @@
-"""`countersign`: run the bot, look at the trail, import the directory, link accounts, stop, check the policy."""
+"""`countersign`: run the bot, look at the trail and cases, import the directory, link accounts, stop, check policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bot.commands import audit, directory, passkeys, people, policy, run, stops
+from bot.commands import audit, case, directory, passkeys, people, policy, run, stops
 from bot.settings import SettingsError
 from storage.database import DatabaseUnavailable
 
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do what it says. Returns the exit code: 0 done, 1 not, 2 asked wrongly."""
     parser = argparse.ArgumentParser(prog="countersign", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for room in (run, audit, directory, people, passkeys, policy, stops):
+    for room in (run, audit, case, directory, people, passkeys, policy, stops):
         room.add_to(commands)
     wanted = parser.parse_args(arguments)
     try:

@@ -66,11 +66,18 @@ async def lock(tx: Transaction, case_id: UUID) -> None:
 
 async def story(tx: Transaction, case_id: UUID) -> CaseStory:
     """What the case holds, its record verified. Raises TrailBroken."""
+    found, _ = await story_and_head(tx, case_id)
+    return found
+
+
+async def story_and_head(tx: Transaction, case_id: UUID) -> tuple[CaseStory, str]:
+    """What the case holds, and the hash of its last entry in hexadecimal. Raises TrailBroken."""
     events = await told.verified(tx, case_chain(case_id))
     try:
-        return tell(Entry(one.seq, one.at, one.actor, decode(one.name, one.payload)) for one in events)
+        found = tell(Entry(one.seq, one.at, one.actor, decode(one.name, one.payload)) for one in events)
     except (NotACase, ValueError) as error:
         raise TrailBroken(f"the record of case {case_id} makes no case: {error}") from error
+    return found, events[-1].hash.hex()
 
 
 async def append(tx: Transaction, row: CaseRow, bodies: Sequence[Body], *, actor: str, at: datetime) -> None:

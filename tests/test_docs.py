@@ -20,7 +20,7 @@ import yaml
 
 from actions.catalogue import ACTIONS
 from bot.commands import audit as audit_command
-from bot.commands import directory, passkeys, people, policy, run, stops
+from bot.commands import case, directory, passkeys, people, policy, run, stops
 from bot.settings import SettingsError, data_folder, read_settings, wants_local_slack
 from bot.web import INTAKE_PATH
 from copilot.suggestions import CATEGORIES
@@ -199,7 +199,7 @@ def commands_in(page: Path) -> Iterator[str]:
 def test_every_command_line_in_the_documents_parses(name: str) -> None:
     parser = argparse.ArgumentParser(prog="countersign", exit_on_error=False)
     parsers = parser.add_subparsers(dest="command", required=True)
-    for room in (run, audit_command, directory, passkeys, people, policy, stops):
+    for room in (run, audit_command, case, directory, passkeys, people, policy, stops):
         room.add_to(parsers)
 
     for line in commands_in(ROOT / name):

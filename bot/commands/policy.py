@@ -51,7 +51,7 @@ def add_to(commands: Any) -> None:
     why.set_defaults(do=explain)
     again = verbs.add_parser("replay", help="run a changed policy over past requests and votes: what would change")
     again.add_argument("folder", type=Path, help="the changed policy")
-    again.add_argument("--since", type=_days, default="90d", metavar="DAYS", help="how far back, such as 90d (default)")
+    again.add_argument("--since", type=days, default="90d", metavar="DAYS", help="how far back, such as 90d (default)")
     again.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     again.set_defaults(do=replay)
 
@@ -149,7 +149,8 @@ def _workspace(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {**environ, **local_environment(slack.app, slack.api_url)}
 
 
-def _days(text: str) -> timedelta:
+def days(text: str) -> timedelta:
+    """A length of time as it is typed: whole days, such as 90d."""
     if not re.fullmatch(r"[1-9][0-9]{0,3}d", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of days such as 90d")
     return timedelta(days=int(text[:-1]))
