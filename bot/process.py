@@ -64,6 +64,7 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.reception.desk.triager.aclose)
+        stack.push_async_callback(parts.reception.desk.assistant.aclose)
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
         await _start(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from platformdirs import user_data_path
 
 from bot.evidence_settings import EvidenceSettings, read_evidence_settings
 from bot.keys import AUDIT, CHECKPOINT, VOTE, KeyName, Problem, given_key, given_keys, key_in_file
+from copilot.assistant_terms import Budget
+from copilot.model_usage import Prices
 from handlers.desk import DeskSettings, GroupSetting
 from handlers.http_intake import IntakeKeys
 from policy.passkeys import Site
@@ -30,6 +33,9 @@ WHERE = {
     "SLACK_SIGNING_SECRET": "api.slack.com/apps > your app > Basic Information > Signing Secret",
     "COUNTERSIGN_TRIAGE_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
     "COUNTERSIGN_APPROVALS_CHANNEL": "the channel's id (C…), at the bottom of its details in Slack",
+    "COUNTERSIGN_SECURITY_CHANNEL": "the id (C…) of the channel in which security is told of a case",
+    "COUNTERSIGN_MODEL_PRICES": "US dollars for a million tokens: input, output, written to the cache, read from it",
+    "COUNTERSIGN_CASE_BUDGET": "US dollars that the copilot may use for one case",
     "COUNTERSIGN_BREAK_GLASS_CHANNEL": "the id (C…) of a channel of your company in which more people read",
     "COUNTERSIGN_INTAKE_CHANNELS": "the ids (C…) of the channels that take tickets, separated by commas",
     "COUNTERSIGN_SUPPORT_GROUP": "the id (S…) of the user group of your support leads: its menu > Copy group ID",
@@ -109,6 +115,10 @@ class Settings:
     anthropic_api_key: str | None = field(default=None, repr=False)
     anthropic_model: str | None = None
     anthropic_url: str | None = None
+    prices: Prices | None = None
+    """What the model's tokens cost; None: as `copilot.choosing` has it."""
+    budget: Budget | None = None
+    """What the copilot may use for one case; None: as `copilot.assistant_terms` has it."""
     role: str = "all"
     """'all', 'web' (takes what arrives) or 'worker' (works it off): two processes then share one database."""
     workers: int = 8
@@ -161,6 +171,8 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         intake_channels=reader.many("COUNTERSIGN_INTAKE_CHANNELS", _CHANNEL, "channel ids"),
         groups={name: reader.group(name) for name in reader.group_names()},
         break_glass_channel=reader.maybe("COUNTERSIGN_BREAK_GLASS_CHANNEL", _CHANNEL, "a channel id"),
+        security_channel=reader.maybe("COUNTERSIGN_SECURITY_CHANNEL", _CHANNEL, "a channel id"),
+        escalation_channel=reader.maybe("COUNTERSIGN_ESCALATION_CHANNEL", _CHANNEL, "a channel id"),
     )
     inside = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} & desk.intake_channels
     if inside - {""}:
@@ -192,6 +204,8 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),
         anthropic_model=reader.text("COUNTERSIGN_MODEL"),
         anthropic_url=reader.text("ANTHROPIC_BASE_URL"),
+        prices=reader.prices("COUNTERSIGN_MODEL_PRICES"),
+        budget=reader.budget("COUNTERSIGN_CASE_BUDGET"),
     )
     if reader.problems:
         raise SettingsError(reader.problems)
@@ -273,6 +287,28 @@ class _Reader:
 
     def maybe(self, name: str, form: re.Pattern[str], what: str) -> str | None:
         return None if self.text(name) is None else self.one(name, form, what)
+
+    def amounts(self, name: str, count: int) -> list[Decimal] | None:
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            read = [Decimal(one.strip()) for one in found.split(",")]
+        except InvalidOperation:
+            read = []
+        if len(read) != count or not all(one.is_finite() and one >= 0 for one in read):
+            what = "one amount" if count == 1 else f"{count} amounts separated by commas"
+            self.problem(name, f"{found!r} is not {what} in US dollars, such as 5 or 0.30")
+            return None
+        return read
+
+    def prices(self, name: str) -> Prices | None:
+        found = self.amounts(name, 4)
+        return None if found is None else Prices(*found)
+
+    def budget(self, name: str) -> Budget | None:
+        found = self.amounts(name, 1)
+        return None if found is None else Budget(usd=found[0])
 
     def many(self, name: str, form: re.Pattern[str], what: str) -> frozenset[str]:
         found = [one.strip() for one in (self.text(name) or "").split(",") if one.strip()]

@@ -29,6 +29,8 @@ from bot.policy_watch import PolicyWatch, action_shapes, members_of
 from bot.settings import Settings, SettingsError
 from bot.slack_app import make_slack_app
 from bot.worker import Workers
+from copilot.assistant_terms import Assistant
+from copilot.choosing import choose_assistant
 from copilot.suggestions import CATEGORIES, Triager
 from copilot.triage import choose_triager
 from handlers.desk import Desk
@@ -88,6 +90,7 @@ async def build(
     database_url: str,
     *,
     triager: Triager | None = None,
+    assistant: Assistant | None = None,
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], UUID] = uuid4,
     live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
@@ -114,6 +117,9 @@ async def build(
     stamp = folder_stamp(policy_folder)
     engine = _policy(settings, signer, catalogue)
     notary = None if settings.checkpoint_key is None else Notary(settings.checkpoint_key)
+    chosen, copilot_model = choose_assistant(
+        settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url, settings.prices, settings.budget
+    )
     desk = Desk(
         database=database,
         gate=Gate(engine, signer, settings.site),
@@ -125,6 +131,8 @@ async def build(
         settings=settings.desk,
         clock=clock,
         new_id=new_id,
+        assistant=assistant or chosen,
+        copilot_model=copilot_model,
         gatherer=make_gatherer(settings.evidence, database, client, clock, new_id),
         notary=notary,
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 from actions.catalogue import Catalogue
 from actions.evidence.connector import Gatherer
 from actions.runner import Runner
+from copilot.assistant_terms import Assistant
 from copilot.suggestions import Triager
 from policy.gate import Gate
 from policy.terms import Person, PersonKey
@@ -60,7 +61,9 @@ class DeskSettings:
     groups: Mapping[str, GroupSetting] = field(default_factory=dict)
     command: str = "/countersign"
     security_channel: str | None = None
-    """Where security is told of a case that its latch holds; None: in the approvals channel."""
+    """Where security is told of a case that its latch holds, and gets its packets; None: in the approvals channel."""
+    escalation_channel: str | None = None
+    """Where engineering gets the packets of cases; None: in the approvals channel."""
     break_glass_channel: str | None = None
     """Where break-glass requests are announced besides the approvals channel."""
 
@@ -81,5 +84,9 @@ class Desk:
     new_id: Callable[[], UUID]
     gatherer: Gatherer
     """Asks the sources of a case's evidence."""
+    assistant: Assistant
+    """Takes the turns of the copilot on cases."""
+    copilot_model: str = ""
+    """The model that it uses; "" where it is the rules alone."""
     notary: Notary | None = None
     """Signs the packets of cases; None where the desk has no key for it."""

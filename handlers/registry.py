@@ -12,6 +12,8 @@ from handlers.listeners import (
     approvals,
     batches,
     break_glass,
+    case_forms,
+    cases,
     commands,
     edits,
     groups,
@@ -48,6 +50,7 @@ BUTTONS: Mapping[str, Listener] = {
     "tickets.filter": pages.filter_list,
     "audit.open": pages.trail,
     "audit.page": pages.turn_trail,
+    **cases.BUTTONS,
 }
 
 VIEWS: Mapping[str, Listener] = {
@@ -58,6 +61,7 @@ VIEWS: Mapping[str, Listener] = {
     "confirm_suggestion": proposals.submit_confirmed,
     "choose_action": proposals.submit_choice,
     "propose_action": proposals.submit_form,
+    **case_forms.VIEWS,
 }
 
 SHORTCUTS: Mapping[str, Listener] = {

@@ -55,6 +55,7 @@ async def post(
     at: datetime,
     thread_ts: str | None = None,
     ticket_id: UUID | None = None,
+    request_id: UUID | None = None,
 ) -> Delivery:
     """Write down files to be posted to an internal channel or thread as one message, with the job that does it.
 
@@ -76,6 +77,7 @@ async def post(
         Audience.INTERNAL,
         channel,
         ticket_id=ticket_id,
+        request_id=request_id,
         thread_ts=thread_ts,
         args={"comment": comment, "files": listed},
     )

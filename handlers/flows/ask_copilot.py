@@ -18,9 +18,8 @@ from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
-from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent, Tools, TurnResult
-
 from actions.evidence.connector import Account, Attachment, Question, Window
+from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent, Tools, TurnResult
 from handlers.desk import Desk
 from handlers.errors import BadInput, IdentityUnavailable, TryLater
 from handlers.flows.case_linting import internal_names
@@ -39,6 +38,7 @@ EARLIER_TURNS = 6
 """How many turns before it the copilot is told of."""
 STALLED_AFTER = 3
 """Turns in a row that brought nothing, before somebody beyond the case is told."""
+STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
@@ -233,7 +233,7 @@ async def _watch(desk: Desk, case_id: UUID, since: datetime, stop: asyncio.Event
 
 async def _tell_desk(desk: Desk, case: OpenCase) -> None:
     notice = NewDelivery(
-        "case_stalled",
+        STALLED_KIND,
         Audience.INTERNAL,
         desk.settings.triage_channel,
         ticket_id=case.ticket.id,

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from copilot.rendered_draft import rendered
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
-from handlers.flows.case_holds import read_locked
+from handlers.flows.case_holds import read_locked, release_params
 from handlers.flows.check_access import require_access
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import Proposed, propose_action
-from policy.case_release import ACTION_OF, HAND_OFF, basis_of, basis_text
+from policy.case_release import ACTION_OF, HAND_OFF
 from policy.terms import Person, Provenance
 from storage import audit, cases, tickets
 from storage.audit import Step
@@ -77,15 +76,7 @@ async def _release(
         return _refused("the draft is for nobody outside the case", "case-draft-stays", STAYS_HERE)
     if action_id == HAND_OFF and desk.notary is None:
         return _refused("there is no key to sign a packet with", "case-no-packet-key", NO_KEY)
-    text = rendered(found.draft)
-    basis = basis_of(story, draft_id, revision, text)
-    params = {
-        "caseId": str(case_id),
-        "draftId": draft_id,
-        "revision": revision,
-        "basis": "" if basis is None else basis_text(basis),
-        "text": text,
-    }
+    params = release_params(story, case_id, found)
     # The lead stands for the words; the rest is the desk's own.
     provenance = dict.fromkeys(params, Provenance.SYSTEM) | {"text": Provenance.OPERATOR}
     return _Release(Proposal(ticket_id, action_id, params, provenance))

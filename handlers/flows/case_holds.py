@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from copilot.lint_terms import Code, LintResult, Override
-from copilot.linting import lint
+from copilot.lint_terms import Code
 from copilot.rendered_draft import rendered
+from handlers.flows.case_linting import lint_revision
 from policy.case_release import (
+    ACTION_OF,
     CLOSE,
     RELEASES,
     REPLY,
     Asked,
     Hold,
     Looked,
+    basis_of,
+    basis_text,
     groups_needed,
     is_accountable,
     is_latched,
@@ -89,16 +92,6 @@ async def read_locked(tx: Transaction, case_id: UUID) -> CaseStory:
     return await cases.story(tx, case_id)
 
 
-def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
-    """What the linter says of a revision as the case is now, with the overrides that were given for it."""
-    given = [
-        Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
-        for entry, body in story.overrides
-        if (body.draft_id, body.revision) == (revision.draft.draft_id, revision.draft.revision)
-    ]
-    return lint(revision.draft, story.held, overrides=given)
-
-
 def look(story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = None) -> Looked:
     """What is found out about the revision that a release names and about its lead, beside the case itself."""
     draft_id, number = params.get("draftId"), params.get("revision")
@@ -112,6 +105,34 @@ def look(story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = No
         exposure=frozenset(one.code.value for one in marked.marks if one.code is Code.EXPOSURE_DENIAL),
         is_lead_accountable=lead is None or (isinstance(lead, Person) and is_accountable(lead)),
     )
+
+
+def why_not_now(story: CaseStory, case_id: UUID, revision: Revision, params: Mapping[str, Any] | None) -> str:
+    """Why a revision does not go out as things are; "" where nothing keeps it back or it goes nowhere.
+
+    `params`: of the request that was made of it; None where it was not asked for yet.
+    """
+    draft = revision.draft
+    action_id = ACTION_OF.get(draft.kind)
+    if action_id is None:
+        return ""
+    wanted = params or release_params(story, case_id, revision)
+    asked = Asked(action_id, story.opened.ticket_id, wanted, story.lead)
+    return why_held(story, asked, look(story, asked.params))
+
+
+def release_params(story: CaseStory, case_id: UUID, revision: Revision) -> dict[str, Any]:
+    """What a request to let a revision out is made of, as the case is now."""
+    draft = revision.draft
+    text = rendered(draft)
+    basis = basis_of(story, draft.draft_id, draft.revision, text)
+    return {
+        "caseId": str(case_id),
+        "draftId": draft.draft_id,
+        "revision": draft.revision,
+        "basis": "" if basis is None else basis_text(basis),
+        "text": text,
+    }
 
 
 async def _of_release(tx: Transaction, asked: Asked, lead: Proposer | None, *, is_requester_known: bool) -> CaseSays:

@@ -14,20 +14,22 @@ from actions.executors import Outcome
 from handlers.desk import Desk
 from handlers.flows.case_holds import case_says, read_locked
 from handlers.flows.customer_notice import customer_channel
-from handlers.flows.hand_off import FILES, post_files
+from handlers.flows.hand_off import is_as_signed, post_files
 from policy import case_entries as e
 from policy.case_release import AUDIENCE_OF, HAND_OFF, RELEASES, UPDATE, sha256_of
 from policy.case_story import CaseStory
 from policy.terms import Choice, PersonKey, RequestStatus
-from storage import cases, handoffs, requests, tickets
+from storage import cases, requests, tickets
 from storage.database import Transaction
+from storage.delivery_files import CASE_FILES
 from storage.schema import ActionRequest, CaseRow, Delivery, Ticket
 from storage.told import TrailBroken
 
 log = logging.getLogger(__name__)
 
 CUSTOMER_REPLY = "customer_reply"
-_CARRIED = MappingProxyType({CUSTOMER_REPLY: UPDATE, FILES: HAND_OFF})
+NOT_AS_SIGNED = "The packet is not the one that was signed."
+_CARRIED = MappingProxyType({CUSTOMER_REPLY: UPDATE, CASE_FILES: HAND_OFF})
 """Which release a message of ours carries, if it carries one."""
 
 
@@ -78,19 +80,12 @@ async def held_on_its_way(desk: Desk, tx: Transaction, delivery: Delivery) -> st
     said = await case_says(
         tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass
     )
-    why = said.held_back or _not_as_signed(desk, delivery)
+    why = said.held_back
+    if not why and delivery.kind == CASE_FILES and not await is_as_signed(desk, tx, delivery):
+        why = NOT_AS_SIGNED
     if why:
         await note_held_back(desk, tx, request, why)
     return why
-
-
-def _not_as_signed(desk: Desk, delivery: Delivery) -> str:
-    """What is wrong with a packet that is about to be sent: it is read from a row."""
-    if delivery.kind != FILES:
-        return ""
-    keys = [] if desk.notary is None else [desk.notary.public_key]
-    wrong = handoffs.check(str(delivery.args["packet"]).encode(), str(delivery.args["markdown"]).encode(), keys)
-    return f"The packet is not the one that was signed: {wrong[0]}." if wrong else ""
 
 
 async def _released_by(tx: Transaction, delivery: Delivery) -> ActionRequest | None:

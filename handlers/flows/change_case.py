@@ -36,6 +36,7 @@ from storage.deliveries import NewDelivery
 from storage.schema import CaseRow, Ticket
 from storage.told import TrailBroken
 
+LATCH_KIND = "case_latch"
 RECORD_BROKEN = "The record of this case does not hold, so nothing is done on it: an operator must look at the trail."
 NOT_ON_IT = "You do not work on this case: ask its lead to add you."
 LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed."
@@ -184,7 +185,7 @@ async def _tell_security(desk: Desk, tx: Transaction, row: CaseRow, before: Case
     payload = {"case": str(row.id), "rules": [one.rule.value for one in new], "state": after.latch.state.value}
     await audit.record(tx, row.ticket_id, Step.CASE_LATCH_MOVED, "bot", payload, at=now)
     notice = NewDelivery(
-        "case_latch",
+        LATCH_KIND,
         Audience.INTERNAL,
         desk.settings.security_channel or desk.settings.approvals_channel,
         ticket_id=row.ticket_id,

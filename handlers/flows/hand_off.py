@@ -1,4 +1,4 @@
-"""The packet of a case, made of exactly the entries that its release was asked for on, signed, and queued as two files.
+"""The packet of a case, made of exactly the entries that its release was asked for on, signed, and queued as files.
 
 Nothing that came into the case later is in it: what would have changed it has kept the release back.
 """
@@ -13,19 +13,17 @@ from copilot.handoff import Approval, CaseRecord, Dissent, Part, Recipient, Stat
 from copilot.handoff_content import content
 from copilot.handoff_page import page
 from handlers.desk import Desk
+from handlers.views.case_files import MARKDOWN_FILE, PACKET_FILE, TEXT_FILE, handed_over
 from policy import case_entries as e
 from policy.case_moves import StatementEvent
 from policy.case_release import AUDIENCE_OF, entries_of, sha256_of
 from policy.case_story import CaseStory, tell
-from policy.terms import Audience, Choice, PersonKey
-from storage import deliveries, handoffs, requests
+from policy.terms import Choice, PersonKey
+from storage import delivery_files, handoffs, requests
 from storage.database import Transaction
-from storage.deliveries import NewDelivery
-from storage.schema import ActionRequest
+from storage.delivery_files import NewFile
+from storage.schema import ActionRequest, Delivery
 
-FILES = "case_files"
-"""The kind of the delivery. Its args: 'markdown' and 'packet', the two files' texts; 'packetSha256', hex, over the
-packet's UTF-8 bytes; 'recipient'; 'case'."""
 _PARTS = frozenset(part.value for part in Part)
 
 
@@ -38,33 +36,46 @@ async def post_files(desk: Desk, tx: Transaction, story: CaseStory, request: Act
     if found is None:
         return "the case had no such revision"
     recipient, now = Recipient(AUDIENCE_OF[found.draft.kind]), desk.clock()
-    approvals = [*_earlier(then), *await _approvals(tx, request, recipient)]
+    approvals = [*earlier_approvals(then), *await _approvals(tx, request, recipient)]
     packet = make_packet(
         record_of(then, UUID(str(request.params["caseId"])), approvals), recipient, made_by=then.lead, made_at=now
     )
     markdown = page(packet)
     signed = handoffs.issue(desk.notary, content(packet), markdown).decode()
-    files = NewDelivery(
-        FILES,
-        Audience.INTERNAL,
+    text = str(request.params["text"])
+    files = [
+        NewFile(TEXT_FILE, "text/plain", text.encode()),
+        NewFile(MARKDOWN_FILE, "text/markdown", markdown.encode()),
+        NewFile(PACKET_FILE, "application/json", signed.encode()),
+    ]
+    await delivery_files.post(
+        tx,
         handoff_channel(desk, recipient),
+        files,
+        comment=handed_over(then.opened.ticket_number, recipient.value, sha256_of(signed)),
+        delivery_id=desk.new_id(),
+        at=now,
         ticket_id=request.ticket_id,
         request_id=request.id,
-        args={
-            "case": str(request.params["caseId"]),
-            "recipient": recipient.value,
-            "markdown": markdown,
-            "packet": signed,
-            "packetSha256": sha256_of(signed),
-        },
     )
-    await deliveries.post(tx, files, delivery_id=desk.new_id(), at=now)
     return ""
 
 
 def handoff_channel(desk: Desk, recipient: Recipient) -> str:
     """Where those who take a case over read."""
-    return desk.settings.approvals_channel
+    settings = desk.settings
+    theirs = settings.security_channel if recipient is Recipient.SECURITY else settings.escalation_channel
+    return theirs or settings.approvals_channel
+
+
+async def is_as_signed(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
+    """Whether the packet that is about to be sent is the one that the desk signed: it is read from rows."""
+    names = [str(one["name"]) for one in delivery.args["files"]]
+    rows = await delivery_files.of_delivery(tx, delivery.id)
+    found = {name: row.content for name, row in zip(names, rows, strict=False)}
+    if desk.notary is None or not {PACKET_FILE, MARKDOWN_FILE} <= found.keys():
+        return False
+    return not handoffs.check(found[PACKET_FILE], found[MARKDOWN_FILE], [desk.notary.public_key])
 
 
 def record_of(story: CaseStory, case_id: UUID, approvals: Iterable[Approval]) -> CaseRecord:
@@ -94,7 +105,8 @@ def _dissent(story: CaseStory) -> Iterator[Dissent]:
             yield Dissent(body.statement, by, entry.at, body.reason)
 
 
-def _earlier(story: CaseStory) -> Iterator[Approval]:
+def earlier_approvals(story: CaseStory) -> Iterator[Approval]:
+    """Who approved what went out before."""
     for entry, body in story.releases:
         for approver in body.approvers:
             yield _approval(body.audience, body.draft_id, body.revision, body.text_sha256, approver, entry.at)

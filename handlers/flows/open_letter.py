@@ -14,10 +14,10 @@ from handlers.desk import Desk
 from handlers.errors import TryLater
 from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.as_told import as_told, is_of_before
+from handlers.flows.case_letters import CASE_LETTERS, case_letter
 from handlers.flows.case_releases import CUSTOMER_REPLY, held_on_its_way
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.enrol_passkey import passkey_facts
-from handlers.flows.hand_off import FILES
 from handlers.flows.note_members import group_change_facts
 from handlers.flows.note_policy import policy_news_facts
 from handlers.flows.read_ticket import TO_CUSTOMER, request_card_facts, ticket_facts
@@ -26,7 +26,6 @@ from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, refuse,
 from handlers.flows.undo_request import can_undo
 from handlers.views import notices, stops
 from handlers.views.approval_card import approval_card, contradicted_card, destination_blocks
-from handlers.views.case_files import handed_over
 from handlers.views.facts import ReadersFacts
 from handlers.views.passkey_card import passkey_card, passkey_notice
 from handlers.views.rendered import Rendered
@@ -121,7 +120,7 @@ async def open_letter(desk: Desk, delivery_id: UUID) -> Letter | None:
             return None
         if delivery.kind == "outcome" and await _is_superseded(desk, tx, delivery):
             return None
-        if delivery.kind in (CUSTOMER_REPLY, FILES) and not await _is_decided(tx, delivery):
+        if _needs_decision(delivery) and not await _is_decided(tx, delivery):
             await refuse(desk, tx, delivery, NOT_A_REPLY)
             return None
         if why := await held_on_its_way(desk, tx, delivery):
@@ -159,6 +158,11 @@ async def _is_settled(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
         return False
     await supersede(desk, tx, delivery, f"the request is {request.status} by now, which its card says")
     return True
+
+
+def _needs_decision(delivery: Delivery) -> bool:
+    """Whether only what people decided on may be sent: what customers read, and the packet of a case."""
+    return delivery.kind == CUSTOMER_REPLY or (delivery.kind == CASE_FILES and delivery.request_id is not None)
 
 
 async def _is_decided(tx: Transaction, delivery: Delivery) -> bool:
@@ -301,9 +305,8 @@ async def _render(
                 return words
         case kind if kind == CUSTOMER_REPLY and request is not None:
             return notices.customer_reply(str(request.params["text"]))  # The request's row is what was decided on.
-        case kind if kind == FILES and request is not None:
-            text = str(request.params["text"])
-            return handed_over(ticket.number, args["recipient"], text, args["packetSha256"])
+        case kind if kind in CASE_LETTERS:
+            return await case_letter(desk, tx, kind, args, ticket)
     raise LookupError(f"no view for delivery {delivery.id} of kind {delivery.kind}")
 
 

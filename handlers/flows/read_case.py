@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from copilot.rendered_draft import rendered
-from policy.case_release import ACTION_OF, HAND_OFF
-
 from copilot.draft_differences import Change, Difference, differences
 from copilot.handoff import Recipient, make_packet
 from copilot.handoff_gaps import completeness
 from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level, Mark
+from copilot.rendered_draft import rendered
 from handlers.desk import Desk
 from handlers.errors import NotFound
 from handlers.flows.case_holds import why_not_now
@@ -21,31 +19,34 @@ from handlers.flows.change_case import read_story
 from handlers.flows.check_access import require_access
 from handlers.flows.hand_off import earlier_approvals, record_of
 from handlers.flows.reveal_value import kept_from_copilot
-from handlers.views.case_facts import (
+from handlers.views.case_draft_facts import (
     AuthorFacts,
-    CaseFacts,
-    CaseRowFacts,
     ChangeFacts,
     DraftFacts,
     DraftState,
+    MarkFacts,
+    OverrideFacts,
+    PersonFacts,
+    SentenceFacts,
+    WordChange,
+)
+from handlers.views.case_facts import (
+    CaseFacts,
+    CaseRowFacts,
     EvidenceFacts,
     HandoffFacts,
     LatchFacts,
     LatchReasonFacts,
     LatchReleaseFacts,
-    MarkFacts,
-    OverrideFacts,
-    PersonFacts,
     RevealableFacts,
-    SentenceFacts,
     StatementFacts,
     StepFacts,
-    WordChange,
-    seen_digest,
 )
+from handlers.views.case_ids import seen_digest
 from handlers.views.facts import Untrusted
 from policy import case_entries as e
 from policy.case_foundations import cannot_confirm, current_ids
+from policy.case_release import ACTION_OF, HAND_OFF
 from policy.case_rules import is_confirmed
 from policy.case_story import CaseStory, Revision
 from policy.case_terms import Author, Evidence, Statement, StatementKind, StatementState
@@ -53,7 +54,7 @@ from policy.latching import LatchState
 from policy.terms import Person, PersonKey, RequestStatus
 from storage import cases, requests
 from storage.database import Transaction
-from storage.schema import CaseRow
+from storage.schema import ActionRequest, CaseRow
 from storage.told import TrailBroken
 
 LATCH_DUE = "A handoff to security is due, because the latch is set."
@@ -65,6 +66,9 @@ _STATES: Mapping[RequestStatus, DraftState] = {
     RequestStatus.EXECUTED: DraftState.SENT,
 }
 """Where a revision stands by the request that was made of it; any other request has ended in vain."""
+
+
+_UNDER_WAY = frozenset({RequestStatus.PENDING, RequestStatus.APPROVED})
 
 
 async def read_case(desk: Desk, case_id: UUID, person: Person, what: str) -> CaseFacts:
@@ -101,7 +105,7 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
     """Everything that the case's card and its page show."""
     evidence = evidence_facts(story)
     statements = tuple(_statement(story, one, evidence) for one in story.held.statements)
-    drafts = [await draft_facts(desk, tx, row, story, revisions[-1]) for _, revisions in sorted(story.drafts.items())]
+    drafts = [await draft_facts(tx, row, story, revisions[-1]) for _, revisions in sorted(story.drafts.items())]
     return CaseFacts(
         case_id=str(row.id),
         ticket_id=story.opened.ticket_id,
@@ -140,17 +144,19 @@ def evidence_facts(story: CaseStory) -> dict[str, EvidenceFacts]:
     }
 
 
-async def draft_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision) -> DraftFacts:
+async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision) -> DraftFacts:
     """One revision of a draft, with what stands against it and what would go out."""
     draft, found = revision.draft, lint_revision(story, revision)
     earlier = story.revision(draft.draft_id, draft.revision - 1)
     lifted = {mark for mark, _ in found.overridden}
     sent = [entry.at for entry, body in story.releases if _is_of(body, revision)]
+    request = await _request_of(tx, story, revision)
+    params = None if request is None or request.status not in _UNDER_WAY else request.params
     return DraftFacts(
         draft_id=draft.draft_id,
         kind=draft.kind,
         revision=draft.revision,
-        state=await _draft_state(tx, story, revision, is_blocked=bool(found.blocks)),
+        state=_draft_state(request, is_blocked=bool(found.blocks)),
         sentences=tuple(SentenceFacts(Untrusted(one.text), one.cites, _author(one.author)) for one in draft.sentences),
         author=_author(revision.written.author),
         written_at=revision.entry.at,
@@ -161,7 +167,7 @@ async def draft_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStor
         ),
         changes=() if earlier is None else tuple(_changes(differences(earlier.draft, draft))),
         exact_text=rendered(draft),
-        held_back=await why_not_now(desk, tx, row, story, revision),
+        held_back="" if sent else why_not_now(story, row.id, revision, params),
         reason=Untrusted(revision.written.reason),
         cause=revision.written.cause,
         sent_at=sent[-1] if sent else None,
@@ -250,9 +256,13 @@ def _holdups(story: CaseStory) -> Iterator[str]:
         yield LATCH_DUE
 
 
-async def _draft_state(tx: Transaction, story: CaseStory, revision: Revision, *, is_blocked: bool) -> DraftState:
+async def _request_of(tx: Transaction, story: CaseStory, revision: Revision) -> ActionRequest | None:
+    """The last request that was made of a revision."""
     asked = [one.body for one in story.entries if isinstance(one.body, e.ReleaseAsked) and _is_of(one.body, revision)]
-    request = await requests.get(tx, UUID(asked[-1].request_id)) if asked else None
+    return await requests.get(tx, UUID(asked[-1].request_id)) if asked else None
+
+
+def _draft_state(request: ActionRequest | None, *, is_blocked: bool) -> DraftState:
     state = None if request is None else _STATES.get(RequestStatus(request.status))
     return state or (DraftState.BLOCKED if is_blocked else DraftState.WRITTEN)
 

@@ -77,3 +77,10 @@ def under_way(what: str, where: str = "The case's card shows what comes of it.")
 def words_of(texts: Sequence[str]) -> tuple[Untrusted, ...]:
     """Texts of sources as facts."""
     return tuple(map(Untrusted, texts))
+
+
+def unreadable(ticket_number: int) -> Rendered:
+    """In place of a case whose record does not hold together: nothing of it is shown."""
+    words = f"The record of the case of ticket #{ticket_number} does not hold, so nothing of it is shown or done."
+    cure = "An operator must look: countersign audit verify names what was changed."
+    return Rendered(escape_markup(f"{words} {cure}"), (rich(line(say(words, bold=True)), line(say(cure))),))

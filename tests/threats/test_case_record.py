@@ -250,7 +250,9 @@ async def test_the_latch_is_set_by_the_rules_and_released_by_security_alone(desk
 
     for key in (OLIVIA, SAM):
         with pytest.raises(Refused) as refused:
-            await release_latch(inside(desk), case.case_id, "It was a test.", seen_digest(seen), await person(desk, key))
+            await release_latch(
+                inside(desk), case.case_id, "It was a test.", seen_digest(seen), await person(desk, key)
+            )
         assert refused.value.code == "case-latch-holds"
     with pytest.raises(Refused):
         await release_latch(inside(desk), case.case_id, "It was a test.", "", await person(desk, SANA))
@@ -258,7 +260,9 @@ async def test_the_latch_is_set_by_the_rules_and_released_by_security_alone(desk
         await release_latch(inside(desk), case.case_id, " ", seen_digest(seen), await person(desk, SANA))
     assert (await story_of(desk, case)).latch.state is LatchState.SET
 
-    await release_latch(inside(desk), case.case_id, "It was a test of ours.", seen_digest(seen), await person(desk, SANA))
+    await release_latch(
+        inside(desk), case.case_id, "It was a test of ours.", seen_digest(seen), await person(desk, SANA)
+    )
 
     assert (await story_of(desk, case)).latch.state is LatchState.RELEASED
     moved = [one for one in await desk.trail(case.ticket_id) if one.name == "case_latch_moved"]
