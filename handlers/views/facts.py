@@ -389,3 +389,5 @@ class TicketFacts:
     has_thread: bool = True
     """It stands in a Slack thread, where it was acknowledged; a ticket made by command or over HTTP does not."""
     undelivered: tuple[UndeliveredFacts, ...] = ()
+    case_id: str | None = None
+    """Of the newest case on it, open or closed."""

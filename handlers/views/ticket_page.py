@@ -28,6 +28,7 @@ from handlers.views.blocks import (
     strong,
     when,
 )
+from handlers.views.case_button import case_button
 from handlers.views.facts import MessageFacts, RequestCardFacts, TicketFacts
 from handlers.views.parameters import parameter_lines
 from handlers.views.plain import one_line, visible
@@ -88,6 +89,7 @@ def _ways(ticket: TicketFacts) -> Block:
         button("Propose an action", "action.choose", ticket_id, style="primary"),
         button("Audit trail", "audit.open", ticket_id),
         button("As the customer sees it", "ticket.customer_view", ticket_id),
+        case_button(ticket),
     )
 
 

@@ -26,6 +26,7 @@ from handlers.views.blocks import (
     size,
     strong,
 )
+from handlers.views.case_button import case_button
 from handlers.views.facts import MessageFacts, SignalFacts, TicketFacts, TriageFacts, UndeliveredFacts
 from handlers.views.plain import escape_markup, one_line, visible
 from handlers.views.rendered import Rendered
@@ -183,6 +184,7 @@ def _buttons(ticket: TicketFacts) -> Block:
     return actions(
         button("Open ticket", "ticket.open", ticket.row.ticket_id),
         button("Propose an action", "action.choose", ticket.row.ticket_id),
+        case_button(ticket),
     )
 
 

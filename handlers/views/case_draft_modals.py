@@ -1,0 +1,275 @@
+"""A draft: read sentence by sentence with what the linter marks, changed, taken responsibility for, put to the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from handlers.views import case_ids as ids
+from handlers.views.blocks import (
+    Block,
+    actions,
+    bullets,
+    button,
+    context,
+    divider,
+    labelled,
+    line,
+    moment,
+    plain,
+    rich,
+    say,
+)
+from handlers.views.case_draft_facts import ChangeFacts, MarkFacts, SentenceFacts, WordChange
+from handlers.views.case_draft_text import draft_parts
+from handlers.views.case_facts import CaseFacts, DraftFacts
+from handlers.views.case_ids import Ref
+from handlers.views.case_inputs import reason_input, select, text_input, without_hidden
+from handlers.views.case_statement_modals import pager
+from handlers.views.case_wording import (
+    AUDIENCE_WORDS,
+    CAUSE_WORDS,
+    CODE_WORDS,
+    DRAFT_WORDS,
+    author_words,
+    draft_state_words,
+    name,
+    or_plain,
+)
+from handlers.views.facts import ParamFacts, Untrusted
+from handlers.views.parameters import Detail, parameter_blocks
+from handlers.views.plain import one_line, visible
+from handlers.views.surfaces import modal
+from policy.case_entries import CORRECTION_CAUSES
+from policy.case_terms import DraftKind
+from policy.terms import Provenance
+
+PAGE_SIZE = 40
+PART_ROOM = 3000
+"""Characters that one input of the edit form takes."""
+_PARTS_MOST = 30
+_SENTENCE_LENGTH = 1200
+_CHANGES_SHOWN = 20
+_CHANGE_LENGTH = 600
+_OVERRIDES_SHOWN = 8
+_RELEASED = (DraftKind.CUSTOMER_UPDATE, DraftKind.ENGINEERING_HANDOFF, DraftKind.SECURITY_HANDOFF)
+
+
+def draft_modal(case: CaseFacts, draft: DraftFacts, at: int = 0) -> Block:
+    """One revision to be read: state, sentences with their marks in place, warnings, what changed."""
+    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    at = at if 0 <= at < len(draft.sentences) else 0
+    shown = list(enumerate(draft.sentences))[at : at + PAGE_SIZE]
+    blocks = [*_head(draft), *(_whole_draft_marks(draft) if at == 0 else []), *_ways(case, draft, ref)]
+    blocks += [_sentence(number, one, draft) for number, one in shown]
+    blocks += pager(ref, ids.PAGE_DRAFT, at, PAGE_SIZE, len(draft.sentences))
+    if at == 0:
+        blocks += [*_overridden(draft), *_changes(draft)]
+    return modal(DRAFT_WORDS[draft.kind], blocks, str(Ref(ref.case_id, ref.item, ref.revision, at)))
+
+
+def edit_draft_modal(case: CaseFacts, draft: DraftFacts) -> Block:
+    """The draft as text: one sentence a line, with what it cites in brackets; long ones in several inputs."""
+    hint = "One sentence a line, and in brackets at its end the statements that it rests on: [S1@2, S3]."
+    parts = draft_parts([(one.text, one.cites) for one in draft.sentences])
+    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    if len(parts) > _PARTS_MOST or any(len(part) > PART_ROOM for part in parts):
+        words = "It is too long to be edited here. Ask the copilot for a shorter one, or write a new draft."
+        return modal(f"Edit revision {draft.revision}", [rich(line(say(words)))], str(ref))
+    causes = [(one, CAUSE_WORDS[one]) for one in CORRECTION_CAUSES]
+    blocks = [
+        text_input(
+            f"text_{number}", "Sentences" if number == 0 else f"Sentences, continued ({number + 1})",
+            initial=part, most=PART_ROOM, hint=hint if number == 0 else "", is_required=number == 0,
+        )
+        for number, part in enumerate(parts)
+    ]  # fmt: skip
+    if any(without_hidden(one.text) != one.text for one in draft.sentences):
+        blocks.append(context(plain("⚠️ Invisible characters were left out here; saving removes them.")))
+    blocks += [
+        select("cause", "Why does it need a change?", causes),
+        reason_input("What is better now?", "Kept with the revision. The copilot is measured by the cause."),
+        context(plain("It becomes a new revision, which inherits no approval.")),
+    ]
+    return modal(
+        f"Edit revision {draft.revision}", blocks, str(ref), "Save", callback_id=ids.EDIT_DRAFT_VIEW, close="Cancel"
+    )  # fmt: skip
+
+
+def override_modal(case: CaseFacts, draft: DraftFacts) -> Block:
+    """For which mark somebody takes responsibility, and why."""
+    marks = [one for one in draft.blocks if one.can_be_overridden][:100]
+    if not marks:
+        words = "No mark of this revision can be overridden: change the sentence, or what it cites."
+        return modal("Override a mark", [rich(line(say(words)))])
+    options = [(mark_value(one), f"{_place(one)}: {or_plain(CODE_WORDS, one.code)}") for one in marks]
+    blocks = [
+        rich(bullets([_mark_line(one, draft) for one in marks[:_CHANGES_SHOWN]])),
+        select("mark", "Which mark?", options),
+        reason_input(
+            "Why is it right as it stands?", "Under your name, beside the sentence, in the record and the trace."
+        ),
+        context(plain("It holds for these exact words in this revision. Only the lead may do this.")),
+    ]
+    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    return modal("Override a mark", blocks, str(ref), "Override", callback_id=ids.OVERRIDE_VIEW, close="Cancel")
+
+
+def ask_release_modal(case: CaseFacts, draft: DraftFacts) -> Block:
+    """The exact text, for whom it is, and what must hold; sending it asks the gate and releases nothing."""
+    exact = ParamFacts("text", draft.exact_text, Provenance.OPERATOR, Untrusted(""))
+    who = "one of support and one of security, two people" if case.latch.is_set else "an eligible person who is not you"
+    must = [
+        f"it is approved by {who}",
+        "it is still the newest revision, and every statement that it cites is as it is now",
+        "no new evidence and no message of the customer came after it was written",
+        "the channel that it goes to is checked again at the moment of sending",
+    ]
+    lead = [
+        labelled("For", say(AUDIENCE_WORDS[draft.kind], bold=True)),
+        labelled("Draft", say(f"{DRAFT_WORDS[draft.kind]}, revision {draft.revision}")),
+    ]
+    held = [rich(line(say(f"⛔ It cannot go out now: {one_line(draft.held_back, 600)}", bold=True)))]
+    blocks = [
+        rich(*lead),
+        *(held if draft.held_back else []),
+        *parameter_blocks([exact], detail=Detail.AS_TEXT),
+        rich(line(say("It goes out only if", bold=True)), bullets([line(say(words)) for words in must])),
+    ]
+    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    if draft.held_back or draft.blocks:
+        return modal("Ask for release", blocks, str(ref))
+    return modal("Ask for release", blocks, str(ref), "Ask", callback_id=ids.ASK_RELEASE_VIEW, close="Cancel")
+
+
+def mark_value(mark: MarkFacts) -> str:
+    """A mark as a choice of the override form: its code and its sentence's number."""
+    return f"{mark.code}:{mark.sentence}"
+
+
+def _head(draft: DraftFacts) -> list[Block]:
+    lines = [
+        line(say(draft_state_words(draft), bold=True)),
+        labelled("For", say(AUDIENCE_WORDS[draft.kind])),
+        labelled("Revision", say(f"{draft.revision} by {author_words(draft.author)}")),
+    ]
+    if draft.reason:
+        cause = f"{or_plain(CAUSE_WORDS, draft.cause)}: " if draft.cause else ""
+        lines.append(labelled("Corrected", say(f"{cause}“{one_line(draft.reason, 400)}”")))
+    newer = [] if draft.is_newest else [plain("⚠️ There is a newer revision; this one cannot go out")]
+    return [rich(*lines), context(moment(draft.written_at, "Written"), *newer)]
+
+
+def _ways(case: CaseFacts, draft: DraftFacts, ref: Ref) -> list[Block]:
+    if not case.is_open or not draft.is_newest:
+        return []
+    made = [button("Edit…", ids.EDIT_DRAFT, str(ref))]
+    if any(one.can_be_overridden for one in draft.blocks):
+        made.append(button("Override a mark…", ids.OVERRIDE_MARK, str(ref)))
+    if draft.kind in _RELEASED and draft.state.value == "written" and not draft.blocks:
+        made.append(button("Ask for release…", ids.ASK_RELEASE, str(ref), style="primary"))
+    made.append(button("Ask the copilot…", ids.ASK_COPILOT, str(Ref(case.case_id))))
+    return [actions(*made), divider()]
+
+
+def _whole_draft_marks(draft: DraftFacts) -> list[Block]:
+    marks = [one for one in draft.marks if one.sentence < 0]
+    return [rich(bullets([_mark_line(one, draft) for one in marks]))] if marks else []
+
+
+def _sentence(number: int, sentence: SentenceFacts, draft: DraftFacts) -> Block:
+    marks = [one for one in draft.marks if one.sentence == number]
+    cites = f"[{', '.join(one_line(one, 60) for one in sentence.cites[:12])}]" if sentence.cites else "[cites nothing]"
+    parts = [
+        line(say(f"{number + 1}.  "), *_marked(sentence.text, marks)),
+        line(say(f"{cites}  by {author_words(sentence.author)}", italic=True)),
+    ]
+    return rich(*parts, *([bullets([_mark_line(one, draft) for one in marks])] if marks else []))
+
+
+def _marked(text: str, marks: Sequence[MarkFacts]) -> list[Block]:
+    """The text with what is marked set apart: in brackets and in code, so that it can be heard as well as seen."""
+    spans = _merged([(one.start, min(one.end, len(text))) for one in marks if one.start < min(one.end, len(text))])
+    runs: list[Block] = []
+    at = 0
+    for start, end in spans:
+        runs += [*_plain_run(text[at:start]), say(f"⟦{visible(text[start:end], _SENTENCE_LENGTH)}⟧", code=True)]
+        at = end
+    return [*runs, *_plain_run(text[at:])] or [say(visible(text, _SENTENCE_LENGTH))]
+
+
+def _plain_run(text: str) -> list[Block]:
+    """A stretch of a sentence; the blanks at its ends stay."""
+    if not text.strip():
+        return [say(" ")] if text else []
+    lead, rear = " " * text[:1].isspace(), " " * text[-1:].isspace()
+    return [say(f"{lead}{one_line(text, _SENTENCE_LENGTH)}{rear}")]
+
+
+def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    last: tuple[int, int] | None = None
+    for start, end in sorted(spans):
+        if last and start <= last[1]:
+            last = (last[0], max(last[1], end))
+            continue
+        if last:
+            yield last
+        last = (start, end)
+    if last:
+        yield last
+
+
+def _mark_line(mark: MarkFacts, draft: DraftFacts) -> Block:
+    sign = "⛔" if mark.is_block else "⚠️"
+    final = "" if mark.can_be_overridden or not mark.is_block else " No reason makes this right: change it."
+    where = f"{_place(mark)}: " if mark.sentence < 0 else ""
+    return line(
+        say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True), say(one_line(mark.cure, 300) + final)
+    )
+
+
+def _place(mark: MarkFacts) -> str:
+    return f"Sentence {mark.sentence + 1}" if mark.sentence >= 0 else "The draft"
+
+
+def _overridden(draft: DraftFacts) -> list[Block]:
+    lines = [
+        line(
+            say(f"{_place(one.mark)}: {or_plain(CODE_WORDS, one.mark.code)}. ", bold=True),
+            say(f"{name(one.by)} takes responsibility: “{one_line(one.reason, 300)}”"),
+        )
+        for one in draft.overridden[:_OVERRIDES_SHOWN]
+    ]
+    hidden = len(draft.overridden) - _OVERRIDES_SHOWN
+    lines += [line(say(f"and {hidden} more, in the trace"))] if hidden > 0 else []
+    return [rich(line(say("Overridden", bold=True)), bullets(lines))] if lines else []
+
+
+def _changes(draft: DraftFacts) -> list[Block]:
+    if not draft.changes:
+        return []
+    lines = [_change_line(one) for one in draft.changes[:_CHANGES_SHOWN]]
+    hidden = len(draft.changes) - _CHANGES_SHOWN
+    lines += [line(say(f"and {hidden} more, in the trace"))] if hidden > 0 else []
+    return [divider(), rich(line(say(f"Changed since revision {draft.revision - 1}", bold=True)), bullets(lines))]
+
+
+def _change_line(change: ChangeFacts) -> Block:
+    """Words as they were and are; signs as well as type, so that it can be read aloud."""
+    runs = []
+    for kind, text in change.words[:200]:
+        shown = one_line(text, _CHANGE_LENGTH)
+        match kind:
+            case WordChange.ADDED:
+                runs.append(say(f"{{+{shown}+}} ", bold=True))
+            case WordChange.REMOVED:
+                runs.append(_struck(f"[-{shown}-] "))
+            case WordChange.SAME:
+                runs.append(say(f"{shown} "))
+    if change.cited is not None:
+        before = ", ".join(one_line(one, 60) for one in change.cited[:12]) or "nothing"
+        runs.append(say(f"  ·  cited {before} before", italic=True))
+    return line(*(runs or [say("the same words")]))
+
+
+def _struck(text: str) -> Block:
+    return say(text) | {"style": {"strike": True}}
