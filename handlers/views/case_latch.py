@@ -56,7 +56,7 @@ def release_latch_modal(case: CaseFacts) -> Block:
         return modal("Release the latch", [title, rich(line(say("The latch is not set, so there is nothing to do.")))])
     reasons = [_whole_reason(one) for one in latch.reasons[: _REASONS_READABLE + 1]]
     if len(reasons) > _REASONS_READABLE or len(json.dumps(reasons)) > _READABLE:
-        words = "There are more reasons than can be shown here whole, so it cannot be released here. Ask your operator for the case's trace."
+        words = "There is more than can be shown here whole, so it cannot be released here: ask your operator."
         return modal("Release the latch", [title, rich(line(say(words)))])
     options = [
         (rule.value, f"I read all {number} of: {RULE_WORDS[rule]}" if number > 1 else f"I read: {RULE_WORDS[rule]}")

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 MESSAGE_CHARACTERS = 13_200
-_ELEMENT_KINDS = {"button", "plain_text_input", "radio_buttons", "static_select"}
+_ELEMENT_KINDS = {
+    "button",
+    "checkboxes",
+    "datepicker",
+    "datetimepicker",
+    "multi_static_select",
+    "multi_users_select",
+    "plain_text_input",
+    "radio_buttons",
+    "static_select",
+    "users_select",
+}
 _TEXT_LIMITS = {"header": 150, "section": 3000, "context": 3000}
 _RUN_FIELDS = {"text": "text", "user": "user_id", "date": "timestamp", "link": "url"}
 
@@ -123,10 +134,10 @@ def _element(element: dict[str, Any]) -> Iterator[str]:
         case "plain_text_input":
             if len(element.get("initial_value", "")) > min(element.get("max_length", 3000), 3000):
                 yield "initial_value"
-        case "radio_buttons":
+        case "radio_buttons" | "checkboxes":
             yield from _counted(element["options"], 10)
             yield from _select(element)
-        case "static_select":
+        case "static_select" | "multi_static_select":
             yield from _select(element)
 
 
@@ -141,6 +152,11 @@ def _select(element: dict[str, Any]) -> Iterator[str]:
             yield "option value"
     if "initial_option" in element and element["initial_option"] not in options:
         yield "initial_option is none of the options"
+    if any(one not in options for one in element.get("initial_options", ())):
+        yield "one of initial_options is none of the options"
+    values = [option["value"] for option in options]
+    if len(values) != len(set(values)):
+        yield "two options have one value"
 
 
 def _confirm(confirm: dict[str, Any]) -> Iterator[str]:
