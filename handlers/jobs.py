@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from handlers.arrivals import handle_arrival
+from handlers.copilot_turns import look_at_sources, take_turn
 from handlers.delivery import sync_delivery
+from handlers.flows.ask_copilot import TURN
+from handlers.flows.ask_for_evidence import LOOK
 from handlers.flows.gather_evidence import look_for_case
 from handlers.flows.nudge_approvers import nudge_approvers
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
 from handlers.group_watch import look_at_groups
 from handlers.reception import Reception
+from policy.terms import PersonKey
 
 
 def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None]]]:
@@ -36,6 +41,12 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def look(case_id: str) -> None:
         await look_for_case(reception.desk, UUID(case_id))
 
+    async def turn(case_id: str, instruction: str, asked_by: str, tone_of: str = "", ts: str = "") -> None:
+        await take_turn(reception, UUID(case_id), instruction, PersonKey.parse(asked_by), tone_of=tone_of)
+
+    async def sources(case_id: str, question: dict[str, Any], sources: list[str], asked_by: str) -> None:
+        await look_at_sources(reception, UUID(case_id), question, sources, PersonKey.parse(asked_by))
+
     async def groups(is_turn: bool) -> None:
         await look_at_groups(reception, is_turn=is_turn)
 
@@ -47,4 +58,6 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
         "sync_delivery": delivery,
         "look_at_groups": groups,
         "look_for_case": look,
+        LOOK: sources,
+        TURN: turn,
     }

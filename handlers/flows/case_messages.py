@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from handlers.desk import Desk
+from handlers.flows.ask_copilot import TURN
 from handlers.flows.change_case import OpenCase, add_to_case
 from policy import case_entries as e
 from policy.case_story import CaseStory
@@ -13,8 +14,6 @@ from storage import cases, job_queue
 from storage.database import Transaction
 from storage.schema import CaseRow, Ticket
 from storage.told import TrailBroken
-
-TURN = "copilot_turn"
 
 
 async def customer_wrote(desk: Desk, tx: Transaction, ticket: Ticket, message_id: UUID) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from actions.evidence.connector import Account, Attachment, Question, Window
-from handlers.case_channel import make_case_channel
+from handlers.case_channel import CaseChannels
 from handlers.errors import BadInput
 from handlers.flows import ask_release as release
 from handlers.flows.ask_copilot import ask_copilot
@@ -75,7 +75,9 @@ async def opened(call: Call) -> Block | None:
     channel = None
     if form.is_private:
         number = await check_opening(desk, ticket_id, form.goal, members, person)
-        channel = await make_case_channel(call.reception.client, number, [person.key, *members])
+        people = [one.user_id for one in (person.key, *members)]
+        made = await CaseChannels(call.reception.client).make(f"case-{number}", f"Case of ticket #{number}", people)
+        channel = made.channel_id
     await open_case(desk, ticket_id, form.goal, form.stays_human, members, person, channel=channel)
     return {"response_action": "update", "view": notice_modal(under_way("The case is open, and you are its lead."))}
 
