@@ -22,7 +22,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from actions.catalogue import Catalogue
-from actions.executors import DeskExecutor, DirectoryExecutor
+from actions.executors import built_in_executors
 from actions.runner import Runner
 from bot.evidence import make_gatherer
 from bot.policy_watch import PolicyWatch, action_shapes, members_of
@@ -256,8 +256,7 @@ async def who_am_i(client: AsyncWebClient) -> dict[str, str]:
 
 
 def _runner(database: Database, new_id: Callable[[], UUID]) -> Runner:
-    directory = DirectoryExecutor(DirectoryInDatabase(database))
-    desk = DeskExecutor(DeskInDatabase(database, new_id))
-    runner = Runner({"ticket.": desk, "api_key.": directory, "user.": directory}, RUN_TIMEOUT_SECONDS)
+    executors = built_in_executors(DeskInDatabase(database, new_id), DirectoryInDatabase(database))
+    runner = Runner(executors, RUN_TIMEOUT_SECONDS)
     runner.require(spec.action_id for spec in Catalogue())
     return runner
