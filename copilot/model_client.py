@@ -170,7 +170,7 @@ async def stream(client: Client, body: Mapping[str, Any], reply: Reply, on_text:
             _take(_Event.model_validate(event.model_dump(warnings=False)), reply, on_text)
             if reply.characters > MOST_CHARACTERS:
                 raise NoAnswer("the answer was longer than any answer should be")
-    if not reply.is_whole:
+    if not (reply.is_begun and reply.is_whole):
         raise NoAnswer("the answer broke off")
 
 
