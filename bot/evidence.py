@@ -117,7 +117,7 @@ class Tables:
         number_of = {one.id: one.number for one in (ticket, *earlier)}
         rows = [
             TicketMessage(
-                f"CS-{number_of[message.ticket_id]}",
+                f"#{number_of[message.ticket_id]}",
                 str(message.id),
                 Audience(message.audience),
                 message.author_label,

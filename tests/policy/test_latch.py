@@ -58,6 +58,14 @@ def test_an_account_is_entitled_to_the_attachments_that_are_listed_and_no_others
     assert fired(active, read(attachment="att-2")) == {Rule.ATTACHMENT_NOT_ENTITLED: ("a1", "d1")}
 
 
+def test_an_attachment_by_its_id_is_the_one_that_the_trail_names() -> None:
+    active = entry(status="active", deprovisioned_at=None, entitled=["att-1"])
+    by_id = {"attachment": None, "attachment_name": "att-2"}
+
+    assert fired(active, read(attachment_id="att-1", **by_id)) == {}
+    assert fired(active, read(attachment_id="att-2", **by_id)) == {Rule.ATTACHMENT_NOT_ENTITLED: ("a1", "d1")}
+
+
 def test_a_list_of_attachments_that_cannot_be_read_whole_entitles_to_none_for_sure() -> None:
     active = entry(status="active", deprovisioned_at=None, entitled=["att-1", 3])
 

@@ -230,9 +230,9 @@ async def test_earlier_tickets_are_those_of_the_same_account_and_name_who_is_ask
     evidence = await ask(desk, ticket_id=str(ticket.id))
 
     assert [(item.facts["ticket_id"], item.facts["author"]) for item in of(Source.TICKET, evidence)] == [
-        ("CS-1", "Trent Tully"),
-        ("CS-4", "Trent Tully"),
-        ("CS-4", "Olivia Ortega"),
+        ("#1", "Trent Tully"),
+        ("#4", "Trent Tully"),
+        ("#4", "Olivia Ortega"),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -83,6 +83,33 @@ async def test_a_log_that_is_late_is_let_go_of(tmp_path: Path) -> None:
     evidence = await gatherer(access_log(log, deadline_seconds=0.0)).gather(a_question())
 
     assert [(item.kind, item.facts["why"]) for item in evidence] == [(EvidenceKind.GAP, "late")]
+
+
+async def test_an_account_is_asked_about_under_all_its_names(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(a_row(principal="CON-7")))
+
+    async def known(account: Account) -> list[Account]:
+        return [Account("Bob@acme.example", "con-7")] if account.email else []
+
+    async def broken(account: Account) -> list[Account]:
+        raise RuntimeError("the database is away")
+
+    asked = replace(gatherer(access_log(tmp_path)), known_names=known)
+    (item,) = await asked.gather(a_question())
+    (unknown,) = await asked.gather(a_question(accounts=(Account(key="con-8"),)))
+    (without,) = await replace(asked, known_names=broken).gather(a_question())
+
+    assert item.kind is EvidenceKind.FOUND
+    assert item.query["accounts"] == [{"email": "Bob@acme.example", "key": "con-7"}]
+    assert (unknown.kind, unknown.query["accounts"]) == (EvidenceKind.NOTHING, [{"email": "", "key": "con-8"}])
+    assert without.query["accounts"] == [{"email": "bob@acme.example", "key": ""}]
+
+
+def test_all_that_one_look_retrieves_has_one_moment() -> None:
+    moments = iter([NOW, NOW.replace(year=2030)])
+    recorder = Recorder(Source.TICKET, {}, LEAD, lambda: next(moments), ids())
+
+    assert {recorder.found(Find("a", "", b"a")).retrieved_at, recorder.nothing({}).retrieved_at} == {NOW}
 
 
 async def test_giving_up_the_whole_question_ends_every_look() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from datetime import UTC, datetime
@@ -417,3 +418,59 @@ async def test_a_folder_that_may_not_be_opened_is_a_gap(tmp_path: Path) -> None:
     (item,) = await access_log(tmp_path).look(a_question())
 
     assert item.kind is EvidenceKind.GAP
+
+
+@pytest.mark.parametrize(
+    ("times", "first", "last"),
+    [
+        (["2026-03-25T13:46:11Z", "2026-03-25T14:00:00+02:00"], "2026-03-25T12:00:00", "2026-03-25T13:46:11"),
+        ([1774446371, "1774446371500", "2026-03-25 14:00:00"], "2026-03-25T13:46:11", "2026-03-25T14:00:00"),
+        (["2026-03-25T13:46:11Z", "9999-01-01T00:00:00Z"], "2026-03-25T13:46:11", "2026-04-01T09:00:00"),
+        (["2026-03-25T13:46:11Z", "yesterday", 7], "2026-03-25T13:46:11", "2026-03-25T13:46:11"),
+    ],
+)
+async def test_an_empty_answer_says_from_when_to_when_the_log_goes(
+    tmp_path: Path, times: list[Any], first: str, last: str
+) -> None:
+    rows = [a_row(principal="ann@acme.example", time=time) for time in times]
+    (tmp_path / "a.jsonl").write_bytes(lines(*rows[:1]))
+    (tmp_path / "b.jsonl").write_bytes(lines(*rows[1:]))
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+
+    (item,) = await access_log(tmp_path).look(a_question())
+
+    assert item.kind is EvidenceKind.NOTHING
+    covered = {
+        name: str(item.facts[name]).partition("+")[0].partition(".")[0] for name in ("covers_from", "covers_until")
+    }
+    assert covered == {"covers_from": first, "covers_until": last}
+
+
+@pytest.mark.parametrize("time", ["infinity", "yesterday", "9" * 30, "2026-03-25"])
+async def test_times_that_cannot_be_read_cover_nothing(tmp_path: Path, time: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(a_row(principal="ann@acme.example", time=time)))
+
+    (item,) = await access_log(tmp_path).look(a_question())
+
+    assert item.facts == {"files": 1, "lines": 1}
+
+
+async def test_a_window_outside_the_log_is_covered_by_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(a_row()))
+
+    (item,) = await access_log(tmp_path).look(a_question(window=Window(since=datetime(2026, 3, 26, tzinfo=UTC))))
+
+    assert item.facts == {"files": 1, "lines": 1}
+
+
+async def test_logs_that_share_a_turn_are_read_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(a_row()))
+    turn = asyncio.Semaphore(1)
+    await turn.acquire()
+    asking = asyncio.gather(*(access_log(tmp_path, turn=turn).look(a_question()) for _ in range(2)))
+    await asyncio.sleep(0)
+    waiting = not asking.done()
+    turn.release()
+
+    assert waiting and [len(found(answer)) for answer in await asking] == [1, 1]
+    assert not turn.locked()
