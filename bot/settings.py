@@ -96,6 +96,8 @@ class Settings:
     intake: IntakeKeys
     http_host: str
     http_port: int
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who has it may read the metrics; None: there are none."""
     audit_key: bytes = field(default=b"", repr=False)
     """The key under which rows of the trail are hashed."""
     checkpoint_key: bytes | None = field(default=None, repr=False)
@@ -197,6 +199,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         intake=reader.intake_keys(),
         http_host=reader.text("COUNTERSIGN_HTTP_HOST") or "127.0.0.1",
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
+        metrics_token=reader.long_secret("COUNTERSIGN_METRICS_TOKEN"),
         site=reader.site("COUNTERSIGN_PUBLIC_URL"),
         evidence=read_evidence_settings(environ, reader.problem),
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
@@ -380,6 +383,12 @@ class _Reader:
 
     def keys(self, setting: str) -> tuple[bytes, ...]:
         return given_keys(self._environ, setting, self.problem)
+
+    def long_secret(self, name: str) -> str | None:
+        found = self.text(name)
+        if found is not None and len(found) < 24:
+            self.problem(name, "must have at least 24 characters, for example from: openssl rand -hex 32")
+        return found
 
     def intake_keys(self) -> IntakeKeys:
         tokens = [one.strip() for one in (self.text("COUNTERSIGN_INTAKE_TOKENS") or "").split(",") if one.strip()]

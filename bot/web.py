@@ -1,4 +1,4 @@
-"""The bot's own web server: signed Slack requests, tickets over HTTP, health, and the pages for passkeys.
+"""The bot's own web server: signed Slack requests, tickets over HTTP, health, metrics, and the pages for passkeys.
 
 Nothing is decided here. The one vote that comes in over HTTP is what somebody's passkey signed (`bot.passkey_pages`),
 and it goes the way of every vote.
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 
+from bot.metrics import METRICS_PATH, CaseMetrics
 from bot.passkey_pages import PasskeyPages
 from bot.signed_messages import SignedMessages
 from bot.wiring import Parts
@@ -41,6 +42,9 @@ def make_web_app(parts: Parts, *, now: Callable[[], float] = time.time) -> web.A
     app.router.add_get(INTAKE_PATH + "/{channel}/{correlation_id}", server.intake_status)
     if parts.settings.site is not None:
         app.router.add_routes(PasskeyPages(parts.reception, parts.settings.site, now).routes())
+    if parts.settings.metrics_token is not None:
+        metrics = CaseMetrics(parts.database, parts.settings.metrics_token, parts.reception.desk.clock)
+        app.router.add_get(METRICS_PATH, metrics.answer)
     secret = parts.settings.slack.signing_secret
     if secret is not None:
         app.router.add_post(SLACK_PATH, _SlackDoor(parts, secret).take)

@@ -79,6 +79,7 @@ def test_everything_that_is_missing_is_named_at_once_with_where_to_get_it(tmp_pa
         ("COUNTERSIGN_SLACK_API_URL", "http://localhost:99999/"),
         ("COUNTERSIGN_INTAKE_TOKENS", "short"),
         ("COUNTERSIGN_INTAKE_SECRET", "short"),
+        ("COUNTERSIGN_METRICS_TOKEN", "short"),
         ("COUNTERSIGN_HTTP_PORT", "0"),
         ("COUNTERSIGN_HTTP_PORT", "65536"),
         ("COUNTERSIGN_HTTP_PORT", "²"),
@@ -111,6 +112,7 @@ def test_a_secret_that_is_wrong_is_not_repeated(tmp_path: Path) -> None:
 def test_the_settings_do_not_print_their_secrets(tmp_path: Path) -> None:
     settings = read_settings(
         GOOD | {"SLACK_SIGNING_SECRET": "hunter2", "COUNTERSIGN_INTAKE_SECRET": "hunter2" * 4,
+                "COUNTERSIGN_METRICS_TOKEN": "hunter2" * 4,
                 "ANTHROPIC_API_KEY": "hunter2", "COUNTERSIGN_DATA": str(tmp_path)}
     )  # fmt: skip
 
