@@ -70,7 +70,7 @@ def handoff_channel(desk: Desk, recipient: Recipient) -> str:
 
 async def is_as_signed(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
     """Whether the packet that is about to be sent is the one that the desk signed: it is read from rows."""
-    names = [str(one["name"]) for one in delivery.args["files"]]
+    names = [str(one["name"]) for one in delivery.args.get("files", ())]
     rows = await delivery_files.of_delivery(tx, delivery.id)
     found = {name: row.content for name, row in zip(names, rows, strict=False)}
     if desk.notary is None or not {PACKET_FILE, MARKDOWN_FILE} <= found.keys():

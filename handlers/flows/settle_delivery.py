@@ -156,4 +156,4 @@ def _payload(delivery: Delivery) -> dict[str, Any]:
         "channel": delivery.channel,
         "ts": delivery.ts,
         "actionRequestId": None if delivery.request_id is None else str(delivery.request_id),
-    } | ({"files": delivery.args["files"]} if delivery.kind == CASE_FILES else {})
+    } | ({"files": delivery.args.get("files")} if delivery.kind == CASE_FILES else {})

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from copilot.drafting import compose
 from copilot.rendered_draft import rendered
 from handlers.errors import NotFound, Refused
-from handlers.flows.hand_off import FILES
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import propose_action
+from handlers.views.case_files import MARKDOWN_FILE, PACKET_FILE, TEXT_FILE
 from policy import case_entries as e
 from policy.case_entries import Body
 from policy.case_moves import StatementEvent
@@ -25,6 +26,7 @@ from policy.case_release import Hold, basis_of, basis_text, sha256_of
 from policy.case_terms import Author, DraftKind, StatementState
 from policy.terms import Audience, PersonKey, Provenance
 from storage import handoffs
+from storage.delivery_files import CASE_FILES
 from tests.running import RunningDesk
 from tests.threats.cases import OLIVIA, SAM, SANA, change, paused, settled
 from tests.threats.releases import (
@@ -527,7 +529,7 @@ async def test_threat_21_a_message_that_somebody_put_into_the_table_is_not_sent(
         " (id, kind, ticket_id, request_id, audience, channel, thread_ts, args, state, created_at)"
         " values (gen_random_uuid(), :kind, :ticket, :request, :audience, 'C0EXTEXT001', :ts, '{}', 'waiting', now())"
     )
-    for kind, audience in (("customer_reply", Audience.CUSTOMER), (FILES, Audience.INTERNAL)):
+    for kind, audience in (("customer_reply", Audience.CUSTOMER), (CASE_FILES, Audience.INTERNAL)):
         await change(desk, sql, kind=kind, ticket=case.ticket_id, request=request_id, audience=audience, ts=case.ts)
     await change(
         desk,
@@ -542,6 +544,17 @@ async def test_threat_21_a_message_that_somebody_put_into_the_table_is_not_sent(
     assert text not in shown(desk, case) and text not in "".join(said(desk, case))
 
 
+async def files_of(desk: RunningDesk, ts: str) -> dict[str, bytes]:
+    """What stands in the message of that place in the approvals channel, by name, as Sana downloads it."""
+    [message] = [one for one in desk.slack.person("sana").history("desk-approvals") if one["ts"] == ts]
+    found = {}
+    async with aiohttp.ClientSession() as session:
+        for file in message["files"]:
+            async with session.get(f"{desk.slack.url}/client/file?as=sana&file={file['id']}") as answer:
+                found[file["name"]] = await answer.read()
+    return found
+
+
 # --- the handoff -----------------------------------------------------------------------------------------------------
 
 
@@ -551,19 +564,19 @@ async def test_a_handoff_is_a_signed_packet_of_what_was_approved(desk: RunningDe
 
     await vote(desk, request_id, "sam")
 
-    sql = "select args from deliveries where request_id = :id and kind = 'case_files' and state = 'posted'"
-    args = await desk.until(lambda: desk.value(sql, id=request_id))
+    sql = "select ts from deliveries where request_id = :id and kind = 'case_files' and state = 'posted'"
+    files = await files_of(desk, await desk.until(lambda: desk.value(sql, id=request_id)))
     notary = desk.parts.notary
     assert notary is not None
-    packet, markdown = args["packet"].encode(), args["markdown"].encode()
-    assert handoffs.check(packet, markdown, [notary.public_key]) == []
-    held = json.loads(packet)
-    assert held["audience"] == args["recipient"] == kind.value.removesuffix("_handoff")
+    assert files[TEXT_FILE].decode() == text
+    assert handoffs.check(files[PACKET_FILE], files[MARKDOWN_FILE], [notary.public_key]) == []
+    held = json.loads(files[PACKET_FILE])
+    recipient = kind.value.removesuffix("_handoff")
+    assert held["audience"] == recipient
     assert [one["text"] for one in held["facts"]] == [SESSION]
     assert [(one["by"], one["digest"]) for one in held["approvals"]] == [(SAM, sha256_of(text))]
-    assert args["packetSha256"] == sha256_of(args["packet"])
     [released] = await gone_out(desk, case, request_id)
-    assert (released.audience, released.text_sha256) == (args["recipient"], sha256_of(text))
+    assert (released.audience, released.text_sha256) == (recipient, sha256_of(text))
     assert text not in "".join(shown(desk, case))
     kept = (
         "select v.text from messages m join message_versions v on v.message_id = m.id"
@@ -581,8 +594,9 @@ async def test_threat_21_a_packet_that_was_changed_in_its_row_is_not_handed_over
         held = "select 1 from deliveries where request_id = :id and kind = 'case_files' and state = 'held'"
         await desk.until(lambda: desk.value(held, id=request_id))
         swap = (
-            "update deliveries set args = replace(args::text, 'open until', 'shut since')::jsonb"
-            " where request_id = :id and kind = 'case_files'"
+            "update delivery_files set content ="
+            " convert_to(replace(convert_from(content, 'UTF8'), 'open until', 'shut since'), 'UTF8')"
+            " where delivery_id in (select id from deliveries where request_id = :id and kind = 'case_files')"
         )
         await change(desk, swap, id=request_id)
     finally:
