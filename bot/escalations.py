@@ -26,6 +26,7 @@ PAGE_SIZE = 100
 MOST_ENTRIES = 200
 MOST_THREADS = 20
 MOST_REPLIES = 200
+MOST_NAMES = 10
 TITLE_CHARACTERS = 120
 
 AT_IT, DONE = "eyes", frozenset({"white_check_mark", "heavy_check_mark"})
@@ -83,7 +84,9 @@ class EscalationChannel:
 
     async def _read(self, heads: Sequence[Message], is_whole: bool) -> Rows[Escalation]:
         left_out = [] if is_whole else [f"has entries older than the {MOST_ENTRIES} that were read"]
-        rows, threads, cut = [], 0, 0
+        rows: list[Escalation] = []
+        names: dict[str, str] = {}
+        threads, cut = 0, 0
         for head in heads:
             texts = [as_written(str(head.get("text") or ""))]
             if head.get("reply_count"):
@@ -94,7 +97,10 @@ class EscalationChannel:
                     cut += has_more
                 else:
                     cut += 1
-            rows.append(self._entry(head, texts))
+            owner = _owner(head)
+            if owner and owner not in names and len(names) < MOST_NAMES:
+                names[owner] = await self._name(owner)
+            rows.append(_entry(self.channel, head, texts, names.get(owner, owner)))
         if cut:
             left_out.append(f"has {cut} entries whose replies were not all read")
         return Rows(rows, "; and it ".join(left_out))
@@ -121,17 +127,33 @@ class EscalationChannel:
             if not cursor:
                 return
 
-    def _entry(self, head: Message, texts: Sequence[str]) -> Escalation:
-        reactions = {str(one.get("name")): one.get("users") or [] for one in head.get("reactions") or []}
-        at_it = reactions.get(AT_IT, [])
-        return Escalation(
-            f"{self.channel}/{head['ts']}",
-            texts[0].strip().partition("\n")[0][:TITLE_CHARACTERS] or "(no words)",
-            _status(reactions),
-            str(at_it[0]) if at_it else "",
-            datetime.fromtimestamp(float(head["ts"]), UTC),
-            "\n".join(texts),
-        )
+    async def _name(self, user_id: str) -> str:
+        """How somebody is called; the id where Slack does not say, because a name is no more than a courtesy."""
+        try:
+            found = (await self.client.users_info(user=user_id)).get("user")
+        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError):
+            return user_id
+        return str(found.get("real_name") or user_id) if isinstance(found, Mapping) else user_id
+
+
+def _entry(channel: str, head: Message, texts: Sequence[str], owner_label: str) -> Escalation:
+    return Escalation(
+        f"{channel}/{head['ts']}",
+        texts[0].strip().partition("\n")[0][:TITLE_CHARACTERS] or "(no words)",
+        _status(_reactions(head)),
+        owner_label,
+        datetime.fromtimestamp(float(head["ts"]), UTC),
+        "\n".join(texts),
+    )
+
+
+def _owner(head: Message) -> str:
+    at_it = _reactions(head).get(AT_IT) or [""]
+    return str(at_it[0])
+
+
+def _reactions(head: Message) -> Mapping[str, Sequence[Any]]:
+    return {str(one.get("name")): one.get("users") or [] for one in head.get("reactions") or []}
 
 
 def _status(reactions: Collection[str]) -> str:

@@ -19,7 +19,8 @@ from actions.evidence.rows import ATTACHMENT_WORDS, LogFields, access_log_fields
 from bot.keys import Problem
 
 DEFAULT_MEMORY_MB = Limits().memory_mb
-LEAST_MEMORY_MB, MOST_MEMORY_MB = 100, 100_000
+LEAST_MEMORY_MB, MOST_MEMORY_MB = 150, 100_000
+"""With 130 a long log can still be read, with 100 it cannot."""
 
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{2,20}")
 _LOGS = ("access_log", "attachment_trail")

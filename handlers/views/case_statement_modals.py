@@ -221,7 +221,10 @@ def _whole(statement: StatementFacts) -> str:
 def _is_whole(statement: StatementFacts) -> bool:
     """Whether all of it is shown: what is not read whole is not accepted."""
     # Escapes lengthen a text by at most ten characters for each of its own.
-    return len(visible(statement.text, 12 * len(statement.text) + 200)) <= _WHOLE_LENGTH
+    return (
+        len(statement.text) <= _WHOLE_LENGTH
+        and len(visible(statement.text, 12 * len(statement.text) + 200)) <= _WHOLE_LENGTH
+    )
 
 
 def _about(statement: StatementFacts) -> list[Block]:

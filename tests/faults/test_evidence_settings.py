@@ -61,7 +61,7 @@ def test_everything_set_is_read(tmp_path: Path) -> None:
         ("COUNTERSIGN_KNOWLEDGE_BASE", "notes.txt", "there is no folder"),
         ("COUNTERSIGN_ESCALATION_CHANNEL", "#escalations", "is not a channel id"),
         ("COUNTERSIGN_ESCALATION_CHANNEL", "C0HELP00001", "must not be one of COUNTERSIGN_INTAKE_CHANNELS"),
-        ("COUNTERSIGN_EVIDENCE_MEMORY_MB", "99", "is not a whole number from 100"),
+        ("COUNTERSIGN_EVIDENCE_MEMORY_MB", "149", "is not a whole number from 150"),
         ("COUNTERSIGN_EVIDENCE_MEMORY_MB", "²", "is not a whole number"),
         ("COUNTERSIGN_EVIDENCE_MEMORY_MB", "-200", "is not a whole number"),
         ("COUNTERSIGN_LOG_FIELDS", "nowhere.toml", "cannot be read: No such file"),

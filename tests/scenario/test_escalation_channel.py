@@ -62,7 +62,7 @@ async def test_each_message_is_an_entry_with_its_thread_its_owner_and_whether_it
     done, at_work = await ask(slack)
 
     assert (done.facts["status"], done.facts["owner"]) == ("done", "")
-    assert (at_work.facts["status"], at_work.facts["owner"]) == ("in work", "U0BOB000001")
+    assert (at_work.facts["status"], at_work.facts["owner"]) == ("in work", "Bob Baker")
     assert at_work.facts["title"] == "Sessions of a deprovisioned account are not always ended"
     assert "How long can it take at most?" in str(at_work.facts["text"])
     assert at_work.authority is Authority.NOTE and at_work.place.startswith(f"{CHANNEL}/")
@@ -143,6 +143,15 @@ async def test_slack_that_limits_fails_or_hangs_leaves_a_gap(slack: LocalSlack, 
         (EvidenceKind.GAP, "late"),
     ]
     assert "rate limit" in found[0].excerpt
+
+
+async def test_an_owner_whom_slack_does_not_name_is_an_id(slack: LocalSlack) -> None:
+    await demo.fill_escalations(slack)
+    slack.faults.fail_next("users.info", ratelimited=True)
+
+    evidence = await ask(slack)
+
+    assert [item.facts["owner"] for item in evidence] == ["", "U0BOB000001"]
 
 
 async def test_slack_that_cannot_be_reached_is_a_gap(slack: LocalSlack) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from actions.accounts_csv import read_accounts
@@ -245,3 +246,52 @@ async def test_a_ticket_that_does_not_exist_and_none_at_all_are_gaps(desk: Runni
         ["failed"],
         ["not_asked"],
     ]
+
+
+async def test_a_log_that_is_half_written_or_gone_is_a_gap_beside_what_can_be_read(
+    desk: RunningDesk, tmp_path: Path
+) -> None:
+    trail, access = (tmp_path / "sources" / name for name in ("attachments.jsonl", "access.jsonl"))
+    with trail.open("a") as file:
+        file.write('{"time": "2026-03-25T13:46:11Z", "principal": "con-4821", "action": "down')
+    access.unlink()
+
+    evidence = await ask(desk)
+
+    assert len(of(Source.ATTACHMENT_TRAIL, evidence)) == 2
+    (half,) = of(Source.ATTACHMENT_TRAIL, evidence, EvidenceKind.GAP)
+    assert "the last line is half-written" in half.excerpt and half.facts["naming"] == 1
+    assert whys(Source.ACCESS_LOG, evidence) == ["missing"]
+    assert {Rule.ACCESS_AFTER_DEPROVISIONING, Rule.ATTACHMENT_NOT_ENTITLED} <= {
+        one.rule for one in assess(evidence).fired
+    }
+
+
+async def test_a_log_with_other_names_and_in_parquet_is_read_as_the_settings_say(
+    database_url: str, tmp_path: Path
+) -> None:
+    log, fields = tmp_path / "access.parquet", tmp_path / "fields.toml"
+    duckdb.execute(
+        f"COPY (SELECT TIMESTAMP '2026-03-25 13:46:11' AS ts, 'con-4821' AS user_id, 'view' AS verb) TO '{log}'"
+    )
+    fields.write_text('[access_log]\ntime = "ts"\nprincipal = "user_id"\naction = "verb"\n')
+    environ = {"COUNTERSIGN_ACCESS_LOG": str(log), "COUNTERSIGN_LOG_FIELDS": str(fields)}
+    async with running_desk(database_url, tmp_path, environment=environ) as desk:
+        evidence = await ask(desk, accounts=(Account(key="con-4821"),))
+        others = await ask(desk, accounts=(Account(key="con-1"),))
+
+    (row,) = of(Source.ACCESS_LOG, evidence)
+    assert (row.facts["principal"], row.facts["action"], row.facts["zone_assumed"]) == ("con-4821", "view", True)
+    (nothing,) = of(Source.ACCESS_LOG, others, EvidenceKind.NOTHING)
+    assert nothing.facts["covers_from"] == nothing.facts["covers_until"] == "2026-03-25T13:46:11+00:00"
+
+
+def test_the_demos_times_stay_as_they_are_from_its_first_start_on(tmp_path: Path) -> None:
+    first = demo.sources(tmp_path, NOW)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    again = demo.sources(tmp_path, NOW + timedelta(days=3))
+
+    assert again == first
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == written
+    assert sorted(written) == ["access.jsonl", "accounts.csv", "attachments.jsonl"]

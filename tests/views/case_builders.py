@@ -123,7 +123,7 @@ def statements() -> tuple[StatementFacts, ...]:
         ),
         statement(
             statement_id="M2", state=STATE.REJECTED, author=MODEL,
-            text=Untrusted("There was certainly no exposure."),
+            text=Untrusted("Nobody outside ever saw a file."),
             history=(
                 StepFacts(None, MODEL, AT, 1),
                 StepFacts(StatementEvent.REJECTED, AuthorFacts(OLIVIA), AT, 1, Untrusted("Nothing shows that.")),

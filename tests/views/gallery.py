@@ -103,7 +103,7 @@ def messages_of(ticket: TicketFacts, words: str) -> dict[str, Rendered]:
         "opened": notices.opened(12),
         "acknowledgement": notices.acknowledgement(12),
         "customer_reply": notices.customer_reply(words[:3000]),
-        **case_messages(words, min(len(ticket.requests), 8)),
+        **case_messages(words, min(len(ticket.requests), 4)),
     }
     substance = approval_substance(request)
     for status in RequestStatus:
@@ -180,7 +180,7 @@ def views_of(ticket: TicketFacts, events: tuple[AuditFacts, ...]) -> dict[str, B
         "list with missing reviews": home(
             ticket_list([ticket.row] * 30, reviews=list(reviews_of(ticket.row.subject).values()) * 3)
         ),
-        **case_views(ticket.row, ticket.row.subject, min(len(ticket.requests), 8)),
+        **case_views(ticket.row, ticket.row.subject, min(len(ticket.requests), 4)),
         "page with a case": home(ticket_page(replace(ticket, case_id="6f1b1f52-8f2b-4ce7-a8f1-0d7f1a2c9d11"))),
     }
 
