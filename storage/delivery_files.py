@@ -113,7 +113,9 @@ async def of_delivery(tx: Transaction, delivery_id: UUID) -> Sequence[DeliveryFi
 async def are_as_told(tx: Transaction, delivery: Delivery) -> bool:
     """Whether the contents are those that the delivery's args name."""
     told = [one["sha256"] for one in delivery.args.get("files", ())]
-    return bool(told) and told == [hashlib.sha256(row.content).hexdigest() for row in await of_delivery(tx, delivery.id)]
+    return bool(told) and told == [
+        hashlib.sha256(row.content).hexdigest() for row in await of_delivery(tx, delivery.id)
+    ]
 
 
 async def note_ids(tx: Transaction, delivery_id: UUID, slack_ids: Sequence[str], *, at: datetime) -> None:

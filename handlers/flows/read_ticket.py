@@ -28,7 +28,7 @@ from handlers.views.facts import (
 )
 from policy.case_release import UPDATE
 from policy.terms import Audience, Choice, PersonKey, RequestStatus, Risk, Severity, TicketStatus, Verdict
-from storage import audit, deliveries, requests, tickets
+from storage import audit, cases, deliveries, requests, tickets
 from storage.database import Transaction
 from storage.schema import ActionRequest, Message, Suggestion, Ticket, Triage, VoteRow
 
@@ -83,7 +83,7 @@ async def ticket_facts(tx: Transaction, catalogue: Catalogue, ticket_id: UUID) -
     found_requests = await requests.of_ticket(tx, ticket_id)
     votes = await requests.votes(tx, [request.id for request in found_requests])
     suggestions = [] if triage is None else await tickets.suggestions(tx, triage.id)
-    requester = requester_facts(ticket, triage)
+    requester, case = requester_facts(ticket, triage), await cases.of_ticket(tx, ticket_id)
     status_of = {request.id: RequestStatus(request.status) for request in found_requests}
     return TicketFacts(
         row=row_facts(ticket, triage, pending_requests=_pending(found_requests)),
@@ -104,6 +104,7 @@ async def ticket_facts(tx: Transaction, catalogue: Catalogue, ticket_id: UUID) -
             UndeliveredFacts(one.kind, one.state != "failed", one.error or "")
             for one in await deliveries.undelivered(tx, ticket_id)
         ),
+        case_id=None if case is None else str(case.id),
     )
 
 

@@ -12,7 +12,7 @@ from handlers.errors import NotFound
 from handlers.flows.ask_copilot import stop_turn
 from handlers.flows.check_access import require_access
 from handlers.flows.move_statement import move_statement
-from handlers.flows.read_case import handoff_facts, read_case, revealable
+from handlers.flows.read_case import case_rows, handoff_facts, read_case, revealable
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id
 from handlers.views import case_draft_modals as drafts
@@ -24,8 +24,8 @@ from handlers.views.blocks import Block
 from handlers.views.case_facts import CaseFacts, DraftFacts, StatementFacts
 from handlers.views.case_ids import Ref
 from handlers.views.case_latch import release_latch_modal
-from handlers.views.case_page import case_page
-from handlers.views.surfaces import modal
+from handlers.views.case_page import all_cases, case_page
+from handlers.views.surfaces import home, modal
 from policy.case_moves import Role, StatementEvent
 from policy.case_rules import Wish
 
@@ -38,6 +38,32 @@ async def open_case(call: Call) -> None:
     desk, ticket_id = call.reception.desk, call.id_value()
     await require_access(desk, await call.person(), "open a case", ticket_id)
     await call.open_view(about.open_case_modal((await ticket_page(desk, ticket_id)).row))
+
+
+async def see_case(call: Call) -> None:
+    """The whole case: in place on App Home, in a modal from anywhere else."""
+    ref = ref_of(call)
+    case = await read_case(call.reception.desk, read_id(ref.case_id), await call.person(), "see a case")
+    if call.is_home:
+        view = home(case_page(case, ref.at), str(Ref(case.case_id, at=ref.at)))
+        await call.reception.client.views_publish(user_id=call.user_id, view=view)
+    else:
+        await call.open_view(page_modal(case, ref))
+
+
+async def list_cases(call: Call) -> None:
+    """Every open case."""
+    desk, person = call.reception.desk, await call.person()
+    await require_access(desk, person, "list cases")
+    await call.open_view(modal("Cases", all_cases(await case_rows(desk), person.key.user_id)))
+
+
+async def turn_statements(call: Call) -> None:
+    """Another page of a case's statements, on App Home or in the modal that it stands in."""
+    if call.is_home:
+        await see_case(call)
+    else:
+        await turns(lambda case, ref: statements.statements_modal(case, ref.at))(call)
 
 
 async def accept(call: Call) -> None:
@@ -143,9 +169,10 @@ def _draft(draw: Callable[[CaseFacts, DraftFacts], Block]) -> Draw:
 
 BUTTONS: dict[str, Pressed] = {
     ids.OPEN_CASE: open_case,
-    ids.SEE_CASE: opens(page_modal),
+    ids.SEE_CASE: see_case,
+    ids.LIST_CASES: list_cases,
     ids.SEE_STATEMENTS: opens(lambda case, ref: statements.statements_modal(case, ref.at)),
-    ids.PAGE_STATEMENTS: turns(lambda case, ref: statements.statements_modal(case, ref.at)),
+    ids.PAGE_STATEMENTS: turn_statements,
     ids.SEE_EVIDENCE: opens(lambda case, ref: evidence.evidence_modal(case, ref.at)),
     ids.PAGE_EVIDENCE: turns(lambda case, ref: evidence.evidence_modal(case, ref.at)),
     ids.SEE_STATEMENT: opens(_statement(statements.statement_modal)),
@@ -172,4 +199,5 @@ BUTTONS: dict[str, Pressed] = {
     ids.REVEAL_VALUE: reveal,
     ids.HAND_OFF: hand_off,
 }
+BUTTONS |= {f"{name}{ids.NEXT}": BUTTONS[name] for name in (ids.PAGE_STATEMENTS, ids.PAGE_EVIDENCE, ids.PAGE_DRAFT)}
 """THE table of a case's buttons."""

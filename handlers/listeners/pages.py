@@ -14,6 +14,7 @@ from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
 from handlers.flows.private_links import has_pages
+from handlers.flows.read_case import case_rows
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.flows.review_batch import waiting_alike
@@ -22,6 +23,7 @@ from handlers.flows.stop_desk import stops_in_force
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
 from handlers.views.blocks import Block
+from handlers.views.case_page import case_list
 from handlers.views.customer_view import customer_view as customer_blocks
 from handlers.views.passkey_card import own_button
 from handlers.views.surfaces import home, modal
@@ -47,7 +49,7 @@ async def _home_for(call: Call) -> Block:
         await require_access(call.reception.desk, person, "open App Home", is_visit=True)
     except Refused:
         return home(notices.nothing_here().blocks)
-    return await _list_home(call.reception.desk, TicketStatus.OPEN, 0)
+    return await _list_home(call.reception.desk, TicketStatus.OPEN, 0, call.user_id)
 
 
 async def open_list(call: Call) -> None:
@@ -136,7 +138,7 @@ async def _allowed(call: Call, what: str, ticket_id: UUID | None = None) -> None
 async def _show_list(call: Call, showing: TicketStatus, offset: int) -> None:
     desk = call.reception.desk
     if call.is_home:
-        await _publish(call, await _list_home(desk, showing, offset))
+        await _publish(call, await _list_home(desk, showing, offset, call.user_id))
     elif call.view.get("type") == "modal":
         await call.update_view(await _list_modal(desk, showing, offset))
     else:
@@ -144,12 +146,15 @@ async def _show_list(call: Call, showing: TicketStatus, offset: int) -> None:
 
 
 async def _publish(call: Call, view: Block) -> None:
+    """Show it on App Home, in place of what stood there."""
     await call.reception.client.views_publish(user_id=call.user_id, view=view)
 
 
-async def _list_home(desk: Desk, showing: TicketStatus, offset: int) -> Block:
+async def _list_home(desk: Desk, showing: TicketStatus, offset: int, viewer: str) -> Block:
     own = [own_button()] if has_pages(desk) else []
-    return home([*await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
+    is_first = showing is TicketStatus.OPEN and offset == 0
+    cases = case_list(await case_rows(desk), viewer) if is_first else []
+    return home([*cases, *await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 
 async def _list_modal(desk: Desk, showing: TicketStatus, offset: int) -> Block:
