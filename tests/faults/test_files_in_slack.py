@@ -160,8 +160,21 @@ async def test_a_lost_answer_does_not_post_files_twice(desk: RunningDesk, method
     assert calls(desk, UPLOAD) == 2
 
 
+async def test_uploads_that_slack_lost_are_made_again(desk: RunningDesk) -> None:
+    desk.slack.faults.fail_next(COMPLETE, error="file_not_found")
+
+    delivery_id = await enqueue(desk, PACKET)
+    await desk.until(lambda: calls(desk, COMPLETE))
+    await desk.idle()
+    await at_once(desk, delivery_id)
+    await becomes(desk, delivery_id, "posted")
+
+    assert len(with_files(desk)) == 1
+    assert calls(desk, UPLOAD) == 2
+
+
 async def test_a_completion_that_never_happened_is_done_with_new_uploads(desk: RunningDesk) -> None:
-    desk.slack.faults.fail_next(COMPLETE, status=500, times=2)  # the client itself tries such a call twice
+    desk.slack.faults.fail_next(COMPLETE, status=500)
 
     delivery_id = await enqueue(desk, PACKET)
     await desk.until(lambda: calls(desk, COMPLETE))
