@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from handlers.file_delivery import SHOWN_WITHIN
 from storage import delivery_files
@@ -256,3 +257,23 @@ async def test_a_workspace_that_takes_no_files_is_an_obstacle_said_in_words(desk
 def test_what_slack_would_not_take_is_refused_before_it_is_queued(files: list[NewFile], comment: str) -> None:
     with pytest.raises(ValueError):
         check(files, comment)
+
+
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        (COMPLETE, {"files": [{"id": "F1"}], "channel_id": TRIAGE}),
+        ("chat.startStream", {"channel": TRIAGE, "thread_ts": "1.1"}),
+        ("chat.appendStream", {"channel": TRIAGE, "ts": "1.1", "markdown_text": "x"}),
+        ("conversations.create", {"name": "case-17", "is_private": True}),
+    ],
+)
+async def test_a_call_that_would_post_a_second_time_is_not_repeated_by_the_client(
+    desk: RunningDesk, method: str, args: dict[str, Any]
+) -> None:
+    desk.slack.faults.fail_next(method, status=500)
+
+    with pytest.raises(SlackApiError):
+        await desk.parts.reception.client.api_call(method, json=args)
+
+    assert calls(desk, method) == 1
