@@ -218,6 +218,15 @@ class _UnlessPosted(AsyncRetryHandler):
     A delivery that failed is looked up in the channel by its own job before it is posted again.
     """
 
+    _METHODS = (
+        "/chat.postMessage",
+        "/chat.postEphemeral",
+        "/chat.startStream",
+        "/chat.appendStream",
+        "/files.completeUploadExternal",
+        "/conversations.create",
+    )
+
     def __init__(self, inner: AsyncRetryHandler) -> None:
         super().__init__(inner.max_retry_count, inner.interval_calculator)
         self._inner = inner
@@ -230,7 +239,7 @@ class _UnlessPosted(AsyncRetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
-        if request.url.endswith(("/chat.postMessage", "/chat.postEphemeral")):
+        if request.url.endswith(self._METHODS):
             return False
         return await self._inner._can_retry_async(state=state, request=request, response=response, error=error)
 

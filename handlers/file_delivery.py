@@ -114,8 +114,8 @@ async def _show(desk: Desk, client: AsyncWebClient, letter: Letter, ids: Sequenc
         except SlackApiError as error:
             code = error.response.get("error")
             if code == "file_not_found":
-                # The client repeats a call that met a server's error: the first of the two may have done it.
-                raise TryLater("Slack has finished these uploads already, or lost them", seconds=2) from error
+                # Lost, or finished by a call that something on the way repeated: the next attempt asks which.
+                raise TryLater("Slack knows no such uploads to finish", seconds=2) from error
             # Slack said no, so nothing stands there, and the next attempt need not look.
             if code and code not in _PERHAPS_DONE:
                 await forget_upload(desk, letter.delivery_id)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from handlers.file_delivery import SHOWN_WITHIN
 from storage import delivery_files
@@ -160,8 +161,21 @@ async def test_a_lost_answer_does_not_post_files_twice(desk: RunningDesk, method
     assert calls(desk, UPLOAD) == 2
 
 
+async def test_uploads_that_slack_lost_are_made_again(desk: RunningDesk) -> None:
+    desk.slack.faults.fail_next(COMPLETE, error="file_not_found")
+
+    delivery_id = await enqueue(desk, PACKET)
+    await desk.until(lambda: calls(desk, COMPLETE))
+    await desk.idle()
+    await at_once(desk, delivery_id)
+    await becomes(desk, delivery_id, "posted")
+
+    assert len(with_files(desk)) == 1
+    assert calls(desk, UPLOAD) == 2
+
+
 async def test_a_completion_that_never_happened_is_done_with_new_uploads(desk: RunningDesk) -> None:
-    desk.slack.faults.fail_next(COMPLETE, status=500, times=2)  # the client itself tries such a call twice
+    desk.slack.faults.fail_next(COMPLETE, status=500)
 
     delivery_id = await enqueue(desk, PACKET)
     await desk.until(lambda: calls(desk, COMPLETE))
@@ -243,3 +257,23 @@ async def test_a_workspace_that_takes_no_files_is_an_obstacle_said_in_words(desk
 def test_what_slack_would_not_take_is_refused_before_it_is_queued(files: list[NewFile], comment: str) -> None:
     with pytest.raises(ValueError):
         check(files, comment)
+
+
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        (COMPLETE, {"files": [{"id": "F1"}], "channel_id": TRIAGE}),
+        ("chat.startStream", {"channel": TRIAGE, "thread_ts": "1.1"}),
+        ("chat.appendStream", {"channel": TRIAGE, "ts": "1.1", "markdown_text": "x"}),
+        ("conversations.create", {"name": "case-17", "is_private": True}),
+    ],
+)
+async def test_a_call_that_would_post_a_second_time_is_not_repeated_by_the_client(
+    desk: RunningDesk, method: str, args: dict[str, Any]
+) -> None:
+    desk.slack.faults.fail_next(method, status=500)
+
+    with pytest.raises(SlackApiError):
+        await desk.parts.reception.client.api_call(method, json=args)
+
+    assert calls(desk, method) == 1

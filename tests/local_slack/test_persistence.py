@@ -8,6 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -116,3 +117,19 @@ async def test_an_app_outlives_a_restart_and_gets_what_it_missed(tmp_path: Path)
         await handler.close_async()
 
     assert seen == ["before", "lost on the way", "after"]
+
+
+async def test_a_file_keeps_its_content_and_its_readers(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    async with quick_slack(state_file=state) as slack:
+        client = AsyncWebClient(token=slack.app.bot_token, base_url=slack.api_url)
+        file_id = (await client.files_upload_v2(channel="C0TRIAGE001", content="x", filename="x.txt"))["file"]["id"]
+
+    async with quick_slack(state_file=state) as slack:
+        reached = {}
+        async with aiohttp.ClientSession() as session:
+            for who in ("sana", "erin"):
+                async with session.get(f"{slack.url}/client/file?as={who}&file={file_id}") as answer:
+                    reached[who] = (answer.status, await answer.text())
+
+    assert reached == {"sana": (200, "x"), "erin": (404, "file_not_found")}
