@@ -29,6 +29,7 @@ with arrived as (
     where %(channel)s::text is null
         or exists (select 1 from tickets where slack_channel = %(channel)s and slack_ts = any(%(places)s))
         or exists (select 1 from messages where slack_channel = %(channel)s and slack_ts = any(%(places)s))
+        or exists (select 1 from cases where channel = %(channel)s and thread_ts = any(%(places)s))
     on conflict (dedup_key) do nothing returning id
 )
 insert into procrastinate_jobs (queue_name, task_name, priority, lock, args)
@@ -48,12 +49,12 @@ class Arrival:
     payload: dict[str, Any]
     priority: int = 0
     only_about: KnownPlace | None = None
-    """Take it only if a ticket or one of its messages stands there: everything else is none of our business."""
+    """Take it only if a ticket, one of its messages or a case stands there: the rest is none of our business."""
 
 
 @dataclass(frozen=True)
 class KnownPlace:
-    """Timestamps in one Slack channel, any of which may be a ticket's thread or message."""
+    """Timestamps in one Slack channel, any of which may be a ticket's thread or message, or a case's thread."""
 
     channel: str
     timestamps: tuple[str, ...]

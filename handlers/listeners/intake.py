@@ -21,7 +21,7 @@ def arrival_of(reception: Reception, body: Mapping[str, Any]) -> Arrival | None:
     """The event as an inbox row; None for what is nobody's message.
 
     Outside the intake channels only what belongs to a ticket is taken: somebody made one of a message there, and an
-    edit of it must be heard.
+    edit of it must be heard; and what is said in the thread of a case.
     """
     event = body.get("event")
     if not isinstance(event, Mapping):
