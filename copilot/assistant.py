@@ -150,6 +150,9 @@ class _Turn:
         """What came of it."""
         proposals, question = self._proposals, self._calls.question if ended is Ended.PAUSED else ""
         said = "\n\n".join(self._said)[:LONGEST_ANSWER]
+        if not said and ended is Ended.DONE:
+            counts = f"{len(proposals.statements)} statements and {len(proposals.drafts)} drafts"
+            words = f"The model said nothing; it proposed {counts}."
         return TurnResult(
             author=proposals.author,
             ended=ended,
