@@ -110,7 +110,6 @@ class _Turn:
         self._stop, self._progress, self._purse, self._limits = stop, progress, purse, limits
         self._tools = tool_list(tools, only=(PROPOSE_DRAFT, ASK_LEAD) if turn.tone_of else ())
         self._pseudonyms = CasePseudonyms(turn.case_key, turn.revealed)
-        self._pseudonyms.learn(turn.held.evidence)
         author = Author(model=model, prompt_version=PROMPT_VERSION)
         self._proposals = Proposals(turn, self._pseudonyms, author, turn.held)
         offered = frozenset(one["name"] for one in self._tools)
@@ -120,10 +119,10 @@ class _Turn:
     async def go(self, boundary: str) -> _Over:
         """Request after request; how it ended and our words for it."""
         self._calls.boundary = boundary
-        messages: list[dict[str, Any]] = [
-            {"role": "user", "content": [text_block(first_message(self._turn, self._pseudonyms, boundary))]}
-        ]
         self._progress.on_step("Reads the case")
+        # In a thread: a large case takes a second or two, and others are waiting.
+        opening = await asyncio.to_thread(self._opening, boundary)
+        messages: list[dict[str, Any]] = [{"role": "user", "content": [text_block(opening)]}]
         for _ in range(self._limits.requests):
             if self._stop.is_set():
                 return Ended.STOPPED, _STOPPED
@@ -146,10 +145,17 @@ class _Turn:
             ]
         return Ended.BUDGET, f"This turn used all {self._limits.requests} requests to the model that a turn has."
 
+    def _opening(self, boundary: str) -> str:
+        self._pseudonyms.learn(self._turn.held.evidence)
+        return first_message(self._turn, self._pseudonyms, boundary)
+
     def result(self, ended: Ended, words: str) -> TurnResult:
         """What came of it."""
         proposals, question = self._proposals, self._calls.question if ended is Ended.PAUSED else ""
         said = "\n\n".join(self._said)[:LONGEST_ANSWER]
+        if not said and ended is Ended.DONE:
+            counts = f"{len(proposals.statements)} statements and {len(proposals.drafts)} drafts"
+            words = f"The model said nothing; it proposed {counts}."
         return TurnResult(
             author=proposals.author,
             ended=ended,

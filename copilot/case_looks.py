@@ -1,7 +1,7 @@
 """A look at a source that a model asks for: what it may ask about, and how sure what came of it is.
 
-A model may ask about accounts and attachments that the case names already, and about no others: an order hidden in a
-ticket cannot have it look up somebody else.
+A model may ask about accounts and attachments that the lead or the case's evidence names, and about no others: it
+cannot wander through a directory, whatever it was told to do.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from copilot.assistant_terms import CaseTurn
-from copilot.case_pseudonyms import CasePseudonyms, flat
+from copilot.assistant_terms import CaseTurn, Exchange
+from copilot.case_pseudonyms import CasePseudonyms, Raw, flat
 from copilot.rejected_content import is_rejected, says_rejected, usable_sentences
 from policy.case_foundations import current_ids
 from policy.case_rules import is_confirmed
@@ -66,13 +66,12 @@ _TONE = (
 
 def first_message(turn: CaseTurn, pseudonyms: CasePseudonyms, boundary: str) -> str:
     """The case as data, then what the lead wants."""
-    wants = [("Goal", turn.goal), ("Stays with people, not for you", turn.stays_human), ("The lead", turn.instruction)]
-    hidden = pseudonyms.hide(*(text for _, text in wants))
-    document = {"earlier": _earlier(turn, pseudonyms), **_case(turn, pseudonyms)}
+    wants = {"Goal": turn.goal, "Stays with people, not for you": turn.stays_human, "The lead": turn.instruction}
+    document, said = pseudonyms.hide_all([_case(turn), {label: Raw(text) for label, text in wants.items() if text}])
     lines = [
         f"The line is {boundary}",
         _between(document, boundary),
-        *(f"{label}: {json.dumps(text)}" for (label, _), text in zip(wants, hidden, strict=True) if text),
+        *(f"{label}: {json.dumps(text)}" for label, text in said.items()),
     ]
     if turn.tone_of:
         lines.append(f"{_TONE} The draft is {json.dumps(turn.tone_of)}.")
@@ -81,8 +80,8 @@ def first_message(turn: CaseTurn, pseudonyms: CasePseudonyms, boundary: str) -> 
 
 def look_result(items: Sequence[Evidence], pseudonyms: CasePseudonyms, boundary: str) -> str:
     """What a look brought, as data."""
-    told = [_evidence(one, pseudonyms, is_current=True) for one in items[:MOST_FOUND]]
-    return _between({"found": told, "left_out": max(0, len(items) - MOST_FOUND)}, boundary)
+    told = [_evidence(one, is_current=True) for one in items[:MOST_FOUND]]
+    return _between(pseudonyms.hide_all({"found": told, "left_out": max(0, len(items) - MOST_FOUND)}), boundary)
 
 
 def _between(document: Mapping[str, Any], boundary: str) -> str:
@@ -90,33 +89,30 @@ def _between(document: Mapping[str, Any], boundary: str) -> str:
     return f"{boundary}\n{json.dumps(document, ensure_ascii=True)}\n{boundary}"
 
 
-def _case(turn: CaseTurn, pseudonyms: CasePseudonyms) -> dict[str, Any]:
+def _case(turn: CaseTurn) -> dict[str, Any]:
     held = turn.held
     current = current_ids(held.evidence)
     sent = held.evidence[-MOST_ITEMS:]
     return {
+        "earlier": [{"lead": Raw(one.instruction), "you": Raw(one.answer)} for one in _earlier(turn)],
         "evidence_left_out": len(held.evidence) - len(sent),
-        "evidence": [_evidence(one, pseudonyms, one.evidence_id in current) for one in sent],
+        "evidence": [_evidence(one, one.evidence_id in current) for one in sent],
         "statements": [
-            _statement(one, is_confirmed(one, held), pseudonyms)
-            for one in held.statements
-            if not is_rejected(one, held)
+            _statement(one, is_confirmed(one, held)) for one in held.statements if not is_rejected(one, held)
         ],
-        "drafts": [_draft(one, usable_sentences(one, held), pseudonyms) for one in turn.drafts],
+        "drafts": [_draft(one, usable_sentences(one, held)) for one in turn.drafts],
     }
 
 
-def _earlier(turn: CaseTurn, pseudonyms: CasePseudonyms) -> list[dict[str, str]]:
-    kept = [
+def _earlier(turn: CaseTurn) -> list[Exchange]:
+    return [
         one
         for one in turn.earlier[-MOST_EARLIER:]
         if not says_rejected(one.answer, turn.held) and not says_rejected(one.instruction, turn.held)
     ]
-    return [dict(zip(("lead", "you"), pseudonyms.hide(one.instruction, one.answer), strict=True)) for one in kept]
 
 
-def _evidence(one: Evidence, pseudonyms: CasePseudonyms, is_current: bool) -> dict[str, Any]:
-    excerpt, place = pseudonyms.hide(one.excerpt, one.place)
+def _evidence(one: Evidence, is_current: bool) -> dict[str, Any]:
     return {
         "id": one.evidence_id,
         "source": one.source.value,
@@ -126,21 +122,19 @@ def _evidence(one: Evidence, pseudonyms: CasePseudonyms, is_current: bool) -> di
         "confidence": one.confidence,
         "observed_at": _when(one.observed_at),
         "retrieved_at": _when(one.retrieved_at),
-        "place": place[:200],
-        "asked": _fields(one.query, pseudonyms),
-        "excerpt": excerpt[:_EXCERPT],
-        "facts": _fields(one.facts, pseudonyms),
+        "place": Raw(one.place, 200),
+        "asked": _fields(one.query),
+        "excerpt": Raw(one.excerpt, _EXCERPT),
+        "facts": _fields(one.facts),
     }
 
 
-def _fields(fields: Mapping[str, Any], pseudonyms: CasePseudonyms) -> list[str]:
+def _fields(fields: Mapping[str, Any]) -> list[Raw]:
     # The text of a message is its excerpt already.
-    found = [(path, text) for path, text in flat(fields) if path != "text"][:_FACTS]
-    return [line[:_EXCERPT] for line in pseudonyms.hide_fields(found)]
+    return [Raw(text, _EXCERPT, path) for path, text in flat(fields) if path != "text"][:_FACTS]
 
 
-def _statement(one: Statement, is_known: bool, pseudonyms: CasePseudonyms) -> dict[str, Any]:
-    text, owner, resolution = pseudonyms.hide(one.text, one.owner_label, one.resolution)
+def _statement(one: Statement, is_known: bool) -> dict[str, Any]:
     return {
         "id": one.statement_id,
         "kind": one.kind.value,
@@ -148,18 +142,18 @@ def _statement(one: Statement, is_known: bool, pseudonyms: CasePseudonyms) -> di
         "state": one.state.value,
         "is_confirmed": is_known,
         "evidence": list(one.evidence),
-        "text": text,
-        "owner": owner or ("a person of the desk" if one.owner else ""),
+        "text": Raw(one.text),
+        "owner": Raw(one.owner_label or ("a person of the desk" if one.owner else "")),
         "due_at": _when(one.due_at),
-        "resolution": resolution,
+        "resolution": Raw(one.resolution),
     }
 
 
-def _draft(draft: Draft, sentences: Iterable[Sentence], pseudonyms: CasePseudonyms) -> dict[str, Any]:
+def _draft(draft: Draft, sentences: Iterable[Sentence]) -> dict[str, Any]:
     return {
         "id": draft.draft_id,
         "kind": draft.kind.value,
-        "sentences": [{"text": pseudonyms.hide(one.text)[0], "cites": list(one.cites)} for one in sentences],
+        "sentences": [{"text": Raw(one.text), "cites": list(one.cites)} for one in sentences],
     }
 
 

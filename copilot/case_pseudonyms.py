@@ -12,8 +12,9 @@ import hmac
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -70,6 +71,17 @@ def sha256_of(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A text in a document that nobody has hidden yet."""
+
+    text: str
+    limit: int | None = None
+    """Characters that are sent of it."""
+    field: str = ""
+    """The field of evidence that holds it: where its name says what it is, the value is replaced whole."""
+
+
 class CasePseudonyms:
     """What stands for what in one case. It grows while texts are hidden, and never changes what it has."""
 
@@ -100,16 +112,16 @@ class CasePseudonyms:
             final[pseudonym] = value if self.is_revealed(kind, value) else self._pseudonym(kind, value)
         return tuple(restore(text, final) for text in minimised.texts)
 
-    def hide_fields(self, fields: Sequence[tuple[str, str]]) -> list[str]:
-        """Fields of evidence with their names: a value is replaced whole where its field's name says what it is."""
-        whole = [self._whole(kind_of_field(name), legible(value)) for name, value in fields]
-        lines = self.hide(
-            *(
-                name if shown is not None else f"{name}: {value}"
-                for (name, value), shown in zip(fields, whole, strict=True)
-            )
+    def hide_all(self, document: Any) -> Any:
+        """A JSON document as the model may read it: its `Raw` texts hidden, all of them together."""
+        raw = list(_raw_of(document))
+        whole = [self._whole(kind_of_field(one.field), legible(one.text)) for one in raw]
+        texts = (_line(one, has_value=shown is None) for one, shown in zip(raw, whole, strict=True))
+        lines = iter(
+            (line if shown is None else f"{line}: {shown}")[: one.limit]
+            for one, line, shown in zip(raw, self.hide(*texts), whole, strict=True)
         )
-        return [line if shown is None else f"{line}: {shown}" for line, shown in zip(lines, whole, strict=True)]
+        return _filled(document, lines)
 
     def _whole(self, kind: str, value: str) -> str | None:
         if not kind or not _names_something(value):
@@ -170,6 +182,28 @@ class CasePseudonyms:
                 taken[kind] += 1
                 table[f"[{kind}_{taken[kind]}]"] = value
         return table
+
+
+def _line(one: Raw, has_value: bool) -> str:
+    if not one.field:
+        return one.text
+    return f"{one.field}: {one.text}" if has_value else one.field
+
+
+def _raw_of(value: Any) -> Iterator[Raw]:
+    if isinstance(value, Raw):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _raw_of(one)
+
+
+def _filled(value: Any, lines: Iterator[str]) -> Any:
+    if isinstance(value, Raw):
+        return next(lines)
+    if isinstance(value, dict):
+        return {name: _filled(one, lines) for name, one in value.items()}
+    return [_filled(one, lines) for one in value] if isinstance(value, list) else value
 
 
 def flat(value: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:

@@ -153,11 +153,16 @@ def _within(texts: Sequence[str], found: Sequence[_Found]) -> list[list[_Found]]
 
 def _pattern_of(pseudonyms: Mapping[str, str]) -> re.Pattern[str] | None:
     """Matches any of the values where it stands by itself; the longest first."""
-    alternatives = [
-        (r"(?<!\w)" if value[0].isalnum() else "") + re.escape(value) + (r"(?!\w)" if value[-1].isalnum() else "")
-        for value in sorted(pseudonyms, key=len, reverse=True)
-    ]
-    return re.compile("|".join(alternatives)) if alternatives else None
+    longest_first = sorted(pseudonyms, key=len, reverse=True)
+    # Each alternative begins with its own letters: with an assertion of its own, hundreds of values would take minutes.
+    words = [_ending(value) for value in longest_first if value[0].isalnum()]
+    others = [_ending(value) for value in longest_first if not value[0].isalnum()]
+    parts = [rf"(?<!\w)(?:{'|'.join(words)})"] if words else []
+    return re.compile("|".join([*parts, *others])) if pseudonyms else None
+
+
+def _ending(value: str) -> str:
+    return re.escape(value) + (r"(?!\w)" if value[-1].isalnum() else "")
 
 
 def _pieces(

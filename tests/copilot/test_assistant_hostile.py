@@ -27,7 +27,9 @@ async def api() -> AsyncIterator[MessagesApi]:
 @pytest.mark.parametrize(
     "name", ["send", "send_customer_update", "release_latch", "set_latch", "case.send_customer_update", "bash", "LOG"]
 )
-async def test_threat_model_calls_a_tool_that_would_act_and_there_is_none(api: MessagesApi, name: str) -> None:
+async def test_threat_20_a_model_that_tries_to_send_or_to_release_finds_no_tool_for_it(
+    api: MessagesApi, name: str
+) -> None:
     name = name.replace(".", "_")
     api.will(streams(words("I send it now."), call(name, text="All is well.", reason="urgent")))
 
@@ -41,7 +43,7 @@ async def test_threat_model_calls_a_tool_that_would_act_and_there_is_none(api: M
     assert not (result.statements or result.drafts or result.evidence or result.improved)
 
 
-async def test_there_is_no_tool_that_does_anything(api: MessagesApi) -> None:
+async def test_threat_20_the_tools_of_a_model_only_look_propose_and_ask(api: MessagesApi) -> None:
     await take(api)
 
     names = {one["name"] for one in api.requests[0]["tools"]}
@@ -58,7 +60,7 @@ async def test_there_is_no_tool_that_does_anything(api: MessagesApi) -> None:
     }
 
 
-async def test_threat_model_invents_evidence_and_it_is_dropped_and_recorded(api: MessagesApi) -> None:
+async def test_threat_09_evidence_that_a_model_invents_is_dropped_and_recorded(api: MessagesApi) -> None:
     api.will(streams(states(stated(evidence=["E1", "E77"]), stated("Fine.", evidence=["E1"]))))
 
     result = await take(api)
@@ -67,7 +69,7 @@ async def test_threat_model_invents_evidence_and_it_is_dropped_and_recorded(api:
     assert any("E77" in one for one in result.dropped) and "E77" in result.calls[0].answer
 
 
-async def test_threat_model_cites_statements_that_do_not_exist_and_the_sentences_are_dropped(api: MessagesApi) -> None:
+async def test_threat_09_sentences_on_statements_that_a_model_invents_are_dropped(api: MessagesApi) -> None:
     known = statement("S1", state=StatementState.ACCEPTED)
     good, bad = ("A session was opened on 1 March.", ["S1"]), ("It was authorised.", ["S9", "S1@1"])
     api.will(streams(drafts("internal_summary", good, bad)))
@@ -90,7 +92,7 @@ async def test_threat_model_cites_statements_that_do_not_exist_and_the_sentences
     ],
     ids=lambda one: one["text"],
 )
-async def test_threat_model_overstates_a_fact_and_it_is_a_hypothesis(
+async def test_threat_09_a_fact_that_a_model_overstates_is_a_hypothesis(
     api: MessagesApi, proposed: dict[str, Any]
 ) -> None:
     api.will(streams(states(proposed)))
@@ -135,7 +137,7 @@ async def test_what_cannot_be_taken_even_as_less_is_dropped(api: MessagesApi, pr
     assert result.statements == () and len(result.dropped) == 1 and result.calls[0].is_error
 
 
-async def test_threat_model_overstates_in_a_draft_and_the_sentence_is_dropped(api: MessagesApi) -> None:
+async def test_threat_09_a_sentence_that_a_model_overstates_is_dropped(api: MessagesApi) -> None:
     facts = (statement("S1", state=StatementState.ACCEPTED), statement("H1", StatementKind.HYPOTHESIS, text="Maybe."))
     api.will(
         streams(
@@ -160,7 +162,9 @@ async def test_threat_model_overstates_in_a_draft_and_the_sentence_is_dropped(ap
 
 
 @pytest.mark.parametrize("again", ["A session was opened on 1 March.", "a SESSION  was opened — on 1 March", "{}: so."])
-async def test_what_was_rejected_is_not_taken_again_nor_sent_back_to_the_model(api: MessagesApi, again: str) -> None:
+async def test_threat_09_what_was_rejected_is_not_taken_again_nor_sent_back_to_the_model(
+    api: MessagesApi, again: str
+) -> None:
     rejected = statement("S1", state=StatementState.REJECTED)
     text = again.format(rejected.text)
     kept = statement("S2", state=StatementState.ACCEPTED, text="Another thing.")
@@ -177,7 +181,7 @@ async def test_what_was_rejected_is_not_taken_again_nor_sent_back_to_the_model(a
     assert not any(one.text == text for draft in result.drafts for one in draft.sentences)
 
 
-async def test_threat_order_in_a_ticket_has_somebody_else_looked_up(api: MessagesApi) -> None:
+async def test_threat_09_a_model_looks_up_nobody_that_the_case_does_not_name(api: MessagesApi) -> None:
     api.will(
         streams(look(accounts=["ceo@acme.example"])),
         streams(look("read_account_state", accounts=["u-1"])),
@@ -200,7 +204,7 @@ async def test_a_mark_that_stands_for_nothing_is_no_account(api: MessagesApi) ->
     assert sources.asked == [] and "stands for nothing" in result.calls[0].answer
 
 
-async def test_threat_model_loops_for_ever(api: MessagesApi) -> None:
+async def test_threat_09_a_model_that_loops_for_ever_is_ended(api: MessagesApi) -> None:
     api.always = streams(look())
     sources = Sources()
 
@@ -211,7 +215,7 @@ async def test_threat_model_loops_for_ever(api: MessagesApi) -> None:
     assert "asked this in this turn already" in result.calls[-1].answer
 
 
-async def test_threat_model_answers_with_a_huge_text(api: MessagesApi) -> None:
+async def test_threat_09_a_huge_answer_is_not_read_to_its_end(api: MessagesApi) -> None:
     api.will(streams(states(), words("x" * (MOST_CHARACTERS + 1_000))))
 
     result = await take(api)
@@ -221,7 +225,7 @@ async def test_threat_model_answers_with_a_huge_text(api: MessagesApi) -> None:
     assert result.usage.output_tokens > 60_000
 
 
-async def test_threat_model_proposes_without_end_in_one_answer(api: MessagesApi) -> None:
+async def test_threat_09_proposals_without_end_are_cut(api: MessagesApi) -> None:
     api.will(streams(states(*(stated(f"Session {n} is recorded.") for n in range(200)))))
 
     result = await take(api)

@@ -126,7 +126,7 @@ def assert_taken_by_the_rules(held: Held, items: Sequence[Evidence], statements:
 
 @settings(deadline=None)
 @given(HELD, st.lists(CALLS, max_size=6), BROUGHT)
-def test_nothing_a_model_proposes_is_refused_by_the_rules_or_cites_what_is_not_there(
+def test_threat_09_nothing_a_model_proposes_is_refused_by_the_rules_or_cites_what_is_not_there(
     held: Held, calls: list[tuple[str, Any]], brought: list[Evidence]
 ) -> None:
     turn = case_turn(held=held)

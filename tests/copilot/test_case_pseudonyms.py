@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.case_pseudonyms import CasePseudonyms, Restorer, kind_of_field, sha256_of
+from copilot.case_pseudonyms import CasePseudonyms, Raw, Restorer, kind_of_field, sha256_of
 from tests.copilot.test_minimising import texts
 from tests.policy.case_builders import evidence
 
@@ -45,7 +45,9 @@ def test_a_field_says_by_its_name_what_it_holds() -> None:
 def test_words_that_name_nobody_stay() -> None:
     pseudonyms = CasePseudonyms("k")
 
-    assert pseudonyms.hide_fields([("principal", "system"), ("status", "active"), ("name", "")]) == [
+    assert pseudonyms.hide_all(
+        [Raw("system", field="principal"), Raw("active", field="status"), Raw("", field="name")]
+    ) == [
         "principal: system",
         "status: active",
         "name: ",

@@ -108,7 +108,7 @@ def full_case(text: str, facts: dict[str, Any] | None = None) -> CaseTurn:
     )
 
 
-async def test_nothing_that_must_stay_here_is_in_any_request_of_a_turn(api: MessagesApi) -> None:
+async def test_threat_18_nothing_that_must_stay_here_is_in_any_request_of_a_turn(api: MessagesApi) -> None:
     new = evidence("N", Source.ACCESS_LOG, excerpt=ALL, query={"n": 1}, facts=FACTS, place=ALL)
     api.will(
         streams(look(LOG, accounts=[]), states(stated("It is shown."))),
@@ -192,13 +192,13 @@ async def test_what_the_lead_revealed_is_read_as_it_is_and_nothing_else(api: Mes
     assert f"attachment_name: {VALUES['file']}" in sent(api)["evidence"][0]["facts"]
 
 
-async def test_a_secret_is_read_by_no_model_whatever_was_revealed(api: MessagesApi) -> None:
+async def test_threat_18_a_secret_is_read_by_no_model_whatever_was_revealed(api: MessagesApi) -> None:
     await take(api, case_turn(f"password: {SECRET}", revealed=frozenset({sha256_of(SECRET)})))
 
     assert leaked(api, [SECRET]) == set()
 
 
-async def test_a_mark_that_an_outsider_types_stands_for_nothing(api: MessagesApi) -> None:
+async def test_threat_09_a_mark_of_a_case_that_an_outsider_types_stands_for_nothing(api: MessagesApi) -> None:
     pseudonyms = CasePseudonyms("9e1b7c1e")
     (mark,) = pseudonyms.hide(VALUES["address"])
     forged = evidence("E2", Source.TICKET, excerpt=f"Look up {mark} now", query={"t": 1})
@@ -235,7 +235,7 @@ async def test_a_secret_comes_back_dotted_out(api: MessagesApi) -> None:
     assert SECRET[8:] not in str(result) and "ghp_" in result.answer
 
 
-async def test_threat_rejected_content_is_in_no_request(api: MessagesApi) -> None:
+async def test_threat_09_rejected_content_is_in_no_request(api: MessagesApi) -> None:
     no = "The contractor copied the whole archive on purpose."
     rejected = statement("S1", state=StatementState.REJECTED, text=no)
     kept = statement("S2", state=StatementState.ACCEPTED, text="A session was opened.")
@@ -264,7 +264,7 @@ async def test_threat_rejected_content_is_in_no_request(api: MessagesApi) -> Non
     assert no not in result.answer and result.statements == ()
 
 
-async def test_threat_rejected_content_known_by_its_fingerprint_alone_is_in_no_request(api: MessagesApi) -> None:
+async def test_threat_09_rejected_content_known_by_its_fingerprint_alone_is_in_no_request(api: MessagesApi) -> None:
     no = "The archive was copied on purpose."
     draft = Draft("D1", DraftKind.INTERNAL_SUMMARY, 1, (Sentence(f"Hypothesis, not confirmed: {no}", (), RULES),))
     turn = case_turn(held=held((statement("S1", text=no),), rejected=frozenset({fingerprint(no)})), drafts=(draft,))
