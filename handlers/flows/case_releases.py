@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 CUSTOMER_REPLY = "customer_reply"
 _CARRIED = MappingProxyType({CUSTOMER_REPLY: UPDATE, FILES: HAND_OFF})
 """Which release a message of ours carries, if it carries one."""
+_MAYBE_THERE = "An earlier attempt to send it broke off: look whether it stands there."
 
 
 async def note_asked(desk: Desk, tx: Transaction, request: ActionRequest) -> None:
@@ -79,6 +80,8 @@ async def held_on_its_way(desk: Desk, tx: Transaction, delivery: Delivery) -> st
         tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass
     )
     why = said.held_back or _not_as_signed(desk, delivery)
+    if why and delivery.state == "posting":
+        why = f"{why} {_MAYBE_THERE}"
     if why:
         await note_held_back(desk, tx, request, why)
     return why
