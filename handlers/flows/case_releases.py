@@ -31,6 +31,7 @@ CUSTOMER_REPLY = "customer_reply"
 NOT_AS_SIGNED = "The packet is not the one that was signed."
 _CARRIED = MappingProxyType({CUSTOMER_REPLY: UPDATE, CASE_FILES: HAND_OFF})
 """Which release a message of ours carries, if it carries one."""
+_MAYBE_THERE = "An earlier attempt to send it broke off: look whether it stands there."
 
 
 async def note_asked(desk: Desk, tx: Transaction, request: ActionRequest) -> None:
@@ -83,6 +84,8 @@ async def held_on_its_way(desk: Desk, tx: Transaction, delivery: Delivery) -> st
     why = said.held_back
     if not why and delivery.kind == CASE_FILES and not await is_as_signed(desk, tx, delivery):
         why = NOT_AS_SIGNED
+    if why and delivery.state == "posting":
+        why = f"{why} {_MAYBE_THERE}"
     if why:
         await note_held_back(desk, tx, request, why)
     return why
