@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from copilot.measures import gather
 from handlers.desk import Desk
@@ -72,6 +73,30 @@ async def test_a_week_has_one_post_however_many_processes_look_and_the_next_week
         assert await posted(desk) == [{"since": "2026-11-02T08:00:00.000000+00:00", "cases": 1, "alarms": []}]
 
     await scene(play)
+
+
+async def test_a_process_that_looks_while_another_posts_waits_and_posts_nothing(scene: Scene) -> None:
+    async def play(desk: Desk) -> None:
+        await write_case(desk.database, scenario_b().entries)
+        leads, others = Leads(), list[asyncio.Task[bool]]()
+
+        async def meanwhile(tx: Transaction, post: WeeklyPost) -> None:
+            await leads(tx, post)
+            other = asyncio.create_task(post_measures(at(desk, MONDAY), leads))
+            others.append(other)
+            while not other.done() and not await is_somebody_waiting(desk):
+                await asyncio.sleep(0.02)
+
+        assert await post_measures(at(desk, MONDAY), meanwhile)
+        assert [await one for one in others] == [False] and len(leads.got) == 1
+
+    await scene(play)
+
+
+async def is_somebody_waiting(desk: Desk) -> bool:
+    sql = text("select exists (select from pg_locks where locktype = 'advisory' and not granted)")
+    async with desk.database.transaction() as tx:
+        return bool(await tx.scalar(sql))
 
 
 async def test_nothing_is_posted_about_no_case(scene: Scene) -> None:
