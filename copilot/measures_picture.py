@@ -23,6 +23,8 @@ WIDTH, HEIGHT, DOTS = 12.0, 6.75, 150
 """Inches, and dots to an inch: 1800 by 1012, which Slack shows sharp at half that."""
 PAPER, CARD, INK, SOFT, LINE = "#fbfbfd", "#ffffff", "#1c2024", "#59636e", "#d5dae0"
 GOOD, BAD, BAR, REST = "#116329", "#a40e26", "#0b57a4", "#c4ccd6"
+ALT_LENGTH = 1000
+"""Slack's limit for a file's alt text."""
 LONGEST_PARTS = 4
 """How many missing parts of handoffs are named; the rest are counted together."""
 FEWEST_ROWS = 5
@@ -53,8 +55,12 @@ def measures_picture(measures: Measures, period: str) -> bytes:
 
 
 def measures_alt_text(measures: Measures, period: str) -> str:
-    """What the picture says, for whoever does not see it."""
-    return f"How cases went, {period}. " + ". ".join(one[0].upper() + one[1:] for one in lines(measures)) + "."
+    """What the picture says, for whoever does not see it: whole sentences, as many as Slack takes."""
+    said = f"How cases went, {period}."
+    for one in lines(measures):
+        longer = f"{said} {one[0].upper()}{one[1:]}."
+        said = longer if len(longer) <= ALT_LENGTH else said
+    return said
 
 
 def _tiles(one: Measures) -> Sequence[_Tile]:

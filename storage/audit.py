@@ -95,6 +95,7 @@ class Step(StrEnum):
     DIRECTORY_IMPORTED = "directory_imported"
     STARTED = "started"
     CHECKPOINT_NOT_SENT = "checkpoint_not_sent"
+    MEASURES_POSTED = "measures_posted"
     EARLIER_ROWS_SEALED = "earlier_rows_sealed"
     CASE_OPENED = "case_opened"
     CASE_FRAMED = "case_framed"

@@ -71,12 +71,9 @@ def test_a_sentence_that_was_taken_out_and_written_anew_begins_anew() -> None:
 
 
 def test_a_sentence_said_twice_is_two_sentences() -> None:
-    case = with_a_fact()
-    once, again = (
-        Sentence("A preview was recorded.", ("S1@1",), MODEL),
-        Sentence("A preview was recorded.", ("S1@1",), PERSON),
-    )
-    case.draft("D1", UPDATE, once).draft("D1", UPDATE, once, again, by=PERSON)
+    case, text, cites = with_a_fact(), "A preview was recorded.", ("S1@1",)
+    case.draft("D1", UPDATE, Sentence(text, cites, MODEL))
+    case.draft("D1", UPDATE, Sentence(text, cites, PERSON), Sentence(text, cites, PERSON), by=PERSON)
     case.ask("r1", "D1").release("r1", "D1", "customer", MEMBER)
 
     assert [one.origin for one in last(case)] == [MODEL, PERSON]

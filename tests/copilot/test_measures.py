@@ -231,6 +231,8 @@ def test_the_picture_in_words_says_what_it_shows_and_an_alarm_first() -> None:
     assert words.startswith(f"How cases went, {PERIOD}. ALARM: 2 sent sentences have no full trace.")
     assert "median 3 h 43 min" in words and "5 with a full trace, 2 without" in words
     assert len(words) <= 1000
+    longest = measures_alt_text(replace(MANY, traced=10**400), PERIOD)
+    assert len(longest) <= 1000 and longest.endswith(".") and "ALARM: 1 record does not hold." in longest
 
 
 def test_nothing_draws_until_a_picture_is_drawn() -> None:
