@@ -20,6 +20,7 @@ from bot.web import make_web_app
 from bot.wiring import Parts
 from handlers.errors import IdentityUnavailable, Refused
 from handlers.flows.note_members import ask_for_look
+from handlers.flows.post_measures import ask_for_measures
 from handlers.flows.record_start import record_start
 from handlers.flows.reseal_passkeys import reseal_passkeys
 from handlers.flows.wake_requests import wake_requests
@@ -43,6 +44,7 @@ ASK_SLACK_AGAIN_SECONDS = 5.0
 LOOK_AT_GROUPS_EVERY_SECONDS = 60.0
 BACKFILL_EVERY_SECONDS = 300.0
 CHECKPOINT_EVERY_SECONDS = 60.0
+LOOK_AT_MEASURES_EVERY_SECONDS = 600.0
 LAST_CHECKPOINT_SECONDS = 5.0
 
 
@@ -116,6 +118,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     _keep(stack, _waking(parts), "waker")
     _keep(stack, _backfilling(parts), "backfill")
     _keep(stack, _watching(parts), "group watch")
+    _keep(stack, _measuring(parts), "measures")
     if parts.notary is not None and parts.places:
         _keep(stack, _checkpointing(parts, parts.notary), "checkpoints")
 
@@ -230,3 +233,13 @@ async def _watching(parts: Parts) -> None:
         except DatabaseUnavailable as error:
             log.warning("could not have the user groups looked at: %s", error)
         await asyncio.sleep(LOOK_AT_GROUPS_EVERY_SECONDS)
+
+
+async def _measuring(parts: Parts) -> None:
+    """Have this week's measures posted, once they are due."""
+    while True:
+        try:
+            await ask_for_measures(parts.reception.desk)
+        except DatabaseUnavailable as error:
+            log.warning("could not see whether measures are due: %s", error)
+        await asyncio.sleep(LOOK_AT_MEASURES_EVERY_SECONDS)

@@ -63,6 +63,10 @@ WHERE = {
 }
 
 
+DEFAULT_PRICES = Prices(Decimal("3"), Decimal("15"), Decimal("3.75"), Decimal("0.30"))
+"""What is counted where a site names no prices. A site's contract may say otherwise: COUNTERSIGN_MODEL_PRICES."""
+
+
 class SettingsError(Exception):
     """Settings are missing or wrong. `problems` has one readable line for each."""
 
@@ -118,7 +122,7 @@ class Settings:
     anthropic_model: str | None = None
     anthropic_url: str | None = None
     prices: Prices | None = None
-    """What the model's tokens cost; None: as `copilot.choosing` has it."""
+    """What the model's tokens cost; None: as DEFAULT_PRICES has it."""
     budget: Budget | None = None
     """What the copilot may use for one case; None: as `copilot.assistant_terms` has it."""
     role: str = "all"
@@ -175,11 +179,15 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         break_glass_channel=reader.maybe("COUNTERSIGN_BREAK_GLASS_CHANNEL", _CHANNEL, "a channel id"),
         security_channel=reader.maybe("COUNTERSIGN_SECURITY_CHANNEL", _CHANNEL, "a channel id"),
         escalation_channel=reader.maybe("COUNTERSIGN_ESCALATION_CHANNEL", _CHANNEL, "a channel id"),
+        leads_channel=reader.maybe("COUNTERSIGN_LEADS_CHANNEL", _CHANNEL, "a channel id"),
     )
-    inside = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} & desk.intake_channels
+    of_cases = {desk.security_channel, desk.escalation_channel, desk.leads_channel}
+    ours = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} | of_cases
+    inside = ours & desk.intake_channels
     if inside - {""}:
         reader.problem(
-            "COUNTERSIGN_INTAKE_CHANNELS", "must not name the triage, the approvals or the break-glass channel"
+            "COUNTERSIGN_INTAKE_CHANNELS",
+            "must name none of the desk's own channels: triage, approvals, break-glass, security, escalation, leads",
         )
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))

@@ -26,13 +26,13 @@ from actions.executors import built_in_executors
 from actions.runner import Runner
 from bot.evidence import make_gatherer
 from bot.policy_watch import PolicyWatch, action_shapes, members_of
-from bot.settings import Settings, SettingsError
+from bot.settings import DEFAULT_PRICES, Settings, SettingsError
 from bot.slack_app import make_slack_app
 from bot.worker import Workers
 from copilot.assistant_terms import Assistant
-from copilot.choosing import choose_assistant
+from copilot.assistants import choose_assistant
 from copilot.suggestions import CATEGORIES, Triager
-from copilot.triage import choose_triager
+from copilot.triage import DEFAULT_MODEL, choose_triager
 from handlers.desk import Desk
 from handlers.group_check import group_problems
 from handlers.group_lists import LIVE_CALLS_A_MINUTE
@@ -117,9 +117,6 @@ async def build(
     stamp = folder_stamp(policy_folder)
     engine = _policy(settings, signer, catalogue)
     notary = None if settings.checkpoint_key is None else Notary(settings.checkpoint_key)
-    chosen, copilot_model = choose_assistant(
-        settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_url, settings.prices, settings.budget
-    )
     desk = Desk(
         database=database,
         gate=Gate(engine, signer, settings.site),
@@ -131,8 +128,8 @@ async def build(
         settings=settings.desk,
         clock=clock,
         new_id=new_id,
-        assistant=assistant or chosen,
-        copilot_model=copilot_model,
+        assistant=assistant or _assistant(settings),
+        copilot_model=(settings.anthropic_model or DEFAULT_MODEL) if settings.anthropic_api_key else "",
         gatherer=make_gatherer(settings.evidence, database, client, clock, new_id),
         notary=notary,
     )
@@ -168,6 +165,16 @@ async def build(
         ),
         notary=notary,
         places=[place_of(url) for url in settings.checkpoint_places],
+    )
+
+
+def _assistant(settings: Settings) -> Assistant:
+    return choose_assistant(
+        settings.anthropic_api_key,
+        settings.prices or DEFAULT_PRICES,
+        settings.budget,
+        settings.anthropic_model,
+        settings.anthropic_url,
     )
 
 

@@ -66,6 +66,8 @@ class DeskSettings:
     """Where engineering gets the packets of cases; None: in the approvals channel."""
     break_glass_channel: str | None = None
     """Where break-glass requests are announced besides the approvals channel."""
+    leads_channel: str | None = None
+    """Where the weekly picture of how cases go is posted; None: nowhere."""
 
 
 @dataclass(frozen=True)

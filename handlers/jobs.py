@@ -13,6 +13,7 @@ from handlers.flows.ask_copilot import TURN
 from handlers.flows.ask_for_evidence import LOOK
 from handlers.flows.gather_evidence import look_for_case
 from handlers.flows.nudge_approvers import nudge_approvers
+from handlers.flows.post_measures import post_measures, to_leads
 from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
 from handlers.group_watch import look_at_groups
@@ -50,6 +51,10 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def groups(is_turn: bool) -> None:
         await look_at_groups(reception, is_turn=is_turn)
 
+    async def measures() -> None:
+        if (channel := reception.desk.settings.leads_channel) is not None:
+            await post_measures(reception.desk, to_leads(reception.desk, channel))
+
     return {
         "handle_arrival": arrival,
         "triage_ticket": triage,
@@ -60,4 +65,5 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
         "look_for_case": look,
         LOOK: sources,
         TURN: turn,
+        "post_measures": measures,
     }

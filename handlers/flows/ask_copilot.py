@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
 from uuid import UUID
 
 from actions.evidence.connector import Account, Attachment, Question, Window
 from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent, Tools, TurnResult
+from copilot.measures import STALLED_TURNS, stalled_run
 from handlers.desk import Desk
 from handlers.errors import BadInput, IdentityUnavailable, TryLater
 from handlers.flows.case_linting import internal_names
@@ -36,8 +36,6 @@ TURN = "copilot_turn"
 SLACK_RETRY_SECONDS = 10.0
 EARLIER_TURNS = 6
 """How many turns before it the copilot is told of."""
-STALLED_AFTER = 3
-"""Turns in a row that brought nothing, before somebody beyond the case is told."""
 STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
@@ -198,16 +196,21 @@ def _turn(asked: Asked, story: CaseStory) -> CaseTurn:
         drafts=tuple(revisions[-1].draft for revisions in story.drafts.values()),
         revealed=story.revealed,
         spent=Spent.of(turn for _, turn in story.turns),
-        earlier=tuple(Exchange(turn.instruction, turn.answer) for _, turn in story.turns[-EARLIER_TURNS:]),
+        earlier=tuple(Exchange(turn.instruction, turn.answer) for turn in _of_this_framing(story)[-EARLIER_TURNS:]),
         names=internal_names(story),
         tone_of=asked.tone_of,
     )
 
 
+def _of_this_framing(story: CaseStory) -> list[e.Turn]:
+    """What was said under another goal is not told again."""
+    framed = [one.seq for one in story.entries if isinstance(one.body, e.Framed) and one.body.is_redirection]
+    return [turn for entry, turn in story.turns if entry.seq > max(framed, default=0)]
+
+
 def _is_stalled(story: CaseStory, result: TurnResult) -> bool:
     """Whether this turn makes a row of turns that brought nothing just long enough."""
-    idle = list(takewhile(lambda turn: not turn.improved, (turn for _, turn in reversed(story.turns))))
-    return not result.improved and (len(idle) + 1) % STALLED_AFTER == 0
+    return not result.improved and (stalled_run(story) + 1) % STALLED_TURNS == 0
 
 
 async def _person(desk: Desk, key: PersonKey) -> Person:

@@ -5,17 +5,16 @@ Nothing that came into the case later is in it: what would have changed it has k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from copilot.handoff import Approval, CaseRecord, Dissent, Part, Recipient, StatedEmpty, make_packet
+from copilot.handoff import Approval, Recipient, make_packet
 from copilot.handoff_content import content
 from copilot.handoff_page import page
+from copilot.handoff_record import record_of
 from handlers.desk import Desk
 from handlers.views.case_files import MARKDOWN_FILE, PACKET_FILE, TEXT_FILE, handed_over
-from policy import case_entries as e
-from policy.case_moves import StatementEvent
 from policy.case_release import AUDIENCE_OF, entries_of, sha256_of
 from policy.case_story import CaseStory, tell
 from policy.terms import Choice, PersonKey
@@ -36,10 +35,9 @@ async def post_files(desk: Desk, tx: Transaction, story: CaseStory, request: Act
     if found is None:
         return "the case had no such revision"
     recipient, now = Recipient(AUDIENCE_OF[found.draft.kind]), desk.clock()
-    approvals = [*earlier_approvals(then), *await _approvals(tx, request, recipient)]
-    packet = make_packet(
-        record_of(then, UUID(str(request.params["caseId"])), approvals), recipient, made_by=then.lead, made_at=now
-    )
+    record = record_of(str(UUID(str(request.params["caseId"]))), then)
+    record = replace(record, approvals=(*record.approvals, *await _approvals(tx, request, recipient)))
+    packet = make_packet(record, recipient, made_by=then.lead, made_at=now)
     markdown = page(packet)
     signed = handoffs.issue(desk.notary, content(packet), markdown).decode()
     text = str(request.params["text"])
@@ -76,40 +74,6 @@ async def is_as_signed(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
     if desk.notary is None or not {PACKET_FILE, MARKDOWN_FILE} <= found.keys():
         return False
     return not handoffs.check(found[PACKET_FILE], found[MARKDOWN_FILE], [desk.notary.public_key])
-
-
-def record_of(story: CaseStory, case_id: UUID, approvals: Iterable[Approval]) -> CaseRecord:
-    """What a packet is made of, as the case holds it."""
-    return CaseRecord(
-        case_id=str(case_id),
-        ticket_id=story.opened.ticket_id,
-        title=story.opened.title,
-        statements=story.held.statements,
-        evidence=story.held.evidence,
-        dissent=tuple(_dissent(story)),
-        approvals=tuple(approvals),
-        latch=story.latch,
-        stated_empty=tuple(
-            StatedEmpty(Part(body.part), body.words, PersonKey.parse(entry.actor), entry.at)
-            for entry, body in story.stated_empty
-            if body.part in _PARTS
-        ),
-    )
-
-
-def _dissent(story: CaseStory) -> Iterator[Dissent]:
-    for entry in story.entries:
-        body = entry.body
-        if isinstance(body, e.StatementStep) and body.event is StatementEvent.REJECTED:
-            by = PersonKey.parse(entry.actor) if "/" in entry.actor else None
-            yield Dissent(body.statement, by, entry.at, body.reason)
-
-
-def earlier_approvals(story: CaseStory) -> Iterator[Approval]:
-    """Who approved what went out before."""
-    for entry, body in story.releases:
-        for approver in body.approvers:
-            yield _approval(body.audience, body.draft_id, body.revision, body.text_sha256, approver, entry.at)
 
 
 async def _approvals(tx: Transaction, request: ActionRequest, recipient: Recipient) -> list[Approval]:

@@ -18,12 +18,14 @@ from copilot.measures_words import span
 from handlers.desk import Desk
 from handlers.flows.measure_cases import measure_cases
 from policy.digest import utc_text
-from storage import audit
+from storage import audit, delivery_files, job_queue
 from storage.audit import Step
 from storage.database import Transaction
+from storage.delivery_files import NewFile
 
 OPENED_WITHIN = timedelta(days=30)
 """Which cases the picture is about: a week has too few for a median."""
+_JOB = "post_measures"
 DUE_AT = timedelta(hours=8)
 """After the beginning of Monday, in UTC."""
 
@@ -43,6 +45,25 @@ class WeeklyPost:
 
 Post = Callable[[Transaction, WeeklyPost], Awaitable[None]]
 """Queues it for the leads' channel, in the transaction that it is given."""
+
+
+def to_leads(desk: Desk, channel: str) -> Post:
+    """As a file in a channel of our own people."""
+
+    async def post(tx: Transaction, made: WeeklyPost) -> None:
+        picture = NewFile(made.file_name, "image/png", made.picture, made.alt_text)
+        await delivery_files.post(
+            tx, channel, [picture], comment=made.comment, delivery_id=desk.new_id(), at=desk.clock()
+        )
+
+    return post
+
+
+async def ask_for_measures(desk: Desk) -> None:
+    """Have this week's measures posted by a job, if that is due. Raises DatabaseUnavailable."""
+    async with desk.database.transaction() as tx:
+        if desk.settings.leads_channel is not None and await _is_due(tx, desk.clock()):
+            await job_queue.defer(tx, _JOB, lock=_JOB, queueing_lock=_JOB)
 
 
 async def post_measures(desk: Desk, post: Post) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from copilot.draft_differences import Change, Difference, differences
 from copilot.handoff import Recipient, make_packet
 from copilot.handoff_gaps import completeness
+from copilot.handoff_record import record_of
 from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level, Mark
 from copilot.rendered_draft import rendered
 from handlers.desk import Desk
@@ -17,7 +18,6 @@ from handlers.flows.case_holds import why_not_now
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import read_story
 from handlers.flows.check_access import require_access
-from handlers.flows.hand_off import earlier_approvals, record_of
 from handlers.flows.reveal_value import kept_from_copilot
 from handlers.views.case_draft_facts import (
     AuthorFacts,
@@ -93,9 +93,8 @@ async def handoff_facts(desk: Desk, case_id: UUID, case: CaseFacts, made_by: Per
     """How complete a packet would be, made now."""
     async with desk.database.transaction() as tx:
         story = await read_story(tx, case_id)
-    packet = make_packet(
-        record_of(story, case_id, earlier_approvals(story)), Recipient.SECURITY, made_by=made_by, made_at=desk.clock()
-    )
+    record = record_of(str(case_id), story)
+    packet = make_packet(record, Recipient.SECURITY, made_by=made_by, made_at=desk.clock())
     found = completeness(packet)
     drafts = tuple(one for one in case.drafts if ACTION_OF.get(one.kind) == HAND_OFF)
     return HandoffFacts(tuple(part.value for part in found.missing), found.shortcomings, drafts)
