@@ -23,8 +23,6 @@ from storage.database import Transaction
 from storage.delivery_files import NewFile
 from storage.schema import ActionRequest, Delivery
 
-_PARTS = frozenset(part.value for part in Part)
-
 
 async def post_files(desk: Desk, tx: Transaction, story: CaseStory, request: ActionRequest) -> str:
     """Make the packet and queue its files for our own people. Why none was made, in words, or ""."""
