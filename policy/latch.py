@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 
 from policy.case_terms import Evidence, EvidenceKind
-from policy.digest import utc_text
 from policy.latch_facts import RECORDS, Activity, Answer, Entry, activities, entries, may_read
 
 NO_TOLERANCE = timedelta(0)
@@ -190,7 +189,8 @@ def _fired(hits: Sequence[_Hit], names: frozenset[str]) -> Fired:
     times = sorted({row.at for hit in hits for row in hit.rows if row.at is not None})
     when = ""
     if times:
-        when = f" (at {utc_text(times[0])})" if len(times) == 1 else f" (from {utc_text(times[0])} on)"
+        first_at = f"{times[0].astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        when = f" (at {first_at})" if len(times) == 1 else f" (from {first_at} on)"
     certain = {hit.is_certain for hit in hits}
     unsure = "" if False not in certain else _SURE_ONLY_IN_PART if True in certain else _UNSURE
     counted = "There is 1 record" if len(rows) == 1 else f"There are {len(rows)} records"

@@ -50,7 +50,7 @@ from policy.case_release import ACTION_OF, HAND_OFF
 from policy.case_rules import is_confirmed
 from policy.case_story import CaseStory, Revision
 from policy.case_terms import Author, Evidence, Statement, StatementKind, StatementState
-from policy.latching import LatchState
+from policy.latching import SECURITY, LatchState
 from policy.terms import Person, PersonKey, RequestStatus
 from storage import cases, requests
 from storage.database import Transaction
@@ -119,7 +119,7 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
         statements=statements,
         evidence=tuple(evidence.values()),
         drafts=tuple(drafts),
-        latch=_latch(story, evidence),
+        latch=_latch(desk, story, evidence),
         holdups=tuple(_holdups(story)),
         turns=len(story.turns),
         spent_usd=str(sum((Decimal(turn.cost_usd) for _, turn in story.turns), Decimal(0))),
@@ -238,7 +238,7 @@ def _asked(query: Mapping[str, object]) -> Iterator[str]:
             yield f"{name}: {value}"
 
 
-def _latch(story: CaseStory, evidence: Mapping[str, EvidenceFacts]) -> LatchFacts:
+def _latch(desk: Desk, story: CaseStory, evidence: Mapping[str, EvidenceFacts]) -> LatchFacts:
     reasons = tuple(
         LatchReasonFacts(
             one.rule, Untrusted(one.sentence), tuple(evidence[name] for name in one.evidence if name in evidence)
@@ -246,7 +246,10 @@ def _latch(story: CaseStory, evidence: Mapping[str, EvidenceFacts]) -> LatchFact
         for one in story.latch.reasons
     )
     releases = tuple(LatchReleaseFacts(_person(one.by), one.at, Untrusted(one.reason)) for one in story.latch.releases)
-    return LatchFacts(story.latch.state, reasons, seen_digest(story.latch.marks), (), releases)
+    # Those whom the settings name; whether one of them may is asked of Slack when they do it.
+    group = desk.settings.groups.get(SECURITY)
+    releasers = tuple(PersonFacts(one, Untrusted(one)) for one in sorted(group.member_ids if group else ()))
+    return LatchFacts(story.latch.state, reasons, seen_digest(story.latch.marks), releasers, releases)
 
 
 def _holdups(story: CaseStory) -> Iterator[str]:
