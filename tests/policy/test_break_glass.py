@@ -205,8 +205,10 @@ def test_the_limits_do_not_hold_an_emergency_up_and_hold_everything_else_up() ->
 
 def test_threat_20_no_agent_starts_one_even_of_what_it_may_propose() -> None:
     judged = GATE.judge_proposal(URGENT, Agent("triage"))
+    without_reason = GATE.judge_proposal(action(break_glass=BreakGlass("")), Agent("triage"))
 
     assert judged.policy_ids == ("core-no-agents-break-glass",)
+    assert without_reason.policy_ids == ("core-no-agents-break-glass", "core-no-break-glass-without-reason")
 
 
 def test_what_would_run_unattended_never_does_as_an_emergency() -> None:
