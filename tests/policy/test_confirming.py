@@ -17,7 +17,19 @@ from policy.gate import Gate
 from policy.passkeys import Passkey, PasskeyState, Site, sealed
 from policy.terms import Agent, Assertion, Choice, RequestStatus, Risk, Ruling, Vote
 from tests.passkeys import SITE, Authenticator, assertion_for
-from tests.policy.builders import DIGEST, ENGINE, NOW, SIGNER, action, approved, edit, person, policy_copy, request
+from tests.policy.builders import (
+    DIGEST,
+    ENGINE,
+    MALLORY,
+    NOW,
+    SIGNER,
+    action,
+    approved,
+    edit,
+    person,
+    policy_copy,
+    request,
+)
 
 GATE = Gate(ENGINE, SIGNER, SITE)
 ANN, BEN = person("U_ANN", "security"), person("U_BEN", "security")
@@ -90,6 +102,16 @@ def test_what_is_handed_in_has_to_hold_whatever_the_risk_asks_for(risk: Risk, ch
 
     assert ruled(good).is_allowed
     assert ruled(replace(good, signature=b"junk")).code == "core-no-unconfirmed-vote"
+
+
+def test_both_gates_judge_what_is_handed_in_beside_whatever_else_is_wrong() -> None:
+    mallory, lent = person("U_MALLORY", "security", key=MALLORY), vote_of(ANN).assertion
+
+    for assertion, broken in ((None, ()), (lent, ("core-no-unconfirmed-vote",))):
+        ruling = GATE.rule_on_vote(
+            request(), mallory, Choice.APPROVE, shown_digest=DIGEST, now=NOW, assertion=assertion, passkeys=PASSKEYS
+        )
+        assert ruling.policy_ids == ("core-no-requester", *broken)
 
 
 @pytest.mark.parametrize("state", [PasskeyState.WAITING, PasskeyState.REVOKED])

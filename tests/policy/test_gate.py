@@ -207,6 +207,13 @@ def test_a_vote_is_ruled_on_alike_whether_it_says_yes_or_no(
     assert ruling.is_allowed is (code == "permitted")
 
 
+def test_an_address_that_says_nothing_makes_nobody_the_one_it_is_done_to() -> None:
+    voter = person("U_SEC", "security", linked_addresses=frozenset({"", " "}))
+
+    assert rule(request(action(subject_emails=frozenset({"", "\t"}))), voter).code == "permitted"
+    assert rule(request(action(subject_emails=frozenset({"bob@home.example"}))), voter).code == "permitted"
+
+
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status is not RequestStatus.PENDING])
 def test_only_a_pending_request_can_be_voted_on(status: RequestStatus) -> None:
     assert rule(request(status=status), SECURITY).code == "core-no-settled-request"
