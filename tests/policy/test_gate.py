@@ -223,6 +223,13 @@ def test_a_request_without_a_digest_cannot_be_voted_on_even_by_a_card_that_shows
     assert rule(request(digest=""), SECURITY, shown_digest="").code == "core-no-other-digest"
 
 
+@pytest.mark.parametrize(("stored", "shown"), [(DIGEST, "\ud800"), ("\ud800", DIGEST), ("\ud800", "\ud800")])
+def test_a_digest_that_is_no_text_is_a_denial_and_not_an_error(stored: str, shown: str) -> None:
+    ruling = rule(request(digest=stored), SECURITY, shown_digest=shown)
+
+    assert (ruling.is_allowed, ruling.code) == (False, "gate-error")
+
+
 def test_a_request_can_be_voted_on_until_the_last_microsecond() -> None:
     about = request()
     last = about.expires_at - timedelta(microseconds=1)

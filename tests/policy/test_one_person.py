@@ -14,7 +14,15 @@ from tests.policy.builders import person
 
 ANN, BEN, CEM = (PersonKey("T_HOME", f"U_{name}") for name in ("ANN", "BEN", "CEM"))
 ANN_ELSEWHERE = PersonKey("E_GRID", "U_ANN")
-MARKS: tuple[Mark, ...] = (ANN, BEN, CEM, PersonKey("T_HOME", "U_DIA"), "a@x.example", "b@x.example", "c@elsewhere.example")
+MARKS: tuple[Mark, ...] = (
+    ANN,
+    BEN,
+    CEM,
+    PersonKey("T_HOME", "U_DIA"),
+    "a@x.example",
+    "b@x.example",
+    "c@elsewhere.example",
+)
 
 ties = st.lists(st.tuples(st.sampled_from(MARKS), st.sampled_from(MARKS)), max_size=8)
 
