@@ -123,11 +123,9 @@ class Asking:
         That is where it was shown under this policy, or where this policy kept it, which spares it nothing but being of
         another version. A process that has not loaded the newest files must not decide what those brought or kept.
         """
-        is_ours = request.decided_under == self.policy_version
-        if is_ours and self._engine.keeps_waiting(request.action.risk):
+        if request.decided_under == self.policy_version and self._engine.keeps_waiting(request.action.risk):
             return request.policy_version
-        is_other = request.policy_version != self.policy_version
-        return self.policy_version if is_ours or is_other else request.decided_under
+        return request.decided_under if request.policy_version == self.policy_version else self.policy_version
 
     def _in_force(self, action: ActionFacts) -> ActionFacts:
         """A break-glass request with the group that the settings in force name, whatever it came with."""

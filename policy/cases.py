@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from policy import entities, invariants
 from policy.break_glass import BreakGlass
@@ -43,6 +43,7 @@ from policy.weighing import Finding, weigh
 
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _STRICT = ConfigDict(frozen=True, extra="forbid")
+_DONE_BY_PEOPLE = ("view", "lift", "enrol", "revoke", "review")
 
 
 class CaseActor(BaseModel):
@@ -227,6 +228,13 @@ class Case(BaseModel):
     asks_for_passkey: bool | None = None
     """Whether an approval needs its voter's passkey; left out, what the settings say for the risk."""
 
+    @field_validator("by")
+    @classmethod
+    def _can_try(cls, by: CaseActor, case: ValidationInfo) -> CaseActor:
+        if by.agent is not None and (do := case.data.get("do")) in _DONE_BY_PEOPLE:
+            raise ValueError(f"a part of the bot cannot {do}; name a person")
+        return by
+
 
 def read_cases(folder: Path) -> tuple[Mapping[str, Case], tuple[str, ...]]:
     """The cases of a policy folder by their path, and a line for each file that is not one."""
@@ -287,7 +295,7 @@ def ask_both(engine: PolicyEngine, case: Case) -> tuple[Answer, frozenset[str]]:
     if case.do == "view":
         answer = engine.ask(Question(who, case.do, entities.DESK_REF, {}), [*facts, entities.DESK])
         return answer, invariants.broken_by_actor(actor)
-    if case.do == "lift":
+    if case.do == "lift" and isinstance(actor, Person):
         answer = engine.ask(Question(who, case.do, entities.STOP, {}), [*facts, entities.stop_entity(case.stop.stop())])
         return answer, invariants.broken_by_lift(actor, case.stop.stop())
     if case.do in ("enrol", "revoke") and isinstance(actor, Person):

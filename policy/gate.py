@@ -54,7 +54,7 @@ class Gate(RunRulings, DeskRulings):
         sight = self._sight(request, shown_digest, now)
         sight = replace(sight, asks_for_passkey=sight.asks_for_passkey or assertion is not None)
         why = ""
-        if isinstance(voter, Person) and sight.asks_for_passkey:
+        if isinstance(voter, Person):
             vote = Vote(request.request_id, voter.key, choice, shown_digest, now, "", assertion=assertion)
             why = self.confirmations.why_not(vote, passkeys, is_new=True)
             voter = replace(voter, has_confirmed=not why)
@@ -88,7 +88,7 @@ class Gate(RunRulings, DeskRulings):
         broken = invariants.broken_by_actor(person)
         if broken:
             return describe(Finding.refused(broken), self._engine.notes)
-        if request.proposer is None or person.key != request.proposer:
+        if person.key != request.proposer:
             return refusal("not-the-proposer")
         if not request.matches_trail:
             return describe(Finding.refused(["core-no-contradicted-request"]), self._engine.notes)
@@ -104,7 +104,7 @@ class Gate(RunRulings, DeskRulings):
         """
         by_actor = invariants.broken_by_actor(editor)
         try:
-            sight = self._sight(request, digest_now, now, is_asking=False)
+            sight = self._sight(request, digest_now, now)
             broken = by_actor or self._broken_by_state(request, sight, Step.APPROVE)
         except TypeError as error:
             return refusal("gate-error", {"errors": [str(error)]})
@@ -128,7 +128,7 @@ class Gate(RunRulings, DeskRulings):
         It is asked about the people, so a request that has no digest yet, because its card names them, is fine.
         """
         distinct = list({person.key: person for person in people}.values())
-        shown = replace(request, digest=request.digest or "about-to-be-shown")
+        shown = replace(request, digest="about-to-be-shown")
         sight = self._sight(shown, shown.digest, now, is_asking=False)
         findings = self._weigh_decision(shown, distinct, sight, Step.APPROVE)
         return tuple(person for person, finding in zip(distinct, findings, strict=True) if finding.is_allowed)

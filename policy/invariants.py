@@ -176,10 +176,8 @@ def _broken_by_starting(actor: Proposer, action: ActionFacts) -> set[str]:
     return broken
 
 
-def broken_by_lift(actor: Proposer, stop: Stop) -> frozenset[str]:
+def broken_by_lift(actor: Person, stop: Stop) -> frozenset[str]:
     """What keeps `actor` from lifting `stop`."""
-    if isinstance(actor, Agent):
-        return frozenset()
     is_theirs = any(account.is_maybe(stop.about) for account in (actor.key, *actor.linked))
     return broken_by_actor(actor) | ({"core-no-lift-of-ones-own"} if is_theirs else frozenset())
 
@@ -197,9 +195,7 @@ def broken_by_decision(actor: Proposer, request: RequestFacts, sight: Sight, ste
     stake = {code for code, has_stake in _STAKE if has_stake(actor, request)}
     is_unconfirmed = sight.asks_for_passkey and step is not Step.REJECT and not actor.has_confirmed
     glass = request.action.break_glass
-    is_other = (
-        glass is not None and step is not Step.REJECT and (glass.group is None or glass.group not in actor.groups)
-    )
+    is_other = glass is not None and step is not Step.REJECT and glass.group not in actor.groups
     by_actor = broken_by_actor(actor) | ({"core-no-break-glass-by-others"} if is_other else set())
     return by_actor | stake | state | ({"core-no-unconfirmed-vote"} if is_unconfirmed else set())
 

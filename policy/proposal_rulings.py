@@ -18,7 +18,7 @@ class ProposalRulings(Asking):
         propose, unattended = self._weigh_proposal(action, proposer)
         for finding in (propose, unattended):
             # A question that went wrong is a denial even if the other one was answered.
-            if finding.is_broken or (finding is propose and not propose.is_allowed):
+            if finding.is_broken or not propose.is_allowed:
                 words, reply = self._denial_words(finding, action)
                 return Judgement(Verdict.DENY, words, deciding(finding), 0, 0, reply=reply)
         glass = None if action.break_glass is None else self.break_glass

@@ -163,13 +163,13 @@ class RunRulings(ProposalRulings):
         people = [voters[key] for key in keys if key in voters and voters[key].key == key]
         if len(people) != len(keys):
             return refusal("voter-unknown", {"voters": [str(key) for key in keys]})
-        why = {} if not sight.asks_for_passkey else self._unconfirmed(votes, passkeys)
-        people = [replace(one, has_confirmed=sight.asks_for_passkey and not why.get(one.key)) for one in people]
+        why = self._unconfirmed(votes, passkeys)
+        people = [replace(one, has_confirmed=not why[one.key]) for one in people]
         findings = self._weigh_decision(request, people, sight, step)
         for person, finding in zip(people, findings, strict=True):
             if not finding.is_allowed:
                 refused = describe(finding, self._engine.notes, {"voter": str(person.key)})
-                return told_why(refused, why.get(person.key, ""))
+                return told_why(refused, why[person.key])
         policy_ids = sorted({policy_id for finding in findings for policy_id in finding.policy_ids})
         ruling = Finding.allowed(tuple(policy_ids))
         return describe(ruling, self._engine.notes, {"voters": [str(key) for key in keys]})

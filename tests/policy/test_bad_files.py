@@ -138,6 +138,16 @@ FILES = [
     ),
     ("cases/DENY/x.json", '{"do": 1}', "cases/DENY/x.json: shows: is missing; add it"),
     ("cases/DENY/x.json", "nonsense", "cases/DENY/x.json: JSON: Invalid JSON"),
+    *(
+        (
+            "cases/DENY/x.json",
+            '{"shows": "not-permitted", "why": "Planted by a test.", "do": "DO", "by": {"agent": "triage"}}'.replace(
+                "DO", do
+            ),
+            f"cases/DENY/x.json: by: a part of the bot cannot {do}; name a person",
+        )
+        for do in ("view", "lift", "enrol", "revoke", "review")
+    ),
     ("cases/deny/x.json", '{"shows": "not-permitted", ' + CASE, "cases/deny/x.json: not a case's place; move it to"),
     (
         "cases/ALLOW/x.json",

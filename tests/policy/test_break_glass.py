@@ -29,6 +29,7 @@ from policy.terms import (
     RequesterKind,
     RequestStatus,
     Risk,
+    Tally,
     Verdict,
 )
 from policy.weighing import weigh
@@ -189,6 +190,9 @@ def test_an_emergency_asks_for_what_the_settings_say_of_it_and_not_of_its_risk()
 
     assert (judged.verdict, judged.quorum, judged.ttl_seconds) == (Verdict.NEEDS_APPROVAL, 2, 3600)
     assert judged.distinct_groups == frozenset() and "group support" in judged.reason
+    usual = gate.judge_proposal(action(), SANA)
+    assert (usual.quorum, usual.ttl_seconds) == (3, ENGINE.ttl_seconds(Risk.HIGH))
+    assert usual.distinct_groups == {"support", "security"}
 
 
 def test_the_limits_do_not_hold_an_emergency_up_and_hold_everything_else_up() -> None:
@@ -201,8 +205,10 @@ def test_the_limits_do_not_hold_an_emergency_up_and_hold_everything_else_up() ->
 
 def test_threat_20_no_agent_starts_one_even_of_what_it_may_propose() -> None:
     judged = GATE.judge_proposal(URGENT, Agent("triage"))
+    without_reason = GATE.judge_proposal(action(break_glass=BreakGlass("")), Agent("triage"))
 
     assert judged.policy_ids == ("core-no-agents-break-glass",)
+    assert without_reason.policy_ids == ("core-no-agents-break-glass", "core-no-break-glass-without-reason")
 
 
 def test_what_would_run_unattended_never_does_as_an_emergency() -> None:
@@ -218,6 +224,24 @@ def test_where_the_settings_have_none_there_is_none_whatever_a_request_says() ->
     votes = [vote(OLIVIA), vote(SAM)]
     ruling = gate.rule_on_run(about, votes, {OLIVIA.key: OLIVIA, SAM.key: SAM}, digest_now=DIGEST, now=NOW)
     assert ruling.code == "core-no-break-glass-here"
+
+
+def test_an_emergency_that_waits_when_the_settings_lose_break_glass_gets_by_with_no_fewer_than_its_risk_asks() -> None:
+    gate = Gate(with_glass(glass=None, quorum=3), SIGNER)
+    votes = [vote(OLIVIA), vote(SAM)]
+
+    assert gate.tally(request(URGENT, quorum=2), votes, {}, {}) is Tally.PENDING
+    assert gate.tally(request(URGENT, quorum=2), [*votes, vote(SANA)], {}, {}) is Tally.APPROVED
+
+
+def test_an_emergency_needs_no_approval_of_the_groups_that_its_risk_asks_for() -> None:
+    gate = Gate(with_glass(distinct_groups=("support", "security")), SIGNER)
+    votes, people = [vote(OLIVIA), vote(SAM)], {OLIVIA.key: OLIVIA, SAM.key: SAM}
+    usual = {one.key: one for one in (person("U_OLIVIA", "security"), person("U_SAM", "security"))}
+
+    run: dict[str, Any] = {"digest_now": DIGEST, "now": NOW}
+    assert gate.rule_on_run(approved(URGENT, quorum=2), votes, people, **run).is_allowed
+    assert gate.rule_on_run(approved(quorum=2), votes, usual, **run).code == "groups-not-met"
 
 
 @pytest.mark.parametrize("quorum", [0, 1, 2])

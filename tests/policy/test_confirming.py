@@ -15,9 +15,21 @@ from policy.engine import PolicyEngine
 from policy.errors import PolicyUnusable
 from policy.gate import Gate
 from policy.passkeys import Passkey, PasskeyState, Site, sealed
-from policy.terms import Assertion, Choice, Risk, Ruling, Vote
+from policy.terms import Agent, Assertion, Choice, RequestStatus, Risk, Ruling, Vote
 from tests.passkeys import SITE, Authenticator, assertion_for
-from tests.policy.builders import DIGEST, ENGINE, NOW, SIGNER, action, approved, edit, person, policy_copy, request
+from tests.policy.builders import (
+    DIGEST,
+    ENGINE,
+    MALLORY,
+    NOW,
+    SIGNER,
+    action,
+    approved,
+    edit,
+    person,
+    policy_copy,
+    request,
+)
 
 GATE = Gate(ENGINE, SIGNER, SITE)
 ANN, BEN = person("U_ANN", "security"), person("U_BEN", "security")
@@ -31,6 +43,11 @@ PASSKEYS = [
     for key, device in DEVICES.items()
 ]
 CRITICAL = action(risk=Risk.CRITICAL)
+CONFIRMED_BY_ALL = """
+@id("all-is-confirmed")
+@reason("Planted: every approval is confirmed with a passkey, and so is every run.")
+forbid (principal is Person, action in [Action::"approve", Action::"run"], resource) unless { principal.hasConfirmed };
+"""
 WAITING, APPROVED = request(CRITICAL, quorum=2), approved(CRITICAL, quorum=2)
 
 
@@ -87,6 +104,16 @@ def test_what_is_handed_in_has_to_hold_whatever_the_risk_asks_for(risk: Risk, ch
     assert ruled(replace(good, signature=b"junk")).code == "core-no-unconfirmed-vote"
 
 
+def test_both_gates_judge_what_is_handed_in_beside_whatever_else_is_wrong() -> None:
+    mallory, lent = person("U_MALLORY", "security", key=MALLORY), vote_of(ANN).assertion
+
+    for assertion, broken in ((None, ()), (lent, ("core-no-unconfirmed-vote",))):
+        ruling = GATE.rule_on_vote(
+            request(), mallory, Choice.APPROVE, shown_digest=DIGEST, now=NOW, assertion=assertion, passkeys=PASSKEYS
+        )
+        assert ruling.policy_ids == ("core-no-requester", *broken)
+
+
 @pytest.mark.parametrize("state", [PasskeyState.WAITING, PasskeyState.REVOKED])
 def test_only_a_passkey_that_counts_confirms(state: PasskeyState) -> None:
     mine, others = PASSKEYS
@@ -117,6 +144,52 @@ def test_whatever_bytes_come_they_are_answered_and_refused(client: bytes, authen
     made = Assertion("link", DEVICES[ANN.key].credential_id, client, authenticator, signed)
 
     assert cast(made).code == "core-no-unconfirmed-vote"
+
+
+def test_a_vote_without_a_confirmation_is_not_made_good_by_another_of_the_same_person() -> None:
+    bare = SIGNER.sign(replace(vote_of(ANN), assertion=None))
+
+    for votes in ([bare, vote_of(ANN), vote_of(BEN)], [vote_of(ANN), bare, vote_of(BEN)]):
+        ruling = run(votes)
+        assert (ruling.code, ruling.details) == ("core-no-unconfirmed-vote", {"voter": str(ANN.key)})
+        assert MISSING in ruling.reason
+
+
+def test_what_a_passkey_signed_counts_once_when_the_vote_is_cast_and_still_counts_at_the_run() -> None:
+    once = vote_of(ANN).assertion
+    assert once is not None and once.sign_count > 0
+    noted = [replace(PASSKEYS[0], sign_count=once.sign_count), PASSKEYS[1]]
+
+    assert cast(once).is_allowed
+    assert cast(once, noted).code == "core-no-unconfirmed-vote"
+    assert run([vote_of(ANN, assertion=once), vote_of(BEN)], noted).is_allowed
+
+
+def test_a_part_of_the_bot_is_refused_as_one_also_where_a_passkey_is_asked_for() -> None:
+    ruling = GATE.rule_on_vote(WAITING, Agent("triage"), Choice.APPROVE, shown_digest=DIGEST, now=NOW)
+
+    assert (ruling.is_allowed, ruling.code) == (False, "core-no-agent")
+
+
+def test_who_could_approve_once_they_confirm_it_is_named_on_the_card() -> None:
+    assert GATE.eligible(WAITING, [ANN, person("U_SUP", "support"), BEN], now=NOW) == (ANN, BEN)
+
+
+def test_a_rule_of_the_sites_own_may_ask_for_a_confirmation_where_the_settings_do_not(tmp_path: Any) -> None:
+    folder = policy_copy(tmp_path)
+    (folder / "more.cedar").write_text(CONFIRMED_BY_ALL)
+    gate = Gate(PolicyEngine.load(folder), SIGNER, SITE)
+    waiting = request(policy_version=gate.policy_version)
+    about = replace(waiting, status=RequestStatus.APPROVED)
+    confirmed, claiming = vote_of(ANN), replace(ANN, has_confirmed=True)
+
+    for assertion, code in ((confirmed.assertion, "permitted"), (None, "all-is-confirmed")):
+        at_the_vote = gate.rule_on_vote(
+            waiting, claiming, Choice.APPROVE, shown_digest=DIGEST, now=NOW, assertion=assertion, passkeys=PASSKEYS
+        )
+        votes = [SIGNER.sign(replace(confirmed, assertion=assertion))]
+        at_the_run = gate.rule_on_run(about, votes, {ANN.key: claiming}, digest_now=DIGEST, now=NOW, passkeys=PASSKEYS)
+        assert at_the_vote.code == at_the_run.code == code
 
 
 def test_a_person_who_claims_to_have_confirmed_has_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from policy.digest import RequestParts, canonical_json, request_digest
+from policy.digest import RequestParts, canonical_json, digest_members, request_digest
 from policy.errors import NotCanonical
 from policy.terms import PersonKey, RequesterKind
 
@@ -131,9 +132,38 @@ def test_a_value_nested_without_end_is_refused_and_does_not_exhaust_the_stack() 
         canonical_json(value)
 
 
+@pytest.mark.parametrize("around", [lambda inner: [inner], lambda inner: {"in": inner}], ids=["lists", "objects"])
+def test_sixty_four_levels_are_written_and_one_more_is_refused(around: Callable[[JsonValue], JsonValue]) -> None:
+    value: JsonValue = "inmost"
+    for _ in range(64):
+        value = around(value)
+
+    assert b"inmost" in canonical_json(value)
+    with pytest.raises(NotCanonical, match="nested deeper than 64 levels"):
+        canonical_json(around(value))
+
+
 @pytest.mark.parametrize("part", sorted(SHOWN))
 def test_every_part_of_what_was_shown_moves_the_digest(part: str) -> None:
     assert request_digest(**SHOWN | {part: OTHERWISE[part]}) != request_digest(**SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("subjects", (PersonKey("T", "U4"),)),
+        ("subject_emails", ("eve@home.example",)),
+        ("distinct_groups", ("security",)),
+        ("replaces", "r00"),
+        ("revision", 3),
+        ("editors", (PersonKey("T", "U6"),)),
+        ("break_glass", "somebody says so"),
+    ],
+)
+def test_what_may_be_left_out_moves_the_digest_by_what_it_is(part: str, other: object) -> None:
+    filled = SHOWN | {part: OTHERWISE[part]} if OTHERWISE[part] else SHOWN
+
+    assert request_digest(**filled | {part: other}) != request_digest(**filled)
 
 
 def test_what_moves_the_digest_is_tried_for_every_part_there_is() -> None:
@@ -151,6 +181,31 @@ def test_the_order_in_which_people_and_addresses_are_stored_does_not_show() -> N
 
 def test_the_form_is_pinned_so_that_a_change_of_it_is_a_new_version() -> None:
     assert request_digest(**SHOWN) == "706c942a34035d0b98efe72613ac49cfe41251d575b3f58c60425b7e53d8a90f"
+
+
+def test_so_is_the_form_of_what_may_be_left_out() -> None:
+    assert digest_members(**OTHERWISE) == {
+        "request": "r2",
+        "action": "user.suspend",
+        "params": {"key_id": "ak_2"},
+        "ticket": "t2",
+        "ticket_revision": 4,
+        "policy_version": "v2",
+        "quorum": 2,
+        "expires_at": "2026-01-01T00:00:00.000001+00:00",
+        "card": [{"type": "header"}],
+        "provenance": {"key_id": {"provenance": "requester", "evidence": "typed"}},
+        "requester_kind": "bot",
+        "requester": None,
+        "proposer": None,
+        "subjects": [],
+        "subject_emails": [],
+        "distinct_groups": ["security", "support"],
+        "replaces": "r0",
+        "revision": 2,
+        "editors": [["T", "U5"]],
+        "break_glass": "it is being used right now",
+    }
 
 
 def test_the_digest_is_the_same_in_every_time_zone() -> None:

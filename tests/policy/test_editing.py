@@ -46,6 +46,12 @@ def test_what_could_not_be_decided_or_proposed_as_it_stands_is_not_edited(
     assert (edit(facts, **sight).is_allowed, edit(facts, **sight).code) == (False, code)
 
 
+def test_an_edit_that_cannot_be_judged_is_refused_and_the_trail_has_why() -> None:
+    ruling = edit(request(), now=NOW.replace(tzinfo=None))
+
+    assert ruling.details == {"errors": ["can't compare offset-naive and offset-aware datetimes"]}
+
+
 def test_who_is_in_no_group_may_not_edit_even_what_they_proposed() -> None:
     nobody = person("U_SAM")
 

@@ -102,7 +102,26 @@ def test_what_needs_approval_says_how_many_and_how_long(risk: Risk, quorum: int)
     judgement = GATE.judge_proposal(action(risk=risk), SUPPORT)
 
     assert (judgement.quorum, judgement.ttl_seconds) == (quorum, ENGINE.ttl_seconds(risk))
-    assert ("one person" if quorum == 1 else "2 different people") in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (
+            action(),
+            "High-risk action: needs the approval of one person whom the policy names and who did not ask for it, did"
+            " not propose it and is not the one it is done to.",
+        ),
+        (
+            action(risk=Risk.CRITICAL, requester=E_MAIL),
+            "Critical-risk action: needs the approval of 2 different people whom the policy names and who did not ask"
+            " for it, did not propose it and are not the ones it is done to. Nobody knows which human asked, which can"
+            " narrow the circle further. Each approval is confirmed with a passkey.",
+        ),
+    ],
+)
+def test_a_card_says_who_has_to_approve_and_with_what(facts: ActionFacts, words: str) -> None:
+    assert GATE.judge_proposal(facts, SUPPORT).reason == words
 
 
 def test_what_is_allowed_needs_nobody_and_says_why() -> None:
@@ -113,12 +132,25 @@ def test_what_is_allowed_needs_nobody_and_says_why() -> None:
     assert judgement.reason == "Low-risk action; allowed by policy without an approval."
 
 
-def test_an_unconfirmed_parameter_is_named_in_the_denial() -> None:
-    judgement = GATE.judge_proposal(action(unconfirmed_params=frozenset({"key_id"})), SUPPORT)
+def test_what_several_permits_allow_is_allowed_in_the_words_of_each(tmp_path: Path) -> None:
+    folder = policy_copy(tmp_path)
+    (folder / "more.cedar").write_text(
+        '@id("a-second-permit") @reason("Planted: it may.")\n'
+        'permit (principal == Agent::"triage", action == Action::"runUnattended", resource);\n'
+    )
+
+    judgement = Gate(PolicyEngine.load(folder), SIGNER).judge_proposal(note(), TRIAGE)
+
+    assert judgement.policy_ids == ("a-second-permit", "triage-may-keep-tickets-tidy")
+    assert judgement.reason == "Planted: it may. Low-risk action; allowed by policy without an approval."
+
+
+def test_every_unconfirmed_parameter_is_named_in_the_denial() -> None:
+    judgement = GATE.judge_proposal(action(unconfirmed_params=frozenset({"key_id", "account"})), SUPPORT)
 
     assert judgement.verdict is Verdict.DENY
     assert judgement.policy_ids == ("core-no-unconfirmed-parameters",)
-    assert judgement.reason.endswith("Not confirmed: key_id.")
+    assert judgement.reason.endswith(" Not confirmed: account, key_id.")
 
 
 def test_a_denial_names_the_most_telling_rule_first() -> None:
@@ -175,6 +207,13 @@ def test_a_vote_is_ruled_on_alike_whether_it_says_yes_or_no(
     assert ruling.is_allowed is (code == "permitted")
 
 
+def test_an_address_that_says_nothing_makes_nobody_the_one_it_is_done_to() -> None:
+    voter = person("U_SEC", "security", linked_addresses=frozenset({"", " "}))
+
+    assert rule(request(action(subject_emails=frozenset({"", "\t"}))), voter).code == "permitted"
+    assert rule(request(action(subject_emails=frozenset({"bob@home.example"}))), voter).code == "permitted"
+
+
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status is not RequestStatus.PENDING])
 def test_only_a_pending_request_can_be_voted_on(status: RequestStatus) -> None:
     assert rule(request(status=status), SECURITY).code == "core-no-settled-request"
@@ -182,6 +221,13 @@ def test_only_a_pending_request_can_be_voted_on(status: RequestStatus) -> None:
 
 def test_a_request_without_a_digest_cannot_be_voted_on_even_by_a_card_that_shows_none() -> None:
     assert rule(request(digest=""), SECURITY, shown_digest="").code == "core-no-other-digest"
+
+
+@pytest.mark.parametrize(("stored", "shown"), [(DIGEST, "\ud800"), ("\ud800", DIGEST), ("\ud800", "\ud800")])
+def test_a_digest_that_is_no_text_is_a_denial_and_not_an_error(stored: str, shown: str) -> None:
+    ruling = rule(request(digest=stored), SECURITY, shown_digest=shown)
+
+    assert (ruling.is_allowed, ruling.code) == (False, "gate-error")
 
 
 def test_a_request_can_be_voted_on_until_the_last_microsecond() -> None:

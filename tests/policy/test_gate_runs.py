@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from policy.gate import Gate
-from policy.terms import Agent, Choice, Person, Proposer, RequestFacts, RequestStatus, Risk, Ruling, Vote
+from policy.terms import (
+    ActionFacts,
+    Agent,
+    Choice,
+    Person,
+    Proposer,
+    RequestFacts,
+    RequestStatus,
+    Risk,
+    Ruling,
+    Verdict,
+    Vote,
+)
 from policy.votes import VoteSigner
 from tests.policy.builders import CLICKS_SUFFICE, DIGEST, ENGINE, GATE, NOW, action, approved, note, person, vote
 
@@ -73,7 +85,7 @@ def test_one_vote_that_does_not_hold_stops_the_run(spoilt: Vote, code: str) -> N
     ruling = run(approved(), [vote(BEN), spoilt], [ANN, BEN])
 
     assert (ruling.is_allowed, ruling.code) == (False, code)
-    assert ruling.details["voter"] == "T_HOME/U_ANN"
+    assert ruling.details == {"voter": "T_HOME/U_ANN"}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +128,26 @@ def test_a_run_without_votes_is_not_approved_by_silence() -> None:
     assert run(approved(), [], []).code == "quorum-not-met"
 
 
-def test_a_clock_without_a_time_zone_stops_the_run() -> None:
-    assert run(approved(), [vote(ANN)], [ANN], now=NOW.replace(tzinfo=None)).code == "gate-error"
+def test_a_run_that_lacks_approvals_is_refused_with_what_is_asked_and_what_there_is() -> None:
+    critical = approved(action(risk=Risk.CRITICAL), quorum=3)
+    of_both = approved(quorum=2, distinct_groups=frozenset({"support", "security"}))
+    votes, accounts = [vote(ANN), vote(BEN)], ["T_HOME/U_ANN", "T_HOME/U_BEN"]
+
+    too_few = run(critical, votes, [ANN, BEN], gate=CLICKS_SUFFICE)
+    of_one_group = run(of_both, votes, [ANN, BEN])
+    unknown = run(of_both, votes, [BEN])
+
+    assert (too_few.code, too_few.details) == ("quorum-not-met", {"needed": 3, "approved": 2})
+    assert of_one_group.code == "groups-not-met"
+    assert of_one_group.details == {"groups": ["security", "support"], "approved": accounts}
+    assert (unknown.code, unknown.details) == ("voter-unknown", {"voters": accounts})
+
+
+def test_a_clock_without_a_time_zone_stops_the_run_and_the_trail_has_why() -> None:
+    ruling = run(approved(), [vote(ANN)], [ANN], now=NOW.replace(tzinfo=None))
+
+    assert (ruling.is_allowed, ruling.code) == (False, "gate-error")
+    assert ruling.details == {"errors": ["can't compare offset-naive and offset-aware datetimes"]}
 
 
 def test_votes_of_before_a_key_rotation_still_let_it_run() -> None:
@@ -157,6 +187,23 @@ def test_what_the_policy_would_no_longer_allow_does_not_run(
     about: RequestFacts, proposer: Proposer | None, code: str
 ) -> None:
     assert run(about, [], [], proposer=proposer).code == code
+
+
+@pytest.mark.parametrize(
+    ("facts", "proposer", "verdict"),
+    [
+        (note(), Agent("copilot"), Verdict.NEEDS_APPROVAL),
+        (note(proposable_by=frozenset({"support"})), TRIAGE, Verdict.DENY),
+    ],
+)
+def test_what_is_no_longer_unattended_is_refused_with_what_the_policy_says_now(
+    facts: ActionFacts, proposer: Proposer, verdict: Verdict
+) -> None:
+    ruling = run(unattended(action=facts), [], [], proposer=proposer)
+
+    now = GATE.judge_proposal(facts, proposer)
+    assert (ruling.code, now.verdict) == ("no-longer-unattended", verdict)
+    assert ruling.details == {"verdict": verdict.value, "why": now.reason}
 
 
 def test_a_rejection_forbids_an_unattended_run_too() -> None:

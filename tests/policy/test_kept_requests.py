@@ -11,7 +11,7 @@ import pytest
 from policy.engine import PolicyEngine
 from policy.gate import Gate
 from policy.terms import Agent, Choice, Person, Proposer, RequestFacts, RequestStatus, Ruling
-from tests.policy.builders import DIGEST, NOW, PAT, SIGNER, approved, edit, person, policy_copy, request, vote
+from tests.policy.builders import DIGEST, NOW, PAT, SIGNER, approved, edit, note, person, policy_copy, request, vote
 
 ANN = person("U_ANN", "security")
 PATRICIA = person(PAT.user_id, "support")
@@ -28,11 +28,17 @@ NOT_FOR_ANN = """
 @reason("Planted: a new policy that takes deciding away from one person.")
 forbid (principal == Person::"T_HOME/U_ANN", action in Action::"decide", resource);
 """
+NOT_UNATTENDED = """
+@id("nothing-runs-unattended")
+@reason("Planted: a new policy under which everything needs an approval.")
+forbid (principal, action == Action::"runUnattended", resource);
+"""
 
 
-def gate_after(tmp_path: Path, *, settings: str = HIGH + KEEP, site: str = "") -> Gate:
+def gate_after(tmp_path: Path, *, settings: str = HIGH + KEEP, site: str = "", of_low_risk: str = "") -> Gate:
     folder = policy_copy(tmp_path)
     edit(folder / "settings.toml", HIGH, settings)
+    edit(folder / "settings.toml", "[risk.medium]", f"{of_low_risk}[risk.medium]")
     (folder / "more.cedar").write_text(site)
     return Gate(PolicyEngine.load(folder), SIGNER)
 
@@ -87,8 +93,11 @@ def test_threat_15_what_a_later_policy_kept_is_no_longer_decided_by_the_one_it_w
     assert may_run(gate, approved(**elsewhere)).code == "core-no-other-policy"
 
 
-def test_without_the_setting_nothing_outlives_its_policy(tmp_path: Path) -> None:
+def test_without_the_setting_nothing_outlives_its_policy_even_where_a_row_says_that_it_was_kept(tmp_path: Path) -> None:
     gate = gate_after(tmp_path, settings=HIGH)
+
+    assert may_vote(gate, request(**kept(gate))).code == "core-no-other-policy"
+    assert may_run(gate, approved(**kept(gate))).code == "core-no-other-policy"
 
     assert keeping(gate, request(**BEFORE)).code == "core-no-other-policy"
     assert may_vote(gate, request(**BEFORE)).code == "core-no-other-policy"
@@ -100,6 +109,18 @@ def test_a_card_that_asks_for_less_than_the_new_policy_is_not_kept(tmp_path: Pat
     gate = gate_after(tmp_path, settings=settings)
 
     assert keeping(gate, request(**BEFORE)).code == "more-is-asked-now"
+
+
+@pytest.mark.parametrize(("site", "code"), [("", "permitted"), (NOT_UNATTENDED, "no-longer-unattended")])
+def test_what_needed_nobodys_approval_is_kept_and_runs_only_if_it_still_needs_none(
+    tmp_path: Path, site: str, code: str
+) -> None:
+    gate, triage = gate_after(tmp_path, site=site, of_low_risk=KEEP), Agent("triage")
+    about = approved(note(), proposer=None, quorum=0, **BEFORE)
+
+    assert keeping(gate, about, proposer=triage).is_allowed
+    about = replace(about, kept_under=gate.policy_version)
+    assert gate.rule_on_run(about, [], {}, digest_now=DIGEST, now=NOW, proposer=triage).code == code
 
 
 def test_a_voter_whom_the_new_policy_does_not_let_decide_keeps_nothing_and_runs_nothing(tmp_path: Path) -> None:
@@ -114,8 +135,9 @@ def test_a_voter_whom_the_new_policy_does_not_let_decide_keeps_nothing_and_runs_
 def test_what_could_no_longer_be_put_forward_is_not_kept_and_does_not_run(tmp_path: Path) -> None:
     gate = gate_after(tmp_path, site=NOT_FOR_SUPPORT)
 
-    assert keeping(gate, request(**BEFORE)).code == "no-longer-proposable"
-    assert may_run(gate, approved(**kept(gate))).code == "no-longer-proposable"
+    why = {"why": "Planted: a new policy that takes proposing away."}
+    for ruling in (keeping(gate, request(**BEFORE)), may_run(gate, approved(**kept(gate)))):
+        assert (ruling.code, ruling.details) == ("no-longer-proposable", why)
 
 
 def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: Path) -> None:
@@ -123,7 +145,9 @@ def test_a_proposer_who_is_not_the_one_or_is_not_there_keeps_nothing(tmp_path: P
 
     assert keeping(gate, request(**BEFORE), proposer=ANN).code == "proposer-unknown"
     assert keeping(gate, request(**BEFORE), proposer=Agent("triage")).code == "proposer-unknown"
-    assert may_run(gate, approved(**kept(gate)), proposer=None).code == "proposer-unknown"
+    for proposed_by in (PAT, None):
+        about = approved(proposer=proposed_by, **kept(gate))
+        assert may_run(gate, about, proposer=None).code == "proposer-unknown"
 
 
 def test_a_vote_that_does_not_verify_keeps_nothing(tmp_path: Path) -> None:
@@ -147,4 +171,4 @@ def test_a_moment_without_a_time_zone_keeps_nothing_and_says_why(tmp_path: Path)
     ruling = keeping(gate_after(tmp_path), request(**BEFORE), now=NOW.replace(tzinfo=None))
 
     assert (ruling.is_allowed, ruling.code) == (False, "gate-error")
-    assert "offset-naive" in str(ruling.details["errors"])
+    assert ruling.details == {"errors": ["can't compare offset-naive and offset-aware datetimes"]}

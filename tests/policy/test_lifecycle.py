@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import IllegalMove
-from policy.lifecycle import MOVES, TERMINAL, RequestEvent, first_status, move
+from policy.lifecycle import MOVES, PROPOSABLE_AGAIN, TERMINAL, RequestEvent, first_status, move
 from policy.terms import RequestStatus, Verdict
 
 ENDED = {
@@ -41,6 +41,10 @@ def test_every_status_has_its_row() -> None:
 
 def test_the_ended_states_are_the_ones_we_think() -> None:
     assert TERMINAL == ENDED
+
+
+def test_after_neither_a_no_nor_an_effect_the_same_may_be_proposed_again() -> None:
+    assert ENDED - {RequestStatus.REJECTED, RequestStatus.EXECUTED} == PROPOSABLE_AGAIN
 
 
 @pytest.mark.parametrize("status", sorted(ENDED))

@@ -51,6 +51,8 @@ def test_a_signature_is_the_same_in_every_version_or_each_vote_that_waits_would_
 
     assert signed.key_id == "b24c8a1a"
     assert signed.signature == "17d0fc53a871b4f7330d6fadb85aa589c7c9b2effcec0d3d75fc670ef81c5973"
+    confirmed = VoteSigner.of_secrets(b"\x02" * 32).sign(replace(cast, assertion=CHANGES["assertion"]))
+    assert confirmed.signature == "a2c8f5c38cc6fd94e551f40cac4b7df59e0f3c07e6e0dc56ed530f3a673a341f"
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vote)])
@@ -108,6 +110,8 @@ def test_a_vote_from_before_keys_had_names_verifies_with_whichever_known_key_sig
     assert VoteSigner.of_secrets(then).verify(signed_then)
     assert VoteSigner.of_secrets(now, [b"o" * 32, then]).verify(signed_then)
     assert not VoteSigner.of_secrets(now).verify(signed_then)
+    # Where a key does have this name, the vote is that key's or nobody's.
+    assert not VoteSigner({"v1": now, "k2": then}, "k2").verify(signed_then)
 
 
 @pytest.mark.parametrize("key_id", ["v1", "", "v2"])
