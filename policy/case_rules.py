@@ -93,13 +93,15 @@ def decide(held: Held, wish: Wish) -> Statement | Refusal:
 
 
 def add(held: Held, statement: Statement) -> Statement | Refusal:
-    """A new statement as it enters the case: proposed, whoever wrote it, and nothing that was rejected."""
+    """A new statement as it enters the case: proposed, whoever wrote it, nothing rejected and nothing said before."""
     if any(one.statement_id == statement.statement_id for one in held.statements):
         return KNOWN_STATEMENT
     if not statement.text.strip():
         return NO_TEXT
     if fingerprint(statement.text) in held.rejected_content:
         return WAS_REJECTED
+    if any(fingerprint(one.text) == fingerprint(statement.text) for one in held.statements):
+        return KNOWN_STATEMENT
     if not set(statement.evidence) <= {one.evidence_id for one in held.evidence}:
         return UNKNOWN_EVIDENCE
     return replace(statement, state=StatementState.PROPOSED, revision=1, resolution="")

@@ -16,8 +16,7 @@ from copilot.statements import statements_from
 from handlers.desk import Desk
 from handlers.flows.change_case import OpenCase, add_to_case, change_case, read_story
 from policy import case_entries as e
-from policy.case_fingerprints import fingerprint
-from policy.case_rules import Held, add
+from policy.case_rules import add
 from policy.case_story import CaseStory
 from policy.case_terms import Evidence, Source, Statement
 from policy.terms import Audience, Person
@@ -91,22 +90,12 @@ def retrieved(story: CaseStory, found: Sequence[Evidence]) -> list[e.Body]:
         return []
     held = replace(story.held, evidence=(*story.held.evidence, *named))
     bodies: list[e.Body] = [e.Retrieved(named)]
-    for one in new_statements(held, statements_from(held.evidence)):
-        held = replace(held, statements=(*held.statements, one))
-        bodies.append(e.StatementStep(one, None))
+    for one in statements_from(held.evidence):
+        after = add(held, one)
+        if isinstance(after, Statement):  # Not what the case says already, or was rejected.
+            held = replace(held, statements=(*held.statements, after))
+            bodies.append(e.StatementStep(after, None))
     return bodies
-
-
-def new_statements(held: Held, wanted: Sequence[Statement]) -> list[Statement]:
-    """Those that say what the case does not say yet, in any state, and that its rules let in."""
-    said = {fingerprint(one.text) for one in held.statements}
-    kept: list[Statement] = []
-    for one in wanted:
-        after = add(replace(held, statements=(*held.statements, *kept)), one)
-        if isinstance(after, Statement) and fingerprint(one.text) not in said:
-            said.add(fingerprint(one.text))
-            kept.append(after)
-    return kept
 
 
 async def _ask_back(desk: Desk, case: OpenCase, count: int, doubts: Sequence[Evidence]) -> None:

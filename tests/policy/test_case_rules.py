@@ -299,6 +299,7 @@ def test_whoever_brings_a_statement_it_enters_as_proposed() -> None:
 
     assert (entered.state, entered.revision, entered.resolution) == (StatementState.PROPOSED, 1, "")
     assert code(add(held((entered,)), brought)) == "known-statement"
+    assert code(add(held((entered,)), replace(brought, statement_id="S9"))) == "known-statement"
     assert code(add(held(), replace(brought, evidence=("E9",)))) == "unknown-evidence"
     assert code(add(held(), replace(brought, text="\n"))) == "no-text"
 
