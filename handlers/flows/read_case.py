@@ -54,6 +54,7 @@ from policy.latching import SECURITY, LatchState
 from policy.terms import Person, PersonKey, RequestStatus
 from storage import cases, requests
 from storage.database import Transaction
+from storage.labels import labels
 from storage.schema import ActionRequest, CaseRow
 from storage.told import TrailBroken
 
@@ -130,7 +131,9 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
 async def case_rows(desk: Desk, person: PersonKey | None = None) -> tuple[CaseRowFacts, ...]:
     """The open cases for a list, those of `person` first."""
     async with desk.database.transaction() as tx:
-        found = [await _row(tx, row) for row in await cases.open_ones(tx)]
+        rows = await cases.open_ones(tx)
+        names = await labels(tx, {PersonKey.parse(row.lead) for row in rows})
+        found = [await _row(tx, row, names) for row in rows]
     return tuple(sorted(found, key=lambda one: person is None or one.lead.user_id != person.user_id))
 
 
@@ -297,19 +300,19 @@ def _changes(found: Sequence[Difference]) -> Iterator[ChangeFacts]:
                 yield ChangeFacts(words, one.before.cites if one.before.cites != one.after.cites else None)
 
 
-async def _row(tx: Transaction, row: CaseRow) -> CaseRowFacts:
+async def _row(tx: Transaction, row: CaseRow, names: Mapping[PersonKey, str]) -> CaseRowFacts:
     try:
         story = await cases.story(tx, row.id)
     except TrailBroken:
-        lead = PersonKey.parse(row.lead)
-        return CaseRowFacts(str(row.id), 0, Untrusted(""), _person(lead), row.updated_at, is_readable=False)
+        lead = _named(PersonKey.parse(row.lead), names)
+        return CaseRowFacts(str(row.id), 0, Untrusted(""), lead, row.updated_at, is_readable=False)
     waiting = [one for one in story.held.statements if one.state is StatementState.PROPOSED]
     conflicts = [one for one in story.held.statements if _is_open_conflict(one)]
     return CaseRowFacts(
         case_id=str(row.id),
         ticket_number=story.opened.ticket_number,
         title=Untrusted(story.opened.title),
-        lead=_person(story.lead),
+        lead=_named(story.lead, names),
         updated_at=row.updated_at,
         latch=LatchState(story.latch.state),
         conflicts=len(conflicts),
@@ -321,6 +324,11 @@ async def _row(tx: Transaction, row: CaseRow) -> CaseRowFacts:
 def _is_open_conflict(one: Statement) -> bool:
     is_settled = one.state is StatementState.RESOLVED and bool(one.resolution.strip())
     return one.kind is StatementKind.CONFLICT and not is_settled
+
+
+def _named(key: PersonKey, names: Mapping[PersonKey, str]) -> PersonFacts:
+    """Where no mention can stand, a name does, if one is known."""
+    return PersonFacts(key.user_id, Untrusted(names.get(key, key.user_id)))
 
 
 def _person(key: PersonKey) -> PersonFacts:
