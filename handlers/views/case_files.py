@@ -11,5 +11,5 @@ def handed_over(ticket_number: int, recipient: str, packet_sha256: str) -> str:
     return (
         f"Case of ticket #{ticket_number}, handed over to {recipient}. {TEXT_FILE} has the words that were approved, "
         f"{MARKDOWN_FILE} the whole packet to read, {PACKET_FILE} the same signed (SHA-256 {packet_sha256}): "
-        f"countersign case check verifies it."
+        f"countersign audit check-handoff verifies it."
     )
