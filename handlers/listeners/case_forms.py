@@ -7,7 +7,7 @@ from typing import Any
 
 from actions.evidence.connector import Account, Attachment, Question, Window
 from handlers.case_channel import CaseChannels
-from handlers.errors import BadInput
+from handlers.errors import BadInput, HandlingError
 from handlers.flows import ask_release as release
 from handlers.flows.ask_copilot import ask_copilot
 from handlers.flows.ask_for_evidence import ask_for_evidence
@@ -69,16 +69,21 @@ def key_of(user_id: str, person: Person) -> PersonKey:
 
 
 async def opened(call: Call) -> Block | None:
+    """The case is opened; its private channel, where one is wanted, is made first and put away if that fails."""
     form, person = forms.open_case(state_of(call)), await call.person()
     desk, ticket_id = call.reception.desk, read_id(call.metadata)
     members = [key_of(one, person) for one in form.member_ids]
-    channel = None
+    channels, channel = CaseChannels(call.reception.client), None
     if form.is_private:
         number = await check_opening(desk, ticket_id, form.goal, members, person)
         people = [one.user_id for one in (person.key, *members)]
-        made = await CaseChannels(call.reception.client).make(f"case-{number}", f"Case of ticket #{number}", people)
-        channel = made.channel_id
-    await open_case(desk, ticket_id, form.goal, form.stays_human, members, person, channel=channel)
+        channel = (await channels.make(f"case-{number}", f"Case of ticket #{number}", people)).channel_id
+    try:
+        await open_case(desk, ticket_id, form.goal, form.stays_human, members, person, channel=channel)
+    except HandlingError:
+        if channel is not None:
+            await channels.put_away(channel)
+        raise
     return {"response_action": "update", "view": notice_modal(under_way("The case is open, and you are its lead."))}
 
 
