@@ -44,6 +44,7 @@ class CaseInSlack:
     ticket_id: UUID
     customer_ts: str
     card_ts: str
+    channel: str
     lead: str = "olivia"
 
     async def story(self) -> CaseStory:
@@ -56,9 +57,9 @@ class CaseInSlack:
         person.reload()
         found = button_of(self.card()["blocks"], action_id, item)
         if found is not None:
-            await person.click(TRIAGE, self.card_ts, action_id=action_id, block_id=found)
+            await person.click(self.channel, self.card_ts, action_id=action_id, block_id=found)
         else:  # Not all fit on the card.
-            await person.click(TRIAGE, self.card_ts, action_id=ids.SEE_STATEMENTS)
+            await person.click(self.channel, self.card_ts, action_id=ids.SEE_STATEMENTS)
             await self.desk.until(person.modals)
             found = button_of(person.modals()[-1]["blocks"], action_id, item)
             assert found is not None, (action_id, item)
@@ -95,10 +96,10 @@ class CaseInSlack:
 
     def card(self) -> dict[str, Any]:
         person = self.desk.slack.person(self.lead)
-        return next(one for one in person.history(TRIAGE) if one["ts"] == self.card_ts)
+        return next(one for one in person.history(self.channel) if one["ts"] == self.card_ts)
 
     def thread(self) -> list[dict[str, Any]]:
-        return list(self.desk.slack.person(self.lead).history(TRIAGE, self.card_ts))
+        return list(self.desk.slack.person(self.lead).history(self.channel, self.card_ts))
 
 
 def button_of(blocks: Sequence[Any], action_id: str, item: str = "") -> str | None:
@@ -110,7 +111,9 @@ def button_of(blocks: Sequence[Any], action_id: str, item: str = "") -> str | No
     return None
 
 
-async def open_case(desk: RunningDesk, goal: str, *, members: tuple[str, ...] = ("U0SAM000001",)) -> CaseInSlack:
+async def open_case(
+    desk: RunningDesk, goal: str, *, members: tuple[str, ...] = ("U0SAM000001",), place: str = "thread"
+) -> CaseInSlack:
     """The customer writes, and Olivia opens the case from the ticket's card; the bot's own look is over."""
     await demo.report_it(desk.slack, datetime.now(UTC))
     ticket_id = await desk.the_ticket()
@@ -118,11 +121,14 @@ async def open_case(desk: RunningDesk, goal: str, *, members: tuple[str, ...] = 
     lead = desk.slack.person("olivia")
     await lead.click(TRIAGE, desk.card("triage")["ts"], action_id=ids.OPEN_CASE, value=str(ticket_id))
     await desk.until(lead.modals)
-    answer = await lead.submit(values={"goal": goal, "stays_human": "What we say of exposure.", "members": [*members]})
+    answer = await lead.submit(
+        values={"goal": goal, "stays_human": "What we say of exposure.", "members": [*members]} | {"place": place}
+    )
     assert "errors" not in answer, answer
     case_id = await desk.until(lambda: desk.value("select id from cases where ticket_id = :id", id=ticket_id))
     ts = await desk.until(lambda: desk.value("select thread_ts from cases where id = :id", id=case_id))
-    case = CaseInSlack(desk, case_id, ticket_id, await desk.value("select slack_ts from tickets"), ts)
+    channel = await desk.value("select channel from cases where id = :id", id=case_id)
+    case = CaseInSlack(desk, case_id, ticket_id, await desk.value("select slack_ts from tickets"), ts, channel)
 
     async def has_looked() -> bool:
         return bool((await case.story()).held.evidence)

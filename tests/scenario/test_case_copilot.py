@@ -131,6 +131,20 @@ async def test_scenario_b_without_a_model(desk: RunningDesk) -> None:
     assert [body.audience for _, body in story.releases] == ["customer", "security"]
 
 
+async def test_a_case_of_its_own_people_is_worked_on_in_a_private_channel(desk: RunningDesk) -> None:
+    case = await open_case(desk, GOAL, place="private")
+    channel = desk.slack.world.channel(case.channel)
+
+    assert channel.is_private and channel.name.startswith("case-")
+    assert set(channel.members) == {desk.slack.app.bot_user_id, "U0OLIVIA001", "U0SAM000001"}
+    assert "Security latch" in text_of(case.card())
+    olivia = desk.slack.person("olivia")
+    await olivia.post(case.channel, "What did the contractor download?", thread_ts=case.card_ts)
+    turn = await desk.until(lambda: _last_turn(case))
+    assert turn.asked_by.user_id == "U0OLIVIA001"
+    await desk.until(lambda: "No model is in use" in text_of(case.thread()))
+
+
 async def _last_turn(case: CaseInSlack) -> e.Turn | None:
     turns = (await case.story()).turns
     return turns[-1][1] if turns else None
