@@ -40,6 +40,8 @@ STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
+IDENTITY_TRIES = 12
+"""How often Slack is asked at the end of a turn, which would otherwise be taken, and paid for, once more."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
             await _tell_desk(desk, case)
         return bodies
 
-    await change_case(desk, asked.case_id, await _person(desk, asked.asked_by), "ask the copilot", change)
+    person = await _person(desk, asked.asked_by, tries=IDENTITY_TRIES)
+    await change_case(desk, asked.case_id, person, "ask the copilot", change)
     return result
 
 
@@ -213,11 +216,16 @@ def _is_stalled(story: CaseStory, result: TurnResult) -> bool:
     return not result.improved and (stalled_run(story) + 1) % STALLED_TURNS == 0
 
 
-async def _person(desk: Desk, key: PersonKey) -> Person:
-    try:
-        return await desk.people.resolve(key)
-    except IdentityUnavailable as error:
-        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+async def _person(desk: Desk, key: PersonKey, *, tries: int = 1) -> Person:
+    """Who asked, as they are now. Raises TryLater where Slack does not say."""
+    for left in reversed(range(tries)):
+        try:
+            return await desk.people.resolve(key)
+        except IdentityUnavailable as error:
+            if not left:
+                raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+            await asyncio.sleep(SLACK_RETRY_SECONDS)
+    raise ValueError("no try was to be made")
 
 
 async def _nothing(case: OpenCase) -> Sequence[e.Body]:
