@@ -186,6 +186,8 @@ async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Pos
     row = await cases.of_thread(tx, posted.channel, posted.root_ts)
     if row is None or person is None or posted.origin != "person":
         return "ignored: a reply in a thread that is no ticket"
+    if posted.edited_ts is not None:
+        return "ignored: what was said on a case is asked once, as it was said"
     mention = f"<@{reception.bot_user_id}>"
     text, is_addressed = posted.text.replace(mention, "").strip(), mention in posted.text
     is_turn = await take_turn(tx, row, person, text, posted.ts, is_addressed=is_addressed)

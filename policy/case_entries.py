@@ -273,7 +273,7 @@ class Entry:
     """Its number, from 1."""
     at: datetime
     actor: str
-    """PersonKey text, 'agent:copilot' for a model's words, or 'bot' for the rules."""
+    """PersonKey text of whoever did it or had the copilot do it, or 'bot' for the rules."""
     body: Body
 
 

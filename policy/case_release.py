@@ -51,7 +51,7 @@ class Hold(StrEnum):
     BY_BREAK_GLASS = "What a case lets out waits for the people of the case; ask for it without breaking the glass."
     UNREADABLE = "The record of the case does not hold, so nothing goes out. Tell whoever runs this desk."
     OTHER_TICKET = "The case is not this ticket's. Ask for the release from the case itself."
-    CLOSED = "The case is closed. Open it again before anything more is sent."
+    CLOSED = "The case is closed, and its record is final. Answer on the ticket itself."
     NO_DRAFT = "The case has no such revision. Ask for the release from the case itself."
     OTHER_AUDIENCE = "That draft is not for these readers. Ask for the release of one that is."
     LATER_REVISION = "A later revision of the draft was written, and it inherits no approval. Ask for its release."

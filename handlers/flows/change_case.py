@@ -66,12 +66,12 @@ async def change_case(
     change: Change,
     *,
     lead_only: bool = False,
-    security_may: bool = False,
+    beyond: bool = False,
 ) -> CaseStory:
     """Add to a case's record; what it holds after it.
 
-    `what` names it on the trail where it is refused. `security_may`: it is open to people of security who are not on
-    the case, whose right to it the flow judges. Raises Refused (on record), NotFound and what `change` raises.
+    `what` names it on the trail where it is refused. `beyond`: it is open to people of the desk who are not on the
+    case, whose right to it the flow judges. Raises Refused (on record), NotFound and what `change` raises.
     """
     await require_access(desk, person, what, await _ticket_of(desk, case_id))
     async with desk.database.transaction() as tx:
@@ -80,7 +80,7 @@ async def change_case(
         if row is None or ticket is None:
             raise NotFound("case")
         try:
-            case = await _opened(desk, tx, row, ticket, person, lead_only=lead_only, security_may=security_may)
+            case = await _opened(desk, tx, row, ticket, person, lead_only=lead_only, beyond=beyond)
             bodies = await change(case)
         except Refused as refused:
             refusal = refused
@@ -150,15 +150,17 @@ def asked_on(ticket: Ticket, person: Person) -> bool:
 
 
 async def _opened(
-    desk: Desk, tx: Transaction, row: CaseRow, ticket: Ticket, person: Person, *, lead_only: bool, security_may: bool
+    desk: Desk, tx: Transaction, row: CaseRow, ticket: Ticket, person: Person, *, lead_only: bool, beyond: bool
 ) -> OpenCase:
     await cases.lock(tx, row.id)
     story = await read_story(tx, row.id)
+    if story.opened.ticket_id != str(ticket.id):
+        raise Refused("the row names another ticket", code="case-record-broken", reply=RECORD_BROKEN)
     if not story.is_open:
         raise Refused("the case is closed", code="case-closed", reply=CASE_CLOSED)
     if asked_on(ticket, person):
         raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT)
-    if not story.works_on(person.key) and not security_may:
+    if not story.works_on(person.key) and not beyond:
         raise Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
     if lead_only and story.lead != person.key:
         raise Refused("they are not its lead", code="case-lead-only", reply=LEAD_ONLY)

@@ -17,7 +17,7 @@ from storage.audit import Step, case_chain
 from storage.deliveries import CASE_CARD, NewDelivery
 from storage.schema import CaseRow
 
-THERE_ALREADY = "This ticket has a case already: its card is in the cases' channel."
+THERE_ALREADY = "This ticket has a case already: See case, on the ticket's card, leads to it."
 NO_GOAL = "Say in a sentence what this case is to find out or to settle."
 
 

@@ -1,4 +1,4 @@
-"""Who is accountable for a case, and who works on it. A lead who has left is replaced by anybody who works on it."""
+"""Who is accountable for a case, and who works on it. Where the lead has left, anybody of the desk gives it another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
-from handlers.flows.change_case import LEAD_ONLY, OpenCase, change_case
+from handlers.flows.change_case import LEAD_ONLY, NOT_ON_IT, OpenCase, change_case
 from handlers.flows.judged_facts import requester_of
 from policy import case_entries as e
 from policy.terms import Person, PersonKey
@@ -28,7 +28,10 @@ async def staff_case(
         requester = requester_of(case.ticket).key
         if any(one.is_maybe(requester) for one in (lead, *members)):
             raise BadInput({"members": THEIR_TICKET})
-        if lead != story.lead and story.lead != person.key and await _is_on_the_desk(desk, story.lead):
+        has_lead = story.lead == person.key or await _is_on_the_desk(desk, story.lead)
+        if has_lead and not story.works_on(person.key):
+            raise Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+        if has_lead and lead != story.lead and story.lead != person.key:
             raise Refused("the lead is still there", code="case-lead-only", reply=LEAD_ONLY)
         if lead != story.lead and not reason.strip():
             raise BadInput({"reason": NO_REASON})
@@ -40,7 +43,7 @@ async def staff_case(
             bodies.append(e.MembersChanged(others))
         return bodies
 
-    await change_case(desk, case_id, person, "change who works on a case", change)
+    await change_case(desk, case_id, person, "change who works on a case", change, beyond=True)
 
 
 async def check_people(desk: Desk, people: Sequence[PersonKey], person: Person) -> None:

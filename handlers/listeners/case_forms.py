@@ -73,18 +73,23 @@ async def opened(call: Call) -> Block | None:
     form, person = forms.open_case(state_of(call)), await call.person()
     desk, ticket_id = call.reception.desk, read_id(call.metadata)
     members = [key_of(one, person) for one in form.member_ids]
-    channels, channel = CaseChannels(call.reception.client), None
+    channels, channel, left_out = CaseChannels(call.reception.client), None, ""
     if form.is_private:
         number = await check_opening(desk, ticket_id, form.goal, members, person)
         people = [one.user_id for one in (person.key, *members)]
-        channel = (await channels.make(f"case-{number}", f"Case of ticket #{number}", people)).channel_id
+        made = await channels.make(f"case-{number}", f"Case of ticket #{number}", people)
+        channel = made.channel_id
+        left_out = "".join(f" <@{user_id}> is not in its channel: {why}." for user_id, why in made.left_out)
     try:
         await open_case(desk, ticket_id, form.goal, form.stays_human, members, person, channel=channel)
     except HandlingError:
         if channel is not None:
             await channels.put_away(channel)
         raise
-    return {"response_action": "update", "view": notice_modal(under_way("The case is open, and you are its lead."))}
+    return {
+        "response_action": "update",
+        "view": notice_modal(under_way(f"The case is open, and you are its lead.{left_out}")),
+    }
 
 
 async def framed(call: Call) -> Block | None:

@@ -199,5 +199,5 @@ BUTTONS: dict[str, Pressed] = {
     ids.REVEAL_VALUE: reveal,
     ids.HAND_OFF: hand_off,
 }
-BUTTONS |= {f"{name}{ids.NEXT}": BUTTONS[name] for name in (ids.PAGE_STATEMENTS, ids.PAGE_EVIDENCE, ids.PAGE_DRAFT)}
+BUTTONS |= {following: BUTTONS[name] for name, following in ids.NEXT_OF.items()}
 """THE table of a case's buttons."""

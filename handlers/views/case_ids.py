@@ -42,8 +42,12 @@ ASK_RELEASE = "case.ask_release"
 PAGE_STATEMENTS = "case.statements_page"
 PAGE_EVIDENCE = "case.evidence_page"
 PAGE_DRAFT = "case.draft_page"
-NEXT = ".next"
-"""Ends the action id of the second of two buttons that turn a page: ids are unique within a block."""
+NEXT_OF = {
+    PAGE_STATEMENTS: "case.statements_page.next",
+    PAGE_EVIDENCE: "case.evidence_page.next",
+    PAGE_DRAFT: "case.draft_page.next",
+}
+"""The action id of the second of two buttons that turn a page: ids are unique within a block."""
 
 # Modals that are sent.
 OPEN_CASE_VIEW = "open_case"

@@ -28,8 +28,8 @@ _HANDOFF_DRAFTS_SHOWN = 4
 def open_case_modal(ticket: TicketRowFacts) -> Block:
     """Open a case on a ticket; the metadata is the ticket's id. Whoever sends it becomes the lead."""
     places = [
-        ("thread", "In a thread of the cases channel"),
-        ("private", "In a private channel made for it, with its people only"),
+        ("thread", "In a thread of the triage channel"),
+        ("private", "In a private channel made for it (the desk can still read the case)"),
     ]
     blocks = [
         rich(

@@ -185,7 +185,7 @@ def pager(ref: Ref, action_id: str, at: int, page_size: int, total: int) -> list
     if at > 0:
         turns.append(button("Previous", action_id, str(_at(ref, max(0, at - page_size)))))
     if at + page_size < total:
-        turns.append(button("Next", f"{action_id}{ids.NEXT}", str(_at(ref, at + page_size))))
+        turns.append(button("Next", ids.NEXT_OF[action_id], str(_at(ref, at + page_size))))
     if not turns:
         return []
     return [context(plain(f"{at + 1} to {min(at + page_size, total)} of {total}")), actions(*turns)]

@@ -142,6 +142,10 @@ async def test_a_case_of_its_own_people_is_worked_on_in_a_private_channel(desk: 
     await olivia.post(case.channel, "What did the contractor download?", thread_ts=case.card_ts)
     turn = await desk.until(lambda: _last_turn(case))
     assert turn.asked_by.user_id == "U0OLIVIA001"
+    said = next(one["ts"] for one in case.thread() if one.get("user") == "U0OLIVIA001")
+    await olivia.edit(case.channel, said, "What did the contractor download, and when?")
+    await desk.idle()
+    assert len((await case.story()).turns) == 1
     await desk.until(lambda: "No model is in use" in text_of(case.thread()))
 
 
