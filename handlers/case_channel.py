@@ -138,6 +138,6 @@ def _refused(why: str) -> Refused:
     return Refused(
         f"no private channel: {why}",
         code="no-private-channel",
-        reply=f"I could not make a private channel: {why}. Nothing was opened. Open the case in a thread of the"
-        " triage channel instead, or ask an administrator of the workspace.",
+        reply=f"I could not make a private channel: {why}. Nothing was opened. Have an administrator of the workspace"
+        " look, then try again; or open the case in a thread of the triage channel.",
     )

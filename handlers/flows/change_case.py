@@ -37,11 +37,13 @@ from storage.schema import CaseRow, Ticket
 from storage.told import TrailBroken
 
 LATCH_KIND = "case_latch"
-RECORD_BROKEN = "The record of this case does not hold, so nothing is done on it: an operator must look at the trail."
-NOT_ON_IT = "You do not work on this case: ask its lead to add you."
-LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed."
-ASKED_ON_IT = "You asked for something on this ticket, so you cannot work on its case: ask a colleague."
-CASE_CLOSED = "This case is closed, and its record is final."
+RECORD_BROKEN = (
+    "The record of this case does not hold, so nothing is done on it. Have an operator look, then try again."
+)
+NOT_ON_IT = "You do not work on this case. Have its lead add you, then try again."
+LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed and then try again."
+ASKED_ON_IT = "You asked for something on this ticket, so you cannot work on its case. Leave it to a colleague."
+CASE_CLOSED = "This case is closed, and its record is final. Leave it as it is; a new ticket can have a new case."
 EVIDENCE_CHANGED = "Its evidence no longer carries it."
 
 
@@ -125,6 +127,21 @@ def consequences(story: CaseStory) -> list[Body]:
     return found
 
 
+def asked_on_it(*, is_recorded: bool = False) -> Refused:
+    """Who asks does not work on the case."""
+    return Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=is_recorded)
+
+
+def not_on_it() -> Refused:
+    """They are neither its lead nor a member."""
+    return Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+
+
+def lead_only_may() -> Refused:
+    """They are not its lead."""
+    return Refused("they are not its lead", code="case-lead-only", reply=LEAD_ONLY)
+
+
 def refused(refusal: Refusal) -> Refused:
     """A refusal of the case's rules as the one that a person is told."""
     return Refused(refusal.reply, code=refusal.code, reply=refusal.reply)
@@ -159,11 +176,11 @@ async def _opened(
     if not story.is_open:
         raise Refused("the case is closed", code="case-closed", reply=CASE_CLOSED)
     if asked_on(ticket, person):
-        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT)
+        raise asked_on_it()
     if not story.works_on(person.key) and not beyond:
-        raise Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+        raise not_on_it()
     if lead_only and story.lead != person.key:
-        raise Refused("they are not its lead", code="case-lead-only", reply=LEAD_ONLY)
+        raise lead_only_may()
     return OpenCase(tx, row, ticket, story)
 
 

@@ -19,7 +19,7 @@ from storage.audit import Step
 
 LATCH_STAYS = (
     "The latch stays: a person of the security team who is not an account it is about releases it, with a reason, "
-    "after reading every reason it is set for. If it has a new one since you looked, open it again."
+    "after reading every reason it is set for. If it has a new one since you looked, read that too, then try again."
 )
 
 

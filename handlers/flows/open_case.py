@@ -7,7 +7,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
-from handlers.flows.change_case import ASKED_ON_IT, asked_on
+from handlers.flows.change_case import ASKED_ON_IT, asked_on, asked_on_it
 from handlers.flows.check_access import require_access
 from handlers.flows.staff_case import check_people
 from policy import case_entries as e
@@ -17,7 +17,7 @@ from storage.audit import Step, case_chain
 from storage.deliveries import CASE_CARD, NewDelivery
 from storage.schema import CaseRow
 
-THERE_ALREADY = "This ticket has a case already: See case, on the ticket's card, leads to it."
+THERE_ALREADY = "This ticket has a case already. Leave it at that one: See case, on the ticket's card, leads to it."
 NO_GOAL = "Say in a sentence what this case is to find out or to settle."
 
 
@@ -41,7 +41,7 @@ async def check_opening(desk: Desk, ticket_id: UUID, goal: str, members: Sequenc
             payload = {"case": "", "what": "open a case", "rule": "case-no-requester", "reason": ASKED_ON_IT}
             await audit.record(tx, ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
     if is_theirs:
-        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)
+        raise asked_on_it(is_recorded=True)
     return ticket.number
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from copilot.case_pseudonyms import CasePseudonyms, KeptBack
-
 from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
 from handlers.flows.change_case import OpenCase, change_case
@@ -15,7 +14,7 @@ from policy.case_story import CaseStory
 from policy.terms import Person
 
 NO_REASON = "Say in a sentence what the copilot needs it for."
-NOT_KEPT = "This case keeps no such value from the copilot; secrets are never shown to it. Open the list again."
+NOT_KEPT = "The copilot is kept from no such value; secrets are never shown to it. Open the list anew and try again."
 
 
 async def reveal_value(desk: Desk, case_id: UUID, value_sha256: str, reason: str, person: Person) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from handlers.desk import Desk
-from handlers.errors import BadInput, Refused
-from handlers.flows.change_case import LEAD_ONLY, NOT_ON_IT, OpenCase, change_case
+from handlers.errors import BadInput
+from handlers.flows.change_case import OpenCase, change_case, lead_only_may, not_on_it
 from handlers.flows.judged_facts import requester_of
 from policy import case_entries as e
 from policy.terms import Person, PersonKey
@@ -30,9 +30,9 @@ async def staff_case(
             raise BadInput({"members": THEIR_TICKET})
         has_lead = story.lead == person.key or await _is_on_the_desk(desk, story.lead)
         if has_lead and not story.works_on(person.key):
-            raise Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+            raise not_on_it()
         if has_lead and lead != story.lead and story.lead != person.key:
-            raise Refused("the lead is still there", code="case-lead-only", reply=LEAD_ONLY)
+            raise lead_only_may()
         if lead != story.lead and not reason.strip():
             raise BadInput({"reason": NO_REASON})
         others = tuple(dict.fromkeys(one for one in members if one != lead))

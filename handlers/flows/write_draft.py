@@ -19,10 +19,10 @@ from policy.case_terms import Author, Draft, DraftKind, Sentence
 from policy.terms import Person, PersonKey
 
 NOTHING_SAID = "Write at least one sentence."
-NOT_CHANGED = "Nothing is different from the revision before."
+NOT_CHANGED = "Nothing is different from the revision before. Change a sentence or a statement, then try again."
 NO_REASON = "Say in a sentence why it had to be changed."
-STALE = "Somebody wrote a newer revision since you looked, so nothing was changed. Open the draft again."
-NO_SUCH_MARK = "This revision has no such mark that could be overridden. Open the draft again."
+STALE = "Somebody wrote a newer revision since you looked, so nothing was changed. Open the draft anew and try again."
+NO_SUCH_MARK = "This revision has no such mark that could be overridden. Open the draft anew and try again."
 TEMPLATES = Author(prompt_version="templates.v1")
 
 

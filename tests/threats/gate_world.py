@@ -25,6 +25,7 @@ from actions.catalogue import Catalogue
 from actions.evidence.connector import Gatherer
 from actions.executors import Outcome, Run
 from actions.runner import Runner
+from copilot.rules_assistant import RulesAssistant
 from copilot.suggestions import CATEGORIES
 from copilot.triage import offline_triager
 from handlers.desk import Desk, DeskSettings, GroupSetting
@@ -164,6 +165,7 @@ class World:
             clock=lambda: self.now,
             new_id=uuid4,
             gatherer=Gatherer((), (), lambda: self.now, lambda: uuid4().hex),
+            assistant=RulesAssistant(),
         )
 
     async def opens(self) -> None:

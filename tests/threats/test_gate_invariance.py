@@ -27,6 +27,7 @@ from actions.evidence.connector import Gatherer
 from actions.executors import DeskExecutor, DirectoryExecutor
 from actions.runner import Runner
 from copilot.offline_triage import OfflineTriager
+from copilot.rules_assistant import RulesAssistant
 from copilot.suggestions import CATEGORIES, ActionOffer, FoundValue, SuggestedAction, TicketText, TriageResult
 from copilot.triage import offline_triager
 from handlers.desk import Desk, DeskSettings
@@ -266,6 +267,7 @@ async def flows(postgres: EmbeddedServer, judge: Judge) -> AsyncIterator[Desk]:
             clock=lambda: datetime.now(UTC),
             new_id=uuid4,
             gatherer=Gatherer((), (), lambda: datetime.now(UTC), lambda: uuid4().hex),
+            assistant=RulesAssistant(),
         )
         await database.close()
 
