@@ -19,7 +19,7 @@ from policy.terms import Person
 
 ANOTHER_GOAL = "The goal is another one now: confirm that this still holds and matters."
 NO_REASON = "Say in a sentence how it ended."
-LATCH_SET = "The security latch is set, so the case is not closed like any other. Have it released, then try again."
+LATCH_SET = "The latch of the case is set, so it is not closed like any other. Have it released, then try again."
 
 
 async def frame_case(

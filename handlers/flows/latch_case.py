@@ -18,8 +18,8 @@ from storage import audit
 from storage.audit import Step
 
 LATCH_STAYS = (
-    "The latch stays: a person of the security team who is not an account it is about releases it, with a reason, "
-    "after reading every reason it is set for. If it has a new one since you looked, read that too, then try again."
+    "The latch stays. Whoever is named for it, and is no account that it is about, releases it with a reason, having "
+    "read everything it is set for. If it is set for more since you looked, read that too, then try again."
 )
 
 
