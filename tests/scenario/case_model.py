@@ -5,9 +5,10 @@ What an answer says may depend on what was asked, since values of the case reach
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,10 @@ from aiohttp import web
 
 from tests.copilot.test_what_the_copilot_gets import strings
 from tests.messages_api import KEY, MODEL, Answer, MessagesApi, fails
-from tests.messages_stream import streams, words
+from tests.messages_stream import events, streams, words
 
 Block = Mapping[str, Any]
-Blocks = Callable[["Asked"], list[Block]]
+Blocks = Callable[["Asked"], Sequence[Block]]
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,22 @@ class CaseModel:
         self.asked.append(Asked(body))
         answer = self.script.popleft() if self.script else streams(words("There is nothing that I would add."))
         return await answer(request)
+
+
+def drips(line: str) -> Answer:
+    """Words for as long as the client listens, some each moment."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        first, *_ = told = events(words(line * 300))
+        assert first["type"] == "message_start"
+        for event in told:
+            await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0.5)
+        return response
+
+    return answer
 
 
 def _as_answer(one: Any) -> Answer:
