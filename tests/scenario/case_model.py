@@ -30,14 +30,17 @@ class Asked:
 
     @property
     def opening(self) -> str:
+        """The first message: the case as data, then what the lead wants."""
         return str(self.body["messages"][0]["content"][0]["text"])
 
     @property
     def boundary(self) -> str:
+        """The line between which data stands."""
         return self.opening.partition("\n")[0].removeprefix("The line is ")
 
     @property
     def case(self) -> dict[str, Any]:
+        """The case as it was sent."""
         document: dict[str, Any] = json.loads(self.opening.split(f"\n{self.boundary}\n")[1])
         return document
 

@@ -266,6 +266,7 @@ async def test_scenario_b_with_a_model(running: World, model: CaseModel, case: C
 
 
 async def idle_turn(case: CaseInSlack, model: CaseModel) -> e.Turn:
+    """A turn that brings nothing."""
     model.will(words("There is nothing that I would add."))
     return await take_turn(case, "And now?")
 
