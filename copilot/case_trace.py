@@ -20,7 +20,7 @@ from copilot.quotes import fold
 from policy.case_entries import Entry, Overridden, ReleaseAsked, Released, StatementStep
 from policy.case_rules import Held
 from policy.case_story import CaseStory, Revision, tell
-from policy.case_terms import Author, Evidence, Sentence, Statement, StatementKind
+from policy.case_terms import Author, Evidence, Sentence, Statement, StatementKind, StatementState
 
 _GAPS: Mapping[Code, str] = MappingProxyType(
     {
@@ -32,7 +32,9 @@ _GAPS: Mapping[Code, str] = MappingProxyType(
     }
 )
 _CLAIMS_NOTHING = frozenset({StatementKind.QUESTION, StatementKind.NEXT_STEP})
-"""What is asked, and what somebody is going to do, may rest on the person who stands for it instead of evidence."""
+"""What is asked, and what somebody is going to do, may rest on the person who stands for it instead of evidence: who
+wrote it, took it on, or, where a model proposed it, accepted it."""
+_BY_A_PERSON = frozenset({StatementState.ACCEPTED, StatementState.RESOLVED})
 
 
 @dataclass(frozen=True)
@@ -205,4 +207,5 @@ def _gaps(sentence: Sentence, moments: Sequence[Held], released: Released) -> It
 
 
 def _stands_on_a_person(one: Statement) -> bool:
-    return one.kind in _CLAIMS_NOTHING and (one.author.person is not None or one.owner is not None)
+    stands = one.author.person is not None or one.owner is not None or one.state in _BY_A_PERSON
+    return one.kind in _CLAIMS_NOTHING and stands

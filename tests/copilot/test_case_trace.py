@@ -129,6 +129,18 @@ def test_a_next_step_of_a_person_rests_on_whoever_owns_it() -> None:
     assert [one.gaps for one in last(case)] == [(), ("statement P2 rests on no evidence",)]
 
 
+def test_a_next_step_that_a_model_proposed_rests_on_the_lead_who_accepted_it() -> None:
+    case = with_a_fact()
+    case.propose(
+        Statement("P2", StatementKind.NEXT_STEP, "Ask the vendor.", (), MODEL, owner_label="support", due_at=INTAKE)
+    )
+    case.move("P2", StatementEvent.ACCEPTED)
+    said = Sentence("Next: ask the vendor.", ("P2@1",), MODEL)
+    case.draft("D1", UPDATE, said).release("r1", "D1", "customer", MEMBER)
+
+    assert last(case)[0].gaps == ()
+
+
 def test_evidence_that_came_after_the_draft_does_not_carry_it() -> None:
     case = with_a_fact()
     case.propose(Statement("S5", StatementKind.FACT, "It was opened.", ("E7",), MODEL))

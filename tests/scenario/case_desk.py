@@ -14,6 +14,7 @@ from actions.accounts_csv import read_accounts
 from bot.demo import evidence as demo
 from handlers.views import case_ids as ids
 from handlers.views.case_ids import Ref
+from policy.case_entries import Turn
 from policy.case_story import CaseStory
 from policy.case_terms import Statement, StatementKind
 from storage import cases, directory
@@ -115,11 +116,14 @@ async def open_case(
     desk: RunningDesk, goal: str, *, members: tuple[str, ...] = ("U0SAM000001",), place: str = "thread"
 ) -> CaseInSlack:
     """The customer writes, and Olivia opens the case from the ticket's card; the bot's own look is over."""
-    await demo.report_it(desk.slack, datetime.now(UTC))
-    ticket_id = await desk.the_ticket()
+    written = await desk.slack.person("trent").post(demo.REPORTED_IN, demo.report(datetime.now(UTC)))
+    ticket_id = await desk.until(lambda: desk.value("select id from tickets where slack_ts = :ts", ts=written))
+    card = "select ts from deliveries where ticket_id = :id and kind = 'triage_card' and state = 'posted'"
+    card_ts = await desk.until(lambda: desk.value(card, id=ticket_id))
     await desk.idle()
     lead = desk.slack.person("olivia")
-    await lead.click(TRIAGE, desk.card("triage")["ts"], action_id=ids.OPEN_CASE, value=str(ticket_id))
+    lead.reload()
+    await lead.click(TRIAGE, card_ts, action_id=ids.OPEN_CASE, value=str(ticket_id))
     await desk.until(lead.modals)
     answer = await lead.submit(
         values={"goal": goal, "stays_human": "What we say of exposure.", "members": [*members]} | {"place": place}
@@ -128,7 +132,7 @@ async def open_case(
     case_id = await desk.until(lambda: desk.value("select id from cases where ticket_id = :id", id=ticket_id))
     ts = await desk.until(lambda: desk.value("select thread_ts from cases where id = :id", id=case_id))
     channel = await desk.value("select channel from cases where id = :id", id=case_id)
-    case = CaseInSlack(desk, case_id, ticket_id, await desk.value("select slack_ts from tickets"), ts, channel)
+    case = CaseInSlack(desk, case_id, ticket_id, written, ts, channel)
 
     async def has_looked() -> bool:
         return bool((await case.story()).held.evidence)
@@ -137,3 +141,41 @@ async def open_case(
     await desk.idle()
     lead.reload()
     return case
+
+
+async def take_turn(case: CaseInSlack, words: str, who: str = "") -> Turn:
+    """Say something to the copilot in the case's thread; the turn that came of it, once its answer stands there."""
+    before = len((await case.story()).turns)
+    await case.desk.slack.person(who or case.lead).post(TRIAGE, words, thread_ts=case.card_ts)
+
+    async def taken() -> Turn | None:
+        turns = (await case.story()).turns
+        return turns[-1][1] if len(turns) > before else None
+
+    turn = await case.desk.until(taken)
+    await case.desk.idle()
+    return turn
+
+
+async def edit_draft(case: CaseInSlack, draft_id: str, old: str, new: str, cause: str, who: str = "") -> None:
+    """Open the draft, put one wording in the place of another, and say why."""
+    await case.press(ids.SEE_DRAFT, draft_id, who)
+    await case.press_in_modal(ids.EDIT_DRAFT, who)
+    text = text_to_edit(case, who)
+    assert old in text, text
+    await case.send({"text_0": text.replace(old, new), "cause": cause, "reason": "It says more than is shown."}, who)
+
+
+def text_to_edit(case: CaseInSlack, who: str = "") -> str:
+    """The text in the form that is open."""
+    blocks = case.desk.slack.person(who or case.lead).modals()[-1]["blocks"]
+    return next(str(one["element"]["initial_value"]) for one in blocks if one.get("block_id") == "text_0")
+
+
+async def approve(case: CaseInSlack, request_id: str, *approvers: str) -> None:
+    """Press Approve on the request's card."""
+    where = "select ts from deliveries where request_id = :id and kind = 'approval_card' and state = 'posted'"
+    ts = await case.desk.until(lambda: case.desk.value(where, id=request_id))
+    for who in approvers:
+        await case.desk.slack.person(who).click(APPROVALS, ts, action_id="request.approve")
+        await case.desk.idle()
