@@ -188,7 +188,7 @@ async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Pos
         return "ignored: a reply in a thread that is no ticket"
     mention = f"<@{reception.bot_user_id}>"
     text, is_addressed = posted.text.replace(mention, "").strip(), mention in posted.text
-    is_turn = await take_turn(tx, row, person, text, posted.ts, is_addressed=is_addressed)
+    is_turn = await take_turn(reception.desk, tx, row, person, text, is_addressed=is_addressed)
     return "a turn of a case" if is_turn else "ignored: not said to the copilot"
 
 

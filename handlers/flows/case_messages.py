@@ -6,11 +6,12 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.flows.ask_copilot import TURN
+from handlers.flows.case_asks import note_ask
 from handlers.flows.change_case import OpenCase, add_to_case
 from policy import case_entries as e
 from policy.case_story import CaseStory
 from policy.terms import Person
-from storage import cases, job_queue
+from storage import cases, tickets
 from storage.database import Transaction
 from storage.schema import CaseRow, Ticket
 from storage.told import TrailBroken
@@ -25,7 +26,9 @@ async def customer_wrote(desk: Desk, tx: Transaction, ticket: Ticket, message_id
         await add_to_case(desk, OpenCase(tx, row, ticket, story), [e.CustomerWrote(str(message_id))], actor="bot")
 
 
-async def take_turn(tx: Transaction, row: CaseRow, person: Person, text: str, ts: str, *, is_addressed: bool) -> bool:
+async def take_turn(
+    desk: Desk, tx: Transaction, row: CaseRow, person: Person, text: str, *, is_addressed: bool
+) -> bool:
     """Have the copilot answer what was written in a case's thread; False where it was not said to it.
 
     The lead's every word there is; somebody else's is where they mention the bot. Who may have it do anything is judged
@@ -33,16 +36,9 @@ async def take_turn(tx: Transaction, row: CaseRow, person: Person, text: str, ts
     """
     if not text.strip() or not row.is_open or not (is_addressed or row.lead == str(person.key)):
         return False
-    await job_queue.defer(
-        tx,
-        TURN,
-        queue=job_queue.TURNS,
-        lock=f"turn:{row.id}",
-        case_id=str(row.id),
-        instruction=text.strip(),
-        asked_by=str(person.key),
-        ts=ts,
-    )
+    if await tickets.get(tx, row.ticket_id, lock=True) is None:
+        return False
+    await note_ask(desk, tx, row.ticket_id, row.id, TURN, person.key, instruction=text.strip(), tone_of="")
     return True
 
 

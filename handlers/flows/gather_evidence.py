@@ -14,6 +14,7 @@ from actions.evidence.connector import Account, Question, in_doubt
 from copilot.entities import find_emails, find_key_ids
 from copilot.statements import statements_from
 from handlers.desk import Desk
+from handlers.flows.case_asks import Ask, note_answered
 from handlers.flows.change_case import OpenCase, add_to_case, change_case, read_story
 from policy import case_entries as e
 from policy.case_fingerprints import fingerprint
@@ -32,9 +33,18 @@ MOST_ACCOUNTS, MOST_WORDS = 5, 2000
 
 
 async def gather_evidence(
-    desk: Desk, case_id: UUID, question: Question, person: Person, *, sources: frozenset[Source] = frozenset(Source)
+    desk: Desk,
+    case_id: UUID,
+    question: Question,
+    person: Person,
+    *,
+    sources: frozenset[Source] = frozenset(Source),
+    ask: Ask | None = None,
 ) -> CaseStory:
-    """Ask sources for somebody who works on the case. Raises Refused (on record), NotFound."""
+    """Ask sources for somebody who works on the case. Raises Refused (on record), NotFound.
+
+    `ask`: what it is done for, where a job does it.
+    """
 
     async def nothing(case: OpenCase) -> Sequence[e.Body]:
         return []
@@ -45,6 +55,8 @@ async def gather_evidence(
     found = await desk.gatherer.only(sources).gather(asked)
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
+        if ask is not None:
+            await note_answered(desk, case, ask)
         if doubts := in_doubt(found):
             await _ask_back(desk, case, len(found), doubts)
         return retrieved(case.story, found)
