@@ -57,8 +57,8 @@ async def gather_evidence(
     async def change(case: OpenCase) -> Sequence[e.Body]:
         if ask is not None:
             await note_answered(desk, case, ask)
-        if doubts := in_doubt(found):
-            await _ask_back(desk, case, len(found), doubts)
+        if in_doubt(found):
+            await _ask_back(desk, case, len(found))
         return retrieved(case.story, found)
 
     return await change_case(desk, case_id, person, "look for evidence", change)
@@ -121,7 +121,7 @@ def new_statements(held: Held, wanted: Sequence[Statement]) -> list[Statement]:
     return kept
 
 
-async def _ask_back(desk: Desk, case: OpenCase, count: int, doubts: Sequence[Evidence]) -> None:
+async def _ask_back(desk: Desk, case: OpenCase, count: int) -> None:
     """In the case's thread: what was not found, not read, or may be about something else, before anybody goes on."""
     notice = NewDelivery(
         CASE_DOUBTS,
@@ -129,6 +129,6 @@ async def _ask_back(desk: Desk, case: OpenCase, count: int, doubts: Sequence[Evi
         case.row.channel,
         ticket_id=case.ticket.id,
         thread_ts=case.row.thread_ts,
-        args={"case": str(case.row.id), "found": count, "doubts": [one.excerpt[:300] for one in doubts[:MOST_DOUBTS]]},
+        args={"case": str(case.row.id), "after": len(case.story.held.evidence), "found": count},
     )
     await deliveries.post(case.tx, notice, delivery_id=desk.new_id(), at=desk.clock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import TypeAdapter
@@ -11,9 +12,12 @@ from actions.evidence.connector import Question
 from handlers.flows.ask_copilot import TURN, ask_copilot
 from handlers.flows.ask_for_evidence import LOOK, ask_for_evidence
 from policy.case_terms import Source
-from storage import job_queue
+from policy.terms import Audience
+from storage import deliveries, job_queue
+from storage.deliveries import NewDelivery
 from tests.running import RunningDesk
 from tests.threats.case_records import OLIVIA, CaseAt, case_of, inside, person, story_of
+from tests.threats.cases import json_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,3 +102,17 @@ async def test_threat_21_a_look_is_made_once_and_about_what_was_asked(desk: Runn
     await on_the_queue(desk, case, LOOK, **other)
 
     assert await looks(desk, case) == 1
+
+
+async def test_threat_21_a_row_puts_no_words_into_what_the_bot_asks_about_a_look(desk: RunningDesk) -> None:
+    case = await case_of(desk)
+    channel = await desk.value("select channel from cases where id = :id", id=case.case_id)
+    async with desk.database.transaction() as tx:
+        args = {"case": str(case.case_id), "after": 0, "found": 1, "doubts": [PLANTED]}
+        new = NewDelivery("case_doubts", Audience.INTERNAL, channel, ticket_id=case.ticket_id, args=args)
+        await deliveries.post(tx, new, delivery_id=uuid4(), at=inside(desk).clock())
+    await desk.idle()
+
+    said = [json_text(one) for one in desk.slack.person("olivia").history("desk-triage")]
+    assert not any(PLANTED in one for one in said)
+    assert any("this is in doubt" in one for one in said)
