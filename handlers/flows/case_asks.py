@@ -1,6 +1,6 @@
 """What somebody had the copilot or the sources asked: on the ticket's trail under their name, and done once.
 
-The work is a job's, and a job's arguments are only rows: whoever can write to the database can make one. So whoever asks
+The work is a job's, and its arguments are only rows: whoever can write to the database can make one. So whoever asks
 is put on the trail with a hash of exactly what the job is to do. A job is done for such a step only, in the name of its
 actor and of nobody else; the step that says so is one transaction with what came of it, so a job that comes again, or
 is put on the queue again, does nothing.

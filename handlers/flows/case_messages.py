@@ -7,6 +7,7 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.flows.ask_copilot import TURN
 from handlers.flows.case_asks import note_ask
+from handlers.flows.case_holds import cases_of
 from handlers.flows.change_case import OpenCase, add_to_case
 from policy import case_entries as e
 from policy.case_story import CaseStory
@@ -19,11 +20,16 @@ from storage.told import TrailBroken
 
 async def customer_wrote(desk: Desk, tx: Transaction, ticket: Ticket, message_id: UUID) -> None:
     """Put it on the record of the ticket's case, if one is open: the ticket is locked. What is approved and has not
-    gone out is held back by it."""
-    row = await cases.of_ticket(tx, ticket.id)
-    story = None if row is None else await _open_story(tx, row)
-    if row is not None and story is not None:
-        await add_to_case(desk, OpenCase(tx, row, ticket, story), [e.CustomerWrote(str(message_id))], actor="bot")
+    gone out is held back by it, whatever the case's row says by now."""
+    wrote = e.CustomerWrote(str(message_id))
+    for case_id in await cases_of(tx, ticket):
+        story, row = await _open_story(tx, case_id), await cases.get(tx, case_id)
+        if story is None or story.opened.ticket_id != str(ticket.id):
+            continue
+        if row is None or row.ticket_id != ticket.id:
+            await cases.note(tx, case_id, [wrote], actor="bot", at=desk.clock())
+        else:
+            await add_to_case(desk, OpenCase(tx, row, ticket, story), [wrote], actor="bot")
 
 
 async def take_turn(
@@ -42,10 +48,10 @@ async def take_turn(
     return True
 
 
-async def _open_story(tx: Transaction, row: CaseRow) -> CaseStory | None:
-    await cases.lock(tx, row.id)
+async def _open_story(tx: Transaction, case_id: UUID) -> CaseStory | None:
+    await cases.lock(tx, case_id)
     try:
-        story = await cases.story(tx, row.id)
+        story = await cases.story(tx, case_id)
     except TrailBroken:
         return None  # Nothing goes out on such a record anyway, and the customer's message must not be lost for it.
     return story if story.is_open else None

@@ -8,7 +8,6 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
 from handlers.flows.change_case import LEAD_ONLY, OpenCase, change_case
-from handlers.flows.judged_facts import requester_of
 from policy import case_entries as e
 from policy.terms import Person, PersonKey
 
@@ -25,8 +24,7 @@ async def staff_case(
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         story = case.story
-        requester = requester_of(case.ticket).key
-        if any(one.is_maybe(requester) for one in (lead, *members)):
+        if case.asked is None or case.asked.is_of(lead, *members):
             raise BadInput({"members": THEIR_TICKET})
         if lead != story.lead and story.lead != person.key and await _is_on_the_desk(desk, story.lead):
             raise Refused("the lead is still there", code="case-lead-only", reply=LEAD_ONLY)
@@ -40,7 +38,7 @@ async def staff_case(
             bodies.append(e.MembersChanged(others))
         return bodies
 
-    await change_case(desk, case_id, person, "change who works on a case", change)
+    await change_case(desk, case_id, person, "change who works on a case", change, also=[lead, *members])
 
 
 async def check_people(desk: Desk, people: Sequence[PersonKey], person: Person) -> None:
