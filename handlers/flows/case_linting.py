@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copilot.case_pseudonyms import CasePseudonyms
-
 from copilot.lint_terms import Code, InternalNames, LintResult, Override
 from copilot.linting import lint
 from policy.case_story import CaseStory, Revision

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from copilot.case_pseudonyms import CasePseudonyms, KeptBack
-
 from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
 from handlers.flows.change_case import OpenCase, change_case
