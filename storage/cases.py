@@ -53,7 +53,8 @@ async def every_one(tx: Transaction) -> Sequence[CaseRow]:
 
 
 async def stands_at(tx: Transaction, case_id: UUID, ts: str) -> None:
-    """Its card stands there in Slack, which is the head of the thread that it is worked on in."""
+    """Its card stands there in Slack, which is the head of the thread that it is worked on in. Locks the case."""
+    await lock(tx, case_id)
     row = await tx.get(CaseRow, case_id, with_for_update=True)
     if row is not None:
         row.thread_ts = ts
