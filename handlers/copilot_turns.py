@@ -22,6 +22,7 @@ from handlers.views.blocks import button
 from handlers.views.case_ids import Ref
 from policy.terms import PersonKey
 from storage import cases
+from storage.told import TrailBroken
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,15 @@ async def look_at_sources(
 
 
 async def _reply(reception: Reception, case_id: UUID, asked_by: PersonKey) -> StreamedReply | None:
-    """The reply in the case's thread, begun; None where the case stands nowhere yet."""
+    """The reply in the case's thread, begun; None where it stands nowhere, or not in the channel on its record."""
     async with reception.desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
         place = None if row is None or row.thread_ts is None else (row.channel, row.thread_ts)
-    if place is None:
+        try:
+            channel = (await cases.story(tx, case_id)).opened.channel
+        except TrailBroken:
+            return None
+    if place is None or place[0] != channel:
         return None
     reply = StreamedReply(
         reception.client,

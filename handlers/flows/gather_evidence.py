@@ -126,7 +126,7 @@ async def _ask_back(desk: Desk, case: OpenCase, count: int) -> None:
     notice = NewDelivery(
         CASE_DOUBTS,
         Audience.INTERNAL,
-        case.row.channel,
+        case.story.opened.channel,
         ticket_id=case.ticket.id,
         thread_ts=case.row.thread_ts,
         args={"case": str(case.row.id), "after": len(case.story.held.evidence), "found": count},

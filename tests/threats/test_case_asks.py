@@ -17,7 +17,7 @@ from storage import deliveries, job_queue
 from storage.deliveries import NewDelivery
 from tests.running import RunningDesk
 from tests.threats.case_records import OLIVIA, CaseAt, case_of, inside, person, story_of
-from tests.threats.cases import json_text
+from tests.threats.cases import change, json_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -116,3 +116,17 @@ async def test_threat_21_a_row_puts_no_words_into_what_the_bot_asks_about_a_look
     said = [json_text(one) for one in desk.slack.person("olivia").history("desk-triage")]
     assert not any(PLANTED in one for one in said)
     assert any("this is in doubt" in one for one in said)
+
+
+async def test_threat_21_a_row_that_names_another_channel_lets_the_copilot_say_nothing_there(desk: RunningDesk) -> None:
+    case, erin = await case_of(desk), desk.slack.person("erin")
+    await desk.idle()
+    ts = await erin.post("help", "Where is the lift?")
+    channel = desk.slack.world.channel("help").id
+    sql = "update cases set channel = :channel, thread_ts = :ts where id = :id"
+    await change(desk, sql, channel=channel, ts=ts, id=case.case_id)
+
+    await asked_turn(desk, case)
+
+    assert await turns(desk, case) == ["What was downloaded?"]
+    assert "Working on it" not in json_text(erin.history("help", ts))
