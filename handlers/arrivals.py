@@ -81,6 +81,13 @@ async def _take_posted(reception: Reception, arrived: _Arrived, posted: Posted) 
         return
     if posted.thread_ts is not None:
         await _ensure_parent(reception, arrived, posted)
+    if posted.thread_ts is not None and await _is_said_on_case(reception, posted):
+        # What has the copilot do something is what stands in Slack: the inbox is a table like any other.
+        now = await fetch(reception, posted.channel, posted.ts, thread_ts=posted.thread_ts)
+        if not isinstance(now, Posted) or (now.user, now.origin) != (posted.user, posted.origin):
+            await _finish(reception, arrived, "ignored: it does not stand in Slack")
+            return
+        posted = replace(posted, text=now.text)
     person = await author_of(reception, posted)
     async with reception.desk.database.transaction() as tx:
         event = await _claimed(tx, arrived)
@@ -104,6 +111,8 @@ async def _take_edit(reception: Reception, arrived: _Arrived, posted: Posted) ->
             outcome = "edited" if changed else "edited before"
         elif posted.thread_ts is None and not _is_young(posted.ts, arrived):
             outcome = "ignored: an old message that is no ticket"
+        elif posted.thread_ts and await tickets.by_slack_thread(tx, posted.channel, posted.root_ts, lock=True) is None:
+            outcome = "ignored: an edit in a thread that is no ticket"  # Said to the copilot once is enough.
         else:
             outcome = await _store(reception, tx, posted, person, arrived.is_shared) + ", as edited"
         inbox.finish(event, outcome, at=reception.desk.clock())
@@ -181,6 +190,11 @@ async def _store_posted(
     return f"ticket {ticket_id}" if is_new else "duplicate of a ticket"
 
 
+async def _is_said_on_case(reception: Reception, posted: Posted) -> bool:
+    async with reception.desk.database.transaction() as tx:
+        return await cases.of_thread(tx, posted.channel, posted.root_ts) is not None
+
+
 async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Posted, person: Person | None) -> str:
     """What is written in a case's thread may be for the copilot; a thread that is no case's is nobody's."""
     row = await cases.of_thread(tx, posted.channel, posted.root_ts)
@@ -190,7 +204,7 @@ async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Pos
         return "ignored: what was said on a case is asked once, as it was said"
     mention = f"<@{reception.bot_user_id}>"
     text, is_addressed = posted.text.replace(mention, "").strip(), mention in posted.text
-    is_turn = await take_turn(tx, row, person, text, posted.ts, is_addressed=is_addressed)
+    is_turn = await take_turn(reception.desk, tx, row, person, text, is_addressed=is_addressed)
     return "a turn of a case" if is_turn else "ignored: not said to the copilot"
 
 

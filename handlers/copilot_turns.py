@@ -12,8 +12,9 @@ from uuid import UUID
 
 from copilot.assistant_terms import Progress
 from handlers.errors import HandlingError, TryLater
-from handlers.flows.ask_copilot import Asked, run_turn
+from handlers.flows.ask_copilot import TURN, Asked, run_turn
 from handlers.flows.ask_for_evidence import run_look
+from handlers.flows.case_asks import asked_for
 from handlers.reception import Reception
 from handlers.streaming import Reader, StreamedReply
 from handlers.views import case_ids as ids
@@ -21,17 +22,21 @@ from handlers.views.blocks import button
 from handlers.views.case_ids import Ref
 from policy.terms import PersonKey
 from storage import cases
+from storage.told import TrailBroken
 
 log = logging.getLogger(__name__)
 
 SHOW_EVERY_SECONDS = 1.0
 
 
-async def take_turn(
-    reception: Reception, case_id: UUID, instruction: str, asked_by: PersonKey, *, tone_of: str = ""
-) -> None:
-    """Take one turn and say in the case's thread what comes of it. Raises TryLater."""
-    reply = await _reply(reception, case_id, asked_by)
+async def take_turn(reception: Reception, case_id: UUID, ask_id: str, instruction: str, tone_of: str) -> None:
+    """Take one turn that somebody asked for, and say in the case's thread what comes of it. Raises TryLater."""
+    try:
+        ask = await asked_for(reception.desk, case_id, TURN, ask_id, instruction=instruction, tone_of=tone_of)
+    except HandlingError as error:
+        log.warning("no turn of case %s is taken: %s", case_id, error)
+        return
+    reply = await _reply(reception, case_id, ask.by)
     words: list[str] = []
     said: list[str] = []
 
@@ -39,7 +44,7 @@ async def take_turn(
         words.append(text)
         said.append(text)
 
-    asked = Asked(case_id, instruction, asked_by, tone_of)
+    asked = Asked(case_id, instruction, ask, tone_of)
     showing = asyncio.create_task(_show(reply, words)) if reply is not None else None
     try:
         result = await run_turn(reception.desk, asked, Progress(on_text=say, on_step=lambda step: say(f"\n{step}\n")))
@@ -60,11 +65,11 @@ async def take_turn(
 
 
 async def look_at_sources(
-    reception: Reception, case_id: UUID, question: object, sources: list[str], asked_by: PersonKey
+    reception: Reception, case_id: UUID, ask_id: str, question: object, sources: list[str]
 ) -> None:
     """Ask the sources for somebody; a refusal is on record, and the case's card shows what was found."""
     try:
-        await run_look(reception.desk, case_id, question, sources, asked_by)
+        await run_look(reception.desk, case_id, question, sources, ask_id)
     except TryLater:
         raise
     except HandlingError as error:
@@ -72,11 +77,15 @@ async def look_at_sources(
 
 
 async def _reply(reception: Reception, case_id: UUID, asked_by: PersonKey) -> StreamedReply | None:
-    """The reply in the case's thread, begun; None where the case stands nowhere yet."""
+    """The reply in the case's thread, begun; None where it stands nowhere, or not in the channel on its record."""
     async with reception.desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
         place = None if row is None or row.thread_ts is None else (row.channel, row.thread_ts)
-    if place is None:
+        try:
+            channel = (await cases.story(tx, case_id)).opened.channel
+        except TrailBroken:
+            return None
+    if place is None or place[0] != channel:
         return None
     reply = StreamedReply(
         reception.client,

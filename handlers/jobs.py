@@ -18,7 +18,6 @@ from handlers.flows.run_action import run_action
 from handlers.flows.triage_ticket import triage_ticket
 from handlers.group_watch import look_at_groups
 from handlers.reception import Reception
-from policy.terms import PersonKey
 
 
 def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None]]]:
@@ -42,11 +41,11 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def look(case_id: str) -> None:
         await look_for_case(reception.desk, UUID(case_id))
 
-    async def turn(case_id: str, instruction: str, asked_by: str, tone_of: str = "", ts: str = "") -> None:
-        await take_turn(reception, UUID(case_id), instruction, PersonKey.parse(asked_by), tone_of=tone_of)
+    async def turn(case_id: str, ask: str, instruction: str, tone_of: str) -> None:
+        await take_turn(reception, UUID(case_id), ask, instruction, tone_of)
 
-    async def sources(case_id: str, question: dict[str, Any], sources: list[str], asked_by: str) -> None:
-        await look_at_sources(reception, UUID(case_id), question, sources, PersonKey.parse(asked_by))
+    async def sources(case_id: str, ask: str, question: dict[str, Any], sources: list[str]) -> None:
+        await look_at_sources(reception, UUID(case_id), ask, question, sources)
 
     async def groups(is_turn: bool) -> None:
         await look_at_groups(reception, is_turn=is_turn)

@@ -115,6 +115,10 @@ class Step(StrEnum):
     CASE_CUSTOMER_WROTE = "case_customer_wrote"
     CASE_ESCALATED = "case_escalated"
     CASE_CLOSED = "case_closed"
+    CASE_ASKED = "case_asked"
+    """On the ticket's chain: somebody had the copilot or the sources asked, with a hash of exactly what."""
+    CASE_ANSWERED = "case_answered"
+    """On the ticket's chain: what was asked for is done, in the transaction that added what came of it."""
     CASE_REFUSED = "case_refused"
     """On the ticket's chain: somebody wanted something of a case that they may not, with the rule."""
 

@@ -53,7 +53,8 @@ async def every_one(tx: Transaction) -> Sequence[CaseRow]:
 
 
 async def stands_at(tx: Transaction, case_id: UUID, ts: str) -> None:
-    """Its card stands there in Slack, which is the head of the thread that it is worked on in."""
+    """Its card stands there in Slack, which is the head of the thread that it is worked on in. Locks the case."""
+    await lock(tx, case_id)
     row = await tx.get(CaseRow, case_id, with_for_update=True)
     if row is not None:
         row.thread_ts = ts
@@ -82,6 +83,11 @@ async def story_and_head(tx: Transaction, case_id: UUID) -> tuple[CaseStory, str
 
 async def append(tx: Transaction, row: CaseRow, bodies: Sequence[Body], *, actor: str, at: datetime) -> None:
     """Add entries to the record, in order. The case must be locked, and the row is brought up to date."""
-    events = [NewEvent(Step(name_of(body)), actor, encode(body)) for body in bodies]
-    await audit.append(tx, case_chain(row.id), events, at=at)
+    await note(tx, row.id, bodies, actor=actor, at=at)
     row.updated_at = at
+
+
+async def note(tx: Transaction, case_id: UUID, bodies: Sequence[Body], *, actor: str, at: datetime) -> None:
+    """Add entries to the record of a case whose row may be gone. The case must be locked."""
+    events = [NewEvent(Step(name_of(body)), actor, encode(body)) for body in bodies]
+    await audit.append(tx, case_chain(case_id), events, at=at)

@@ -22,6 +22,7 @@ from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent,
 from copilot.measures import STALLED_TURNS, stalled_run
 from handlers.desk import Desk
 from handlers.errors import BadInput, IdentityUnavailable, TryLater
+from handlers.flows.case_asks import Ask, note_answered, note_ask
 from handlers.flows.case_linting import internal_names
 from handlers.flows.change_case import OpenCase, change_case
 from policy import case_entries as e
@@ -29,7 +30,7 @@ from policy.case_rules import Held, add
 from policy.case_story import CaseStory
 from policy.case_terms import Draft, Evidence, Sentence, Source, Statement
 from policy.terms import Audience, Person, PersonKey
-from storage import cases, deliveries, job_queue
+from storage import cases, deliveries
 from storage.deliveries import NewDelivery
 
 TURN = "copilot_turn"
@@ -50,9 +51,13 @@ class Asked:
 
     case_id: UUID
     instruction: str
-    asked_by: PersonKey
+    ask: Ask
     tone_of: str = ""
     """The draft that is only to sound otherwise; "" for an ordinary turn."""
+
+    @property
+    def asked_by(self) -> PersonKey:
+        return self.ask.by
 
 
 async def ask_copilot(
@@ -64,16 +69,8 @@ async def ask_copilot(
     words = instruction.strip() if tone is None else f"{instruction.strip()}\nTone: {tone}"
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
-        await job_queue.defer(
-            case.tx,
-            TURN,
-            queue=job_queue.TURNS,
-            lock=f"turn:{case_id}",
-            case_id=str(case_id),
-            instruction=words,
-            asked_by=str(person.key),
-            tone_of=draft_id if tone is not None else "",
-        )
+        tone_of = draft_id if tone is not None else ""
+        await note_ask(desk, case.tx, case.ticket.id, case_id, TURN, person.key, instruction=words, tone_of=tone_of)
         return []
 
     await change_case(desk, case_id, person, "ask the copilot", change)
@@ -102,6 +99,7 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
         watching.cancel()
 
     async def change(case: OpenCase) -> Sequence[e.Body]:  # (3)
+        await note_answered(desk, case, asked.ask)
         bodies = added_by(case.story, story, result)
         bodies.append(result.as_turn(asked.instruction, asked.asked_by))
         if _is_stalled(case.story, result):  # (4)

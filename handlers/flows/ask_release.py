@@ -7,12 +7,16 @@ case's record are one transaction (`propose_action`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
 from handlers.flows.case_holds import read_locked, release_params
+from handlers.flows.case_people import who_asked
+from handlers.flows.change_case import ASKED_ON_IT
 from handlers.flows.check_access import require_access
+from handlers.flows.one_person import Addresses, with_addresses
 from handlers.flows.proposals import Proposal
 from handlers.flows.propose_action import Proposed, propose_action
 from policy.case_release import ACTION_OF, HAND_OFF
@@ -47,16 +51,29 @@ async def ask_release(desk: Desk, case_id: UUID, draft_id: str, revision: int, p
     if row is None:
         raise NotFound("case")
     await require_access(desk, person, WHAT, row.ticket_id)
+    asked = await with_addresses(
+        desk, [person], partial(_checked, desk, case_id, row.ticket_id, draft_id, revision, person)
+    )
+    if asked.proposal is None:
+        raise asked.refusal or NotFound("draft")
+    return await propose_action(desk, asked.proposal, person)
+
+
+async def _checked(
+    desk: Desk, case_id: UUID, ticket_id: UUID, draft_id: str, revision: int, person: Person, addresses: Addresses
+) -> _Release:
     async with desk.database.transaction() as tx:
-        if await tickets.get(tx, row.ticket_id, lock=True) is None:
+        ticket = await tickets.get(tx, ticket_id, lock=True)
+        if ticket is None:
             raise NotFound("ticket")
-        asked = await _release(desk, tx, case_id, row.ticket_id, draft_id, revision, person)
+        if (await who_asked(tx, addresses, ticket, person)).is_theirs:
+            asked = _refused("they asked on the ticket", "case-no-requester", ASKED_ON_IT)
+        else:
+            asked = await _release(desk, tx, case_id, ticket_id, draft_id, revision, person)
         if (refusal := asked.refusal) is not None:
             payload = {"case": str(case_id), "what": WHAT, "rule": refusal.code, "reason": str(refusal)}
-            await audit.record(tx, row.ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
-    if refusal is not None or asked.proposal is None:
-        raise refusal or NotFound("draft")
-    return await propose_action(desk, asked.proposal, person)
+            await audit.record(tx, ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
+    return asked
 
 
 async def _release(

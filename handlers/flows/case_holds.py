@@ -76,7 +76,7 @@ async def case_says(
     if action_id not in (REPLY, CLOSE):
         return NOTHING
     try:
-        for case_id in await _cases_of(tx, ticket):
+        for case_id in await cases_of(tx, ticket):
             story = await read_locked(tx, case_id)
             if why := why_ticket_held(story, action_id):
                 return CaseSays(why)
@@ -146,7 +146,8 @@ async def _of_release(tx: Transaction, asked: Asked, lead: Proposer | None, *, i
     return CaseSays(why_held(story, asked, look(story, asked.params, lead)), needed)
 
 
-async def _cases_of(tx: Transaction, ticket: Ticket) -> list[UUID]:
+async def cases_of(tx: Transaction, ticket: Ticket) -> list[UUID]:
+    """Every case on a ticket, by its row and by the ticket's own trail."""
     row = await cases.of_ticket(tx, ticket.id)
     told = await audit.named(tx, ticket.id, Step.CASE_OPENED)
     found = {str(event.payload.get("case")) for event in told} | ({str(row.id)} if row is not None else set())

@@ -82,8 +82,10 @@ async def held_on_its_way(desk: Desk, tx: Transaction, delivery: Delivery) -> st
         tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass
     )
     why = said.held_back
-    if not why and delivery.kind == CASE_FILES and not await is_as_signed(desk, tx, delivery):
-        why = NOT_AS_SIGNED
+    if not why and delivery.kind == CASE_FILES:
+        found = await _found(tx, request)
+        if found is None or not await is_as_signed(desk, tx, delivery, found[1], request.params):
+            why = NOT_AS_SIGNED
     if why and delivery.state == "posting":
         why = f"{why} {_MAYBE_THERE}"
     if why:

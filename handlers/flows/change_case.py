@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
+from handlers.flows.case_people import Asked, who_asked
 from handlers.flows.check_access import require_access
-from handlers.flows.judged_facts import requester_of
+from handlers.flows.one_person import Addresses, with_addresses
 from policy import case_entries as e
 from policy.case_entries import Body, Entry
 from policy.case_moves import Refusal, Role, StatementEvent
@@ -28,7 +30,7 @@ from policy.case_story import CaseStory, tell
 from policy.case_terms import Statement
 from policy.latch import assess
 from policy.latching import LatchState, weigh
-from policy.terms import Audience, Person
+from policy.terms import Audience, Person, PersonKey
 from storage import audit, cases, deliveries, tickets
 from storage.audit import Step
 from storage.database import Transaction
@@ -55,9 +57,21 @@ class OpenCase:
     row: CaseRow
     ticket: Ticket
     story: CaseStory
+    asked: Asked | None = None
+    """Who wants something of it, with their other accounts, and who asked on its ticket; None for the bot's own."""
 
 
 Change = Callable[[OpenCase], Awaitable[Sequence[Body]]]
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What is asked of whoever wants something of a case."""
+
+    what: str
+    lead_only: bool
+    beyond: bool
+    also: Sequence[PersonKey]
 
 
 async def change_case(
@@ -69,26 +83,35 @@ async def change_case(
     *,
     lead_only: bool = False,
     beyond: bool = False,
+    also: Sequence[PersonKey] = (),
 ) -> CaseStory:
     """Add to a case's record; what it holds after it.
 
     `what` names it on the trail where it is refused. `beyond`: it is open to people of the desk who are not on the
-    case, whose right to it the flow judges. Raises Refused (on record), NotFound and what `change` raises.
+    case, whose right to it the flow judges. `also`: others whom it is about. Raises Refused (on record), NotFound,
+    IdentityUnavailable and what `change` raises.
     """
     await require_access(desk, person, what, await _ticket_of(desk, case_id))
+    check = _Check(what, lead_only, beyond, also)
+    return await with_addresses(desk, [person], partial(_change, desk, case_id, person, change, check))
+
+
+async def _change(
+    desk: Desk, case_id: UUID, person: Person, change: Change, check: _Check, addresses: Addresses
+) -> CaseStory:
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
         ticket = None if row is None else await tickets.get(tx, row.ticket_id, lock=True)
         if row is None or ticket is None:
             raise NotFound("case")
         try:
-            case = await _opened(desk, tx, row, ticket, person, lead_only=lead_only, beyond=beyond)
+            case = await _opened(tx, row, ticket, await who_asked(tx, addresses, ticket, person, check.also), check)
             bodies = await change(case)
         except Refused as refused:
             refusal = refused
         else:
             return await add_to_case(desk, case, bodies, actor=str(person.key))
-        payload = {"case": str(case_id), "what": what, "rule": refusal.code, "reason": str(refusal)}
+        payload = {"case": str(case_id), "what": check.what, "rule": refusal.code, "reason": str(refusal)}
         await audit.record(tx, ticket.id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
     raise Refused(str(refusal), code=refusal.code, reply=refusal.reply, is_recorded=True)
 
@@ -160,28 +183,21 @@ async def read_story(tx: Transaction, case_id: UUID) -> CaseStory:
         raise Refused(str(error), code="case-record-broken", reply=RECORD_BROKEN) from error
 
 
-def asked_on(ticket: Ticket, person: Person) -> bool:
-    """Whether somebody, or another account of theirs, asked for something on the ticket."""
-    requester = requester_of(ticket).key
-    return any(one.is_maybe(requester) for one in (person.key, *person.linked))
-
-
-async def _opened(
-    desk: Desk, tx: Transaction, row: CaseRow, ticket: Ticket, person: Person, *, lead_only: bool, beyond: bool
-) -> OpenCase:
+async def _opened(tx: Transaction, row: CaseRow, ticket: Ticket, asked: Asked, check: _Check) -> OpenCase:
+    person = asked.who
     await cases.lock(tx, row.id)
     story = await read_story(tx, row.id)
     if story.opened.ticket_id != str(ticket.id):
-        raise Refused("the row names another ticket", code="case-record-broken", reply=RECORD_BROKEN)
+        raise Refused("its row names another ticket", code="case-record-broken", reply=RECORD_BROKEN)
     if not story.is_open:
         raise Refused("the case is closed", code="case-closed", reply=CASE_CLOSED)
-    if asked_on(ticket, person):
+    if asked.is_theirs:
         raise asked_on_it()
-    if not story.works_on(person.key) and not beyond:
+    if not story.works_on(person.key) and not check.beyond:
         raise not_on_it()
-    if lead_only and story.lead != person.key:
+    if check.lead_only and story.lead != person.key:
         raise lead_only_may()
-    return OpenCase(tx, row, ticket, story)
+    return OpenCase(tx, row, ticket, story, asked)
 
 
 def _entries(story: CaseStory, bodies: Sequence[Body], actor: str, desk: Desk) -> list[Entry]:

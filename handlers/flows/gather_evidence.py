@@ -14,6 +14,7 @@ from actions.evidence.connector import Account, Question, in_doubt
 from copilot.entities import find_emails, find_key_ids
 from copilot.statements import statements_from
 from handlers.desk import Desk
+from handlers.flows.case_asks import Ask, note_answered
 from handlers.flows.change_case import OpenCase, add_to_case, change_case, read_story
 from policy import case_entries as e
 from policy.case_rules import add
@@ -31,9 +32,18 @@ MOST_ACCOUNTS, MOST_WORDS = 5, 2000
 
 
 async def gather_evidence(
-    desk: Desk, case_id: UUID, question: Question, person: Person, *, sources: frozenset[Source] = frozenset(Source)
+    desk: Desk,
+    case_id: UUID,
+    question: Question,
+    person: Person,
+    *,
+    sources: frozenset[Source] = frozenset(Source),
+    ask: Ask | None = None,
 ) -> CaseStory:
-    """Ask sources for somebody who works on the case. Raises Refused (on record), NotFound."""
+    """Ask sources for somebody who works on the case. Raises Refused (on record), NotFound.
+
+    `ask`: what it is done for, where a job does it.
+    """
 
     async def nothing(case: OpenCase) -> Sequence[e.Body]:
         return []
@@ -44,8 +54,10 @@ async def gather_evidence(
     found = await desk.gatherer.only(sources).gather(asked)
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
-        if doubts := in_doubt(found):
-            await _ask_back(desk, case, len(found), doubts)
+        if ask is not None:
+            await note_answered(desk, case, ask)
+        if in_doubt(found):
+            await _ask_back(desk, case, len(found))
         return retrieved(case.story, found)
 
     return await change_case(desk, case_id, person, "look for evidence", change)
@@ -98,14 +110,14 @@ def retrieved(story: CaseStory, found: Sequence[Evidence]) -> list[e.Body]:
     return bodies
 
 
-async def _ask_back(desk: Desk, case: OpenCase, count: int, doubts: Sequence[Evidence]) -> None:
+async def _ask_back(desk: Desk, case: OpenCase, count: int) -> None:
     """In the case's thread: what was not found, not read, or may be about something else, before anybody goes on."""
     notice = NewDelivery(
         CASE_DOUBTS,
         Audience.INTERNAL,
-        case.row.channel,
+        case.story.opened.channel,
         ticket_id=case.ticket.id,
         thread_ts=case.row.thread_ts,
-        args={"case": str(case.row.id), "found": count, "doubts": [one.excerpt[:300] for one in doubts[:MOST_DOUBTS]]},
+        args={"case": str(case.row.id), "after": len(case.story.held.evidence), "found": count},
     )
     await deliveries.post(case.tx, notice, delivery_id=desk.new_id(), at=desk.clock())

@@ -5,8 +5,11 @@ Nothing that came into the case later is in it: what would have changed it has k
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from copilot.handoff import Approval, Recipient, make_packet
@@ -64,14 +67,29 @@ def handoff_channel(desk: Desk, recipient: Recipient) -> str:
     return theirs or settings.approvals_channel
 
 
-async def is_as_signed(desk: Desk, tx: Transaction, delivery: Delivery) -> bool:
-    """Whether the packet that is about to be sent is the one that the desk signed: it is read from rows."""
+async def is_as_signed(
+    desk: Desk, tx: Transaction, delivery: Delivery, story: CaseStory, params: Mapping[str, Any]
+) -> bool:
+    """Whether what is about to be sent is what the desk made of this release, which is all read from rows.
+
+    1  the three files and no other, of which the packet and its Markdown are as they were signed
+    2  the packet is of this case and of the words that were approved, which the text is, letter for letter
+    3  it goes to those whom it is for, with our own words beside it
+    """
     names = [str(one["name"]) for one in delivery.args.get("files", ())]
-    rows = await delivery_files.of_delivery(tx, delivery.id)
-    found = {name: row.content for name, row in zip(names, rows, strict=False)}
-    if desk.notary is None or not {PACKET_FILE, MARKDOWN_FILE} <= found.keys():
+    contents = [row.content for row in await delivery_files.of_delivery(tx, delivery.id)]
+    if desk.notary is None or names != [TEXT_FILE, MARKDOWN_FILE, PACKET_FILE] or len(contents) != len(names):
         return False
-    return not handoffs.check(found[PACKET_FILE], found[MARKDOWN_FILE], [desk.notary.public_key])
+    text, markdown, signed = contents
+    if handoffs.check(signed, markdown, [desk.notary.public_key]):  # 1
+        return False
+    packet, digest = json.loads(signed), sha256_of(str(params["text"]))
+    is_of_it = packet["case"] == params["caseId"] and any(one["digest"] == digest for one in packet["approvals"])
+    if not is_of_it or text != str(params["text"]).encode():  # 2
+        return False
+    comment = handed_over(story.opened.ticket_number, packet["audience"], sha256_of(signed.decode()))
+    channel = handoff_channel(desk, Recipient(packet["audience"]))
+    return (delivery.args.get("comment"), delivery.channel) == (comment, channel)  # 3
 
 
 async def _approvals(tx: Transaction, request: ActionRequest, recipient: Recipient) -> list[Approval]:

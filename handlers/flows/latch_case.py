@@ -30,7 +30,8 @@ async def release_latch(desk: Desk, case_id: UUID, reason: str, seen: str, perso
         now = desk.clock()
         try:
             marks = case.story.latch.marks
-            latch = release(case.story.latch, person, reason, now, marks if seen == seen_digest(marks) else ())
+            who = person if case.asked is None else case.asked.who
+            latch = release(case.story.latch, who, reason, now, marks if seen == seen_digest(marks) else ())
         except LatchHolds as error:
             raise Refused(str(error), code="case-latch-holds", reply=LATCH_STAYS) from error
         payload = {"case": str(case_id), "state": latch.state.value, "reason": reason.strip()}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
-from handlers.flows.change_case import ASKED_ON_IT, asked_on, asked_on_it
+from handlers.flows.case_people import who_asked
+from handlers.flows.change_case import ASKED_ON_IT, asked_on_it
 from handlers.flows.check_access import require_access
-from handlers.flows.staff_case import check_people
+from handlers.flows.one_person import Addresses, with_addresses
+from handlers.flows.staff_case import THEIR_TICKET, check_people
 from policy import case_entries as e
 from policy.terms import Audience, Person, PersonKey
 from storage import audit, cases, deliveries, job_queue, tickets
@@ -30,18 +33,26 @@ async def check_opening(desk: Desk, ticket_id: UUID, goal: str, members: Sequenc
     if not goal.strip():
         raise BadInput({"goal": NO_GOAL})
     await check_people(desk, members, person)
+    return await with_addresses(desk, [person], partial(_check_opening, desk, ticket_id, members, person))
+
+
+async def _check_opening(
+    desk: Desk, ticket_id: UUID, members: Sequence[PersonKey], person: Person, addresses: Addresses
+) -> int:
     async with desk.database.transaction() as tx:
         ticket = await tickets.get(tx, ticket_id)
         if ticket is None:
             raise NotFound("ticket")
         if await cases.of_ticket(tx, ticket_id) is not None:
             raise Refused("the ticket has a case", code="case-there-already", reply=THERE_ALREADY)
-        is_theirs = asked_on(ticket, person)
-        if is_theirs:
+        asked = await who_asked(tx, addresses, ticket, person, members)
+        if asked.is_theirs:
             payload = {"case": "", "what": "open a case", "rule": "case-no-requester", "reason": ASKED_ON_IT}
             await audit.record(tx, ticket_id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
-    if is_theirs:
+    if asked.is_theirs:
         raise asked_on_it(is_recorded=True)
+    if asked.is_of(*members):
+        raise BadInput({"members": THEIR_TICKET})
     return ticket.number
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from copilot.draft_differences import Change, Difference, differences
@@ -13,11 +14,13 @@ from copilot.handoff_record import record_of
 from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level, Mark
 from copilot.rendered_draft import rendered
 from handlers.desk import Desk
-from handlers.errors import NotFound
+from handlers.errors import NotFound, Refused
 from handlers.flows.case_holds import why_not_now
 from handlers.flows.case_linting import lint_revision
-from handlers.flows.change_case import read_story
+from handlers.flows.case_people import who_asked
+from handlers.flows.change_case import ASKED_ON_IT, read_story
 from handlers.flows.check_access import require_access
+from handlers.flows.one_person import Addresses, with_addresses
 from handlers.flows.reveal_value import kept_from_copilot
 from handlers.views.case_draft_facts import (
     AuthorFacts,
@@ -52,7 +55,8 @@ from policy.case_story import CaseStory, Revision
 from policy.case_terms import Author, Evidence, Statement, StatementKind, StatementState
 from policy.latching import SECURITY, LatchState
 from policy.terms import Person, PersonKey, RequestStatus
-from storage import cases, requests
+from storage import audit, cases, requests, tickets
+from storage.audit import Step
 from storage.database import Transaction
 from storage.labels import labels
 from storage.schema import ActionRequest, CaseRow
@@ -79,8 +83,24 @@ async def read_case(desk: Desk, case_id: UUID, person: Person, what: str) -> Cas
     if row is None:
         raise NotFound("case")
     await require_access(desk, person, what, row.ticket_id)
+    found = await with_addresses(desk, [person], partial(_read, desk, row, person, what))
+    if found is None:
+        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)
+    return found
+
+
+async def _read(desk: Desk, row: CaseRow, person: Person, what: str, addresses: Addresses) -> CaseFacts | None:
+    """None for who asked on the ticket: what is found out about their own matter is not theirs to read."""
     async with desk.database.transaction() as tx:
-        return await case_facts(desk, tx, row, await read_story(tx, case_id))
+        story = await read_story(tx, row.id)
+        ticket = await tickets.get(tx, UUID(story.opened.ticket_id))
+        if ticket is None:
+            raise NotFound("ticket")
+        if not (await who_asked(tx, addresses, ticket, person)).is_theirs:
+            return await case_facts(desk, tx, row, story)
+        payload = {"case": str(row.id), "what": what, "rule": "case-no-requester", "reason": ASKED_ON_IT}
+        await audit.record(tx, ticket.id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
+    return None
 
 
 async def revealable(desk: Desk, case_id: UUID) -> tuple[RevealableFacts, ...]:

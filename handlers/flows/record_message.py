@@ -74,9 +74,9 @@ async def add_reply(tx: Transaction, desk: Desk, ticket: Ticket, reply: Reply) -
         "side": reply.author_side,
         "attachments": [{"name": name, "type": mimetype} for name, mimetype in reply.attachments],
     }
-    await audit.record(tx, ticket.id, Step.MESSAGE_RECEIVED, reply.author or reply.author_side, payload, at=now)
-    if reply.author_side == "customer":
+    if reply.author_side == "customer":  # A case is locked before any audit chain.
         await customer_wrote(desk, tx, ticket, message.id)
+    await audit.record(tx, ticket.id, Step.MESSAGE_RECEIVED, reply.author or reply.author_side, payload, at=now)
     await deliveries.refresh(tx, ticket_id=ticket.id)
     return True
 
@@ -109,11 +109,12 @@ async def record_change(tx: Transaction, desk: Desk, message: Message, change: C
     ticket.updated_at = now
     step = Step.MESSAGE_DELETED if change.kind == "deleted" else Step.MESSAGE_EDITED
     payload = {"messageId": str(message.id), "ts": change.ts, "version": len(versions) + 1}
+    if message.author_side == "customer":
+        await customer_wrote(desk, tx, ticket, message.id)
     # Slack names the message's author in such events, not who made the change: so no person is named here.
     await audit.record(tx, ticket.id, step, "slack", payload, at=now)
     if message.author_side == "customer":
         ticket.revision += 1
-        await customer_wrote(desk, tx, ticket, message.id)
         await void_open_requests(
             tx, desk, ticket, why=f"the requester's message was {change.kind} after this was shown"
         )

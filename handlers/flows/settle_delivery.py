@@ -62,10 +62,10 @@ async def settle(desk: Desk, delivery_id: UUID, settled: Settled) -> None:
         forget_obstacle(delivery)
         if delivery.kind == CASE_FILES:
             await delivery_files.drop(tx, delivery_id)
-        step = Step.DELIVERY_POSTED if settled.is_new else Step.DELIVERY_UPDATED
-        await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery), at=now)
         if delivery.kind == CASE_CARD and settled.is_new and settled.ts is not None:
             await cases.stands_at(tx, UUID(delivery.args["case"]), settled.ts)
+        step = Step.DELIVERY_POSTED if settled.is_new else Step.DELIVERY_UPDATED
+        await audit.record(tx, delivery.ticket_id, step, "bot", _payload(delivery), at=now)
         if was_obstructed:
             await _show_on_cards(tx, delivery)
 

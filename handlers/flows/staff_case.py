@@ -8,7 +8,6 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import BadInput
 from handlers.flows.change_case import OpenCase, change_case, lead_only_may, not_on_it
-from handlers.flows.judged_facts import requester_of
 from policy import case_entries as e
 from policy.terms import Person, PersonKey
 
@@ -25,8 +24,7 @@ async def staff_case(
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         story = case.story
-        requester = requester_of(case.ticket).key
-        if any(one.is_maybe(requester) for one in (lead, *members)):
+        if case.asked is None or case.asked.is_of(lead, *members):
             raise BadInput({"members": THEIR_TICKET})
         has_lead = story.lead == person.key or await _is_on_the_desk(desk, story.lead)
         if has_lead and not story.works_on(person.key):
@@ -43,7 +41,8 @@ async def staff_case(
             bodies.append(e.MembersChanged(others))
         return bodies
 
-    await change_case(desk, case_id, person, "change who works on a case", change, beyond=True)
+    also = [lead, *members]
+    await change_case(desk, case_id, person, "change who works on a case", change, beyond=True, also=also)
 
 
 async def check_people(desk: Desk, people: Sequence[PersonKey], person: Person) -> None:

@@ -13,6 +13,7 @@ from policy.case_story import CaseStory
 from policy.terms import Person, PersonKey
 from storage import cases
 from tests.running import RunningDesk
+from tests.threats.cases import change, paused
 
 HOME = "T0ACME00001"
 OLIVIA, SAM, SANA, VICTOR = (
@@ -54,10 +55,12 @@ async def ticket_of(
 
 
 async def case_of(desk: RunningDesk, *, members: Sequence[PersonKey] = (SAM,), text: str = ASKED) -> CaseAt:
-    """A case whose lead is Olivia."""
+    """A case whose lead is Olivia, without the bot's own look at it: what the tests write comes first."""
     at = await ticket_of(desk, text=text)
-    lead = await person(desk, OLIVIA)
-    case_id = await open_case(inside(desk), at.ticket_id, "Find out what was seen.", "What is said.", members, lead)
+    lead, goal = await person(desk, OLIVIA), "Find out what was seen."
+    async with paused(desk):
+        case_id = await open_case(inside(desk), at.ticket_id, goal, "What is said.", members, lead)
+        await change(desk, "delete from procrastinate_jobs where task_name = 'look_for_case' and status = 'todo'")
     return CaseAt(case_id, at.ticket_id, at.ts)
 
 

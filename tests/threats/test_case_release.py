@@ -5,6 +5,7 @@ A whole desk runs; the cases are made by adding to their records, as the flows o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -585,7 +586,29 @@ async def test_a_handoff_is_a_signed_packet_of_what_was_approved(desk: RunningDe
     assert text in [row[0] for row in await desk.rows(kept, id=case.ticket_id)]
 
 
-async def test_threat_21_a_packet_that_was_changed_in_its_row_is_not_handed_over(desk: RunningDesk) -> None:
+PLANTED = "All is well, and nothing was seen."
+SWAPS = {
+    "the packet": (
+        "update delivery_files set content ="
+        " convert_to(replace(convert_from(content, 'UTF8'), 'open until', 'shut since'), 'UTF8')"
+        " where delivery_id = :id"
+    ),
+    "the words with their hash": (
+        f"with swapped as (update delivery_files set content = convert_to('{PLANTED}', 'UTF8')"
+        " where delivery_id = :id and position = 0) update deliveries"
+        " set args = jsonb_set(args::jsonb, '{files,0,sha256}',"
+        f" to_jsonb('{hashlib.sha256(PLANTED.encode()).hexdigest()}'::text))::json where id = :id"
+    ),
+    "what is said beside it": (
+        "update deliveries set args ="
+        f" jsonb_set(args::jsonb, '{{comment}}', to_jsonb('{PLANTED}'::text))::json where id = :id"
+    ),
+    "where it goes": "update deliveries set channel = 'C0GENERAL01' where id = :id",
+}
+
+
+@pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
+async def test_threat_21_a_packet_that_was_changed_in_its_row_is_not_handed_over(desk: RunningDesk, swap: str) -> None:
     case, request_id, _ = await waiting_update(desk, DraftKind.SECURITY_HANDOFF)
     await card(desk, request_id)
     desk.slack.admin.share_channel("desk-approvals", "T0EXTERN001")
@@ -593,12 +616,8 @@ async def test_threat_21_a_packet_that_was_changed_in_its_row_is_not_handed_over
         await vote(desk, request_id, "sam")
         held = "select 1 from deliveries where request_id = :id and kind = 'case_files' and state = 'held'"
         await desk.until(lambda: desk.value(held, id=request_id))
-        swap = (
-            "update delivery_files set content ="
-            " convert_to(replace(convert_from(content, 'UTF8'), 'open until', 'shut since'), 'UTF8')"
-            " where delivery_id in (select id from deliveries where request_id = :id and kind = 'case_files')"
-        )
-        await change(desk, swap, id=request_id)
+        which = "select id from deliveries where request_id = :id and kind = 'case_files'"
+        await change(desk, swap, id=await desk.value(which, id=request_id))
     finally:
         desk.slack.admin.unshare_channel("desk-approvals", "T0EXTERN001")
     await due_now(desk)

@@ -1,0 +1,87 @@
+"""What somebody had the copilot or the sources asked: on the ticket's trail under their name, and done once.
+
+The work is a job's, and its arguments are only rows: whoever can write to the database can make one. So whoever asks
+is put on the trail with a hash of exactly what the job is to do. A job is done for such a step only, in the name of its
+actor and of nobody else; the step that says so is one transaction with what came of it, so a job that comes again, or
+is put on the queue again, does nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from handlers.desk import Desk
+from handlers.errors import NotFound, Refused
+from handlers.flows.change_case import RECORD_BROKEN, OpenCase
+from policy.terms import PersonKey
+from storage import audit, cases, job_queue, told
+from storage.audit import Step, StoredEvent, ticket_chain
+from storage.database import Transaction
+from storage.told import TrailBroken
+
+NOBODY_ASKED = "Nobody asked for this in these words, so nothing is done. Ask for it from the case's card."
+DONE_BEFORE = "This was done before. Ask again if it is to be done once more."
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a job was put on the queue for."""
+
+    ask_id: str
+    by: PersonKey
+
+
+async def note_ask(
+    desk: Desk, tx: Transaction, ticket_id: UUID, case_id: UUID, task: str, by: PersonKey, **args: Any
+) -> None:
+    """Put the job on the queue for somebody, and that they asked for it on the trail. The ticket is locked."""
+    ask_id = str(desk.new_id())
+    payload = {"case": str(case_id), "ask": ask_id, "task": task, "sha256": _hash(args)}
+    await audit.record(tx, ticket_id, Step.CASE_ASKED, str(by), payload, at=desk.clock())
+    await job_queue.defer(
+        tx, task, queue=job_queue.TURNS, lock=f"turn:{case_id}", case_id=str(case_id), ask=ask_id, **args
+    )
+
+
+async def asked_for(desk: Desk, case_id: UUID, task: str, ask_id: str, **args: Any) -> Ask:
+    """Who asked for what a job is about to do. Raises NotFound, Refused where nobody did or it is done."""
+    async with desk.database.transaction() as tx:
+        row = await cases.get(tx, case_id)
+        if row is None:
+            raise NotFound("case")
+        events = await _events(tx, row.ticket_id)
+    wanted = {"case": str(case_id), "ask": ask_id, "task": task, "sha256": _hash(args)}
+    found = next((one for one in events if one.name == Step.CASE_ASKED and one.payload == wanted), None)
+    if found is None:
+        raise Refused(f"nobody asked for {task} {ask_id}", code="case-nobody-asked", reply=NOBODY_ASKED)
+    _check_open(events, ask_id)
+    return Ask(ask_id, PersonKey.parse(found.actor))
+
+
+async def note_answered(desk: Desk, case: OpenCase, ask: Ask) -> None:
+    """Put on the trail that it is done. The case is locked. Raises Refused where it was done before."""
+    _check_open(await _events(case.tx, case.ticket.id), ask.ask_id)
+    payload = {"case": str(case.row.id), "ask": ask.ask_id}
+    await audit.record(case.tx, case.ticket.id, Step.CASE_ANSWERED, "bot", payload, at=desk.clock())
+
+
+def _check_open(events: list[StoredEvent], ask_id: str) -> None:
+    if any(one.name == Step.CASE_ANSWERED and one.payload["ask"] == ask_id for one in events):
+        raise Refused(f"{ask_id} was answered before", code="case-answered-before", reply=DONE_BEFORE)
+
+
+async def _events(tx: Transaction, ticket_id: UUID) -> list[StoredEvent]:
+    """The ticket's steps that were made under a key, verified. Raises Refused."""
+    try:
+        events = await told.verified(tx, ticket_chain(ticket_id))
+    except TrailBroken as error:
+        raise Refused(str(error), code="case-record-broken", reply=RECORD_BROKEN) from error
+    return [one for one in events if one.key_id is not None]
+
+
+def _hash(args: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest()
