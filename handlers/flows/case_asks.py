@@ -16,15 +16,15 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
-from handlers.flows.change_case import RECORD_BROKEN, OpenCase
+from handlers.flows.change_case import OpenCase, record_broken
 from policy.terms import PersonKey
 from storage import audit, cases, job_queue, told
 from storage.audit import Step, StoredEvent, ticket_chain
 from storage.database import Transaction
 from storage.told import TrailBroken
 
-NOBODY_ASKED = "Nobody asked for this in these words, so nothing is done. Ask for it from the case's card."
-DONE_BEFORE = "This was done before. Ask again if it is to be done once more."
+NOBODY_ASKED = "Nobody asked for this in these words, so nothing is done. Ask from the case's card, then try again."
+DONE_BEFORE = "This was done before. Leave it, or ask once more from the case's card."
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ async def _events(tx: Transaction, ticket_id: UUID) -> list[StoredEvent]:
     try:
         events = await told.verified(tx, ticket_chain(ticket_id))
     except TrailBroken as error:
-        raise Refused(str(error), code="case-record-broken", reply=RECORD_BROKEN) from error
+        raise record_broken(str(error)) from error
     return [one for one in events if one.key_id is not None]
 
 

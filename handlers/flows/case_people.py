@@ -19,7 +19,7 @@ from storage.database import Transaction
 from storage.schema import Ticket
 from storage.told import TrailBroken
 
-TICKET_BROKEN = "The trail of this ticket does not hold, so nothing is done on its case: an operator must look at it."
+TICKET_BROKEN = "The trail of this ticket does not hold, so nothing is done. Have an operator look, then try again."
 
 
 @dataclass(frozen=True)

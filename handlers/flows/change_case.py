@@ -150,6 +150,11 @@ def consequences(story: CaseStory) -> list[Body]:
     return found
 
 
+def record_broken(why: str) -> Refused:
+    """A record, or a ticket's trail, does not hold: nothing is done on what it tells."""
+    return Refused(why, code="case-record-broken", reply=RECORD_BROKEN)
+
+
 def asked_on_it(*, is_recorded: bool = False) -> Refused:
     """Who asks does not work on the case."""
     return Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=is_recorded)

@@ -14,11 +14,11 @@ from copilot.handoff_record import record_of
 from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level, Mark
 from copilot.rendered_draft import rendered
 from handlers.desk import Desk
-from handlers.errors import NotFound, Refused
+from handlers.errors import NotFound
 from handlers.flows.case_holds import why_not_now
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.case_people import who_asked
-from handlers.flows.change_case import ASKED_ON_IT, read_story
+from handlers.flows.change_case import ASKED_ON_IT, asked_on_it, read_story
 from handlers.flows.check_access import require_access
 from handlers.flows.one_person import Addresses, with_addresses
 from handlers.flows.reveal_value import kept_from_copilot
@@ -85,7 +85,7 @@ async def read_case(desk: Desk, case_id: UUID, person: Person, what: str) -> Cas
     await require_access(desk, person, what, row.ticket_id)
     found = await with_addresses(desk, [person], partial(_read, desk, row, person, what))
     if found is None:
-        raise Refused("they asked on the ticket", code="case-no-requester", reply=ASKED_ON_IT, is_recorded=True)
+        raise asked_on_it(is_recorded=True)
     return found
 
 
