@@ -72,6 +72,7 @@ class Step(StrEnum):
     REVIEW_OVERDUE = "review_overdue"
     REVIEW_RECORDED = "review_recorded"
     REVIEW_REFUSED = "review_refused"
+    FILES_QUEUED = "files_queued"
     DELIVERY_POSTED = "delivery_posted"
     DELIVERY_UPDATED = "delivery_updated"
     DELIVERY_HELD = "delivery_held"

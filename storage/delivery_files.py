@@ -1,7 +1,7 @@
 """Files on their way to Slack: queued with the delivery that posts them, gone from here once they stand there.
 
-A delivery's args hold what each file is called and its SHA-256; the rows hold the content. What is sent is held against
-the hash, so a content that somebody wrote into the database is not posted under our name unnoticed.
+A delivery's args hold what each file is called and its SHA-256; the rows hold the content. The trail keeps that too, and
+where they go and what is said beside them; what is sent is held against it, so a row alone posts nothing.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from policy.terms import Audience
-from storage import deliveries
+from storage import audit, deliveries, system_steps, told
+from storage.audit import Step, StoredEvent, ticket_chain
 from storage.database import Transaction
 from storage.deliveries import NewDelivery
 from storage.schema import Delivery, DeliveryFile
+from storage.told import TrailBroken
 
 CASE_FILES = "case_files"
 """The kind of delivery that posts files."""
 MAX_FILES, MAX_BYTES = 10, 20_000_000
 """Of one delivery, and of all its files together."""
 COMMENT_LENGTH, DESCRIPTION_LENGTH = 500, 1000
+_OF_THE_SYSTEM = text(
+    "select chain, seq, at, name, actor, payload::text, prev_hash, hash, key_id from audit_events"
+    " where chain = 'system' and name = 'files_queued' and payload->>'deliveryId' = :id order by seq"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
@@ -82,6 +88,7 @@ async def post(
         args={"comment": comment, "files": listed},
     )
     delivery = await deliveries.post(tx, new, delivery_id=delivery_id, at=at)
+    await audit.record(tx, ticket_id, Step.FILES_QUEUED, "bot", _told(delivery), at=at)
     await tx.flush()
     for position, file in enumerate(files):
         tx.add(DeliveryFile(delivery_id=delivery_id, position=position, content=file.content))
@@ -111,11 +118,35 @@ async def of_delivery(tx: Transaction, delivery_id: UUID) -> Sequence[DeliveryFi
 
 
 async def are_as_told(tx: Transaction, delivery: Delivery) -> bool:
-    """Whether the contents are those that the delivery's args name."""
-    told = [one["sha256"] for one in delivery.args.get("files", ())]
-    return bool(told) and told == [
-        hashlib.sha256(row.content).hexdigest() for row in await of_delivery(tx, delivery.id)
-    ]
+    """Whether the delivery and its contents are what the trail says was queued: rows may say anything."""
+    hashes = [one["sha256"] for one in delivery.args.get("files", ())]
+    if hashes != [hashlib.sha256(row.content).hexdigest() for row in await of_delivery(tx, delivery.id)]:
+        return False
+    return _told(delivery) in [event.payload for event in await _queued(tx, delivery)]
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
+    """What the trail keeps of files on their way."""
+    return {
+        "deliveryId": str(delivery.id),
+        "channel": delivery.channel,
+        "threadTs": delivery.thread_ts,
+        "actionRequestId": None if delivery.request_id is None else str(delivery.request_id),
+        "comment": delivery.args.get("comment"),
+        "files": delivery.args.get("files"),
+    }
+
+
+async def _queued(tx: Transaction, delivery: Delivery) -> list[StoredEvent]:
+    """The steps about it that this desk wrote."""
+    if delivery.ticket_id is None:
+        found = await system_steps.read(tx, _OF_THE_SYSTEM.bindparams(id=str(delivery.id)))
+        return [one.event for one in found if one.is_genuine]
+    try:
+        events = await told.verified(tx, ticket_chain(delivery.ticket_id))
+    except TrailBroken:
+        return []
+    return [one for one in events if one.name == Step.FILES_QUEUED and one.key_id is not None]
 
 
 async def note_ids(tx: Transaction, delivery_id: UUID, slack_ids: Sequence[str], *, at: datetime) -> None:

@@ -138,6 +138,30 @@ async def test_threat_18_a_row_that_calls_the_readers_customers_changes_nothing(
     assert with_files(desk, HELP) == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update deliveries set channel = 'C0GENERAL01' where id = :id",
+        "update deliveries set args = replace(args::text, 'Handoff of', 'Whatever of')::json where id = :id",
+        "update deliveries set args = replace(args::text, 'handoff-17.md', 'handoff-18.md')::json where id = :id",
+        "update deliveries set ticket_id = (select id from tickets limit 1) where id = :id",
+    ],
+    ids=["another channel", "other words", "another name", "of a ticket"],
+)
+async def test_threat_21_files_that_only_a_row_queued_are_not_posted(desk: RunningDesk, sql: str) -> None:
+    await a_ticket(desk)
+    desk.slack.admin.share_channel("desk-triage", "T0EXTERN001")
+    delivery_id = await enqueue(desk)
+    await becomes(desk, delivery_id, "held")
+
+    await change(desk, sql, id=delivery_id)
+    desk.slack.admin.unshare_channel("desk-triage", "T0EXTERN001")
+    await at_once(desk, delivery_id)
+    await becomes(desk, delivery_id, "failed")
+
+    assert with_files(desk) == [] and with_files(desk, "C0GENERAL01") == []
+
+
 async def test_content_that_was_changed_in_the_database_is_not_posted(desk: RunningDesk) -> None:
     async with paused(desk):
         delivery_id = await enqueue(desk)
