@@ -1,7 +1,7 @@
 """Files on their way to Slack: queued with the delivery that posts them, gone from here once they stand there.
 
-A delivery's args hold what each file is called and its SHA-256; the rows hold the content. The trail keeps that too, and
-where they go and what is said beside them; what is sent is held against it, so a row alone posts nothing.
+A delivery's args hold what each file is called and its SHA-256; the rows hold the content. The trail keeps that too,
+and where they go and what is said beside them; what is sent is held against it, so a row alone posts nothing.
 """
 
 from __future__ import annotations
