@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from actions.executors import Run
 from handlers.desk import Desk
-from handlers.flows import cast_vote, run_action
+from handlers.flows import cast_vote, rule_on_run, run_action
 from policy.terms import Choice, Person, PersonKey
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -267,7 +267,7 @@ class Remembering(Circle):
 def no_look_at_the_digest() -> Iterator[None]:
     """What runs is taken for what was shown."""
     with (
-        patch.object(run_action, "digest_of", lambda request, ticket: request.digest),
+        patch.object(rule_on_run, "digest_of", lambda request, ticket: request.digest),
         patch.object(cast_vote, "digest_of", lambda request, ticket: request.digest),
     ):
         yield

@@ -16,7 +16,7 @@ from actions.evidence.rows import access_log_fields
 from tests.actions.evidence.builders import BOB, a_question
 
 READ = """
-import json, resource, sys
+import json, re, resource, sys
 from pathlib import Path
 from actions.evidence.connector import Account, Question
 from actions.evidence.duck import Limits
@@ -27,7 +27,10 @@ reading = Reading(Path(sys.argv[1]), access_log_fields(), Question(None, (Accoun
 reading.run()
 (count,) = reading.files
 kept = len(list(reading.newest))
-peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+# On Linux ru_maxrss begins with the peak of the process that started this one; VmHWM is its own.
+status = Path("/proc/self/status")
+own = re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text()) if status.exists() else None
+peak_mb = (int(own[1]) if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) // 1024
 print(json.dumps([count.lines, count.unreadable, count.error, kept, reading.newest.more, peak_mb]))
 """
 BLOCK_ROWS = 10_000
