@@ -67,6 +67,8 @@ async def running(parts: Parts) -> AsyncIterator[Running]:
         stack.push_async_callback(parts.database.close)
         stack.push_async_callback(parts.reception.desk.triager.aclose)
         stack.push_async_callback(parts.reception.desk.assistant.aclose)
+        if (linter := parts.reception.desk.second_linter) is not None:
+            stack.push_async_callback(linter.aclose)
         await parts.inbox.open()
         stack.push_async_callback(parts.inbox.close)
         await _start(parts)

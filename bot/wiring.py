@@ -30,7 +30,8 @@ from bot.settings import DEFAULT_PRICES, Settings, SettingsError
 from bot.slack_app import make_slack_app
 from bot.worker import Workers
 from copilot.assistant_terms import Assistant
-from copilot.assistants import choose_assistant
+from copilot.assistants import choose_assistant, choose_second_linter
+from copilot.lint_look import SecondLinter
 from copilot.suggestions import CATEGORIES, Triager
 from copilot.triage import DEFAULT_MODEL, choose_triager
 from handlers.desk import Desk
@@ -129,6 +130,7 @@ async def build(
         clock=clock,
         new_id=new_id,
         assistant=assistant or _assistant(settings),
+        second_linter=_second_linter(settings),
         copilot_model=(settings.anthropic_model or DEFAULT_MODEL) if settings.anthropic_api_key else "",
         gatherer=make_gatherer(settings.evidence, database, client, clock, new_id),
         notary=notary,
@@ -170,6 +172,16 @@ async def build(
 
 def _assistant(settings: Settings) -> Assistant:
     return choose_assistant(
+        settings.anthropic_api_key,
+        settings.prices or DEFAULT_PRICES,
+        settings.budget,
+        settings.anthropic_model,
+        settings.anthropic_url,
+    )
+
+
+def _second_linter(settings: Settings) -> SecondLinter | None:
+    return choose_second_linter(
         settings.anthropic_api_key,
         settings.prices or DEFAULT_PRICES,
         settings.budget,

@@ -17,8 +17,9 @@ from typing import Protocol, TypeAlias
 
 from copilot.lint_terms import InternalNames
 from copilot.model_usage import Usage
-from policy.case_entries import ToolCall, Turn
+from policy.case_entries import MarksSuggested, ToolCall, Turn
 from policy.case_rules import Held
+from policy.case_story import CaseStory
 from policy.case_terms import Author, Draft, DraftKind, Evidence, Sentence, Source, Statement
 from policy.terms import PersonKey
 
@@ -84,14 +85,20 @@ class Spent:
     usd: Decimal = Decimal(0)
 
     @classmethod
-    def of(cls, turns: Iterable[Turn]) -> Spent:
-        """What the turns on a case's record used."""
+    def of_case(cls, story: CaseStory) -> Spent:
+        """What a case's record says was used."""
+        return cls.of((turn for _, turn in story.turns), (look for _, look in story.suggestions))
+
+    @classmethod
+    def of(cls, turns: Iterable[Turn], looks: Iterable[MarksSuggested] = ()) -> Spent:
+        """What turns used, and looks at drafts, which are no turns."""
         told = list(turns)
+        every: list[Turn | MarksSuggested] = [*told, *looks]
         return cls(
             len(told),
-            sum(one.input_tokens + one.output_tokens for one in told),
-            sum(one.seconds for one in told),
-            sum((Decimal(one.cost_usd) for one in told), Decimal(0)),
+            sum(one.input_tokens + one.output_tokens for one in every),
+            sum(one.seconds for one in every),
+            sum((Decimal(one.cost_usd) for one in every), Decimal(0)),
         )
 
 

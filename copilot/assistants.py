@@ -1,8 +1,9 @@
-"""The choice of who takes the turns of cases: a model when a key is set, the rules otherwise."""
+"""The choice of who works on cases: a model when a key is set, the rules otherwise."""
 
 from __future__ import annotations
 
 from copilot.assistant_terms import Assistant, Budget
+from copilot.lint_look import SecondLinter
 from copilot.model_usage import Prices
 from copilot.rules_assistant import RulesAssistant
 from copilot.triage import DEFAULT_MODEL
@@ -27,3 +28,21 @@ def choose_assistant(
 
     client = make_client(api_key, base_url, timeout_seconds=REQUEST_SECONDS)
     return ModelAssistant(client, model or DEFAULT_MODEL, prices, budget)
+
+
+def choose_second_linter(
+    api_key: str | None,
+    prices: Prices,
+    budget: Budget | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+) -> SecondLinter | None:
+    """What looks at drafts after the rules have, for these settings; None without a key: the rules stand alone."""
+    if not api_key:
+        return None
+    # As above: only a desk with a key waits for the SDK.
+    from copilot.model_client import make_client
+    from copilot.model_linter import ModelLinter
+
+    client = make_client(api_key, base_url, timeout_seconds=REQUEST_SECONDS)
+    return ModelLinter(client, model or DEFAULT_MODEL, prices, budget)

@@ -70,7 +70,7 @@ def first_message(turn: CaseTurn, pseudonyms: CasePseudonyms, boundary: str) -> 
     document, said = pseudonyms.hide_all([_case(turn), {label: Raw(text) for label, text in wants.items() if text}])
     lines = [
         f"The line is {boundary}",
-        _between(document, boundary),
+        between(document, boundary),
         *(f"{label}: {json.dumps(text)}" for label, text in said.items()),
     ]
     if turn.tone_of:
@@ -81,10 +81,11 @@ def first_message(turn: CaseTurn, pseudonyms: CasePseudonyms, boundary: str) -> 
 def look_result(items: Sequence[Evidence], pseudonyms: CasePseudonyms, boundary: str) -> str:
     """What a look brought, as data."""
     told = [_evidence(one, is_current=True) for one in items[:MOST_FOUND]]
-    return _between(pseudonyms.hide_all({"found": told, "left_out": max(0, len(items) - MOST_FOUND)}), boundary)
+    return between(pseudonyms.hide_all({"found": told, "left_out": max(0, len(items) - MOST_FOUND)}), boundary)
 
 
-def _between(document: Mapping[str, Any], boundary: str) -> str:
+def between(document: Mapping[str, Any], boundary: str) -> str:
+    """A document as data, between two of the lines."""
     # ASCII only: no invisible or right-to-left character reaches the model unescaped, and no line break of theirs.
     return f"{boundary}\n{json.dumps(document, ensure_ascii=True)}\n{boundary}"
 
@@ -98,7 +99,7 @@ def _case(turn: CaseTurn) -> dict[str, Any]:
         "evidence_left_out": len(held.evidence) - len(sent),
         "evidence": [_evidence(one, one.evidence_id in current) for one in sent],
         "statements": [
-            _statement(one, is_confirmed(one, held)) for one in held.statements if not is_rejected(one, held)
+            told_statement(one, is_confirmed(one, held)) for one in held.statements if not is_rejected(one, held)
         ],
         "drafts": [_draft(one, usable_sentences(one, held)) for one in turn.drafts],
     }
@@ -134,7 +135,8 @@ def _fields(fields: Mapping[str, Any]) -> list[Raw]:
     return [Raw(text, _EXCERPT, path) for path, text in flat(fields) if path != "text"][:_FACTS]
 
 
-def _statement(one: Statement, is_known: bool) -> dict[str, Any]:
+def told_statement(one: Statement, is_known: bool) -> dict[str, Any]:
+    """A statement as the model reads it, its texts still to be hidden."""
     return {
         "id": one.statement_id,
         "kind": one.kind.value,

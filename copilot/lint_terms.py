@@ -85,6 +85,8 @@ class Mark:
     end: int
     """The span within the sentence's text."""
     words: str
+    model: str = ""
+    """The model that suggested it, whose words these are then; "" for the rules."""
 
 
 @dataclass(frozen=True)

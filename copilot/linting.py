@@ -13,6 +13,7 @@ from types import MappingProxyType
 from copilot.lint_citations import Finding, Support, certainty_findings, citation_findings, support
 from copilot.lint_names import internal_names, minimised_values
 from copilot.lint_patterns import PATTERNS, spans
+from copilot.lint_suggestions import is_said, suggested_marks
 from copilot.lint_terms import (
     NEVER_OVERRIDDEN,
     WHOLE_DRAFT,
@@ -25,6 +26,7 @@ from copilot.lint_terms import (
     level_of,
 )
 from copilot.quotes import fold
+from policy.case_entries import MarksSuggested
 from policy.case_foundations import open_conflicts
 from policy.case_rules import Held
 from policy.case_terms import Draft, Sentence, StatementKind
@@ -51,8 +53,12 @@ def lint(
     names: InternalNames | None = None,
     minimised: Collection[str] = (),
     overrides: Sequence[Override] = (),
+    looks: Sequence[MarksSuggested] = (),
 ) -> LintResult:
-    """Everything to be said against a draft as it is, each thing once, and which overrides hold."""
+    """Everything to be said against a draft as it is, each thing once, and which overrides hold.
+
+    `looks`: what a model said of it, which adds to what the rules mark and takes nothing away.
+    """
     marks: dict[Mark, None] = {}
     for number, sentence in enumerate(draft.sentences):
         for code, start, end, words in _findings(sentence, held, names or InternalNames(), minimised):
@@ -61,6 +67,8 @@ def lint(
                 marks[Mark(code, level, number, start, end, words)] = None
     for code in _of_the_draft(draft, held):
         marks[Mark(code, level_of(code, draft.kind), WHOLE_DRAFT, 0, 0, _CURE[code])] = None
+    by_rule = tuple(marks)
+    marks |= {one: None for one in suggested_marks(draft, looks) if not is_said(one, by_rule)}
     return _with_overrides(draft, tuple(marks), overrides)
 
 

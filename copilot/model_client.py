@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import anthropic
 from anthropic import AsyncAnthropic, transform_schema
@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from copilot.model_usage import Usage
 
 Client: TypeAlias = AsyncAnthropic
+Shape = TypeVar("Shape", bound=BaseModel)
 
 MOST_CHARACTERS: Final = 200_000
-"""Of one streamed answer; whoever sends more has lost the thread, or means harm."""
+"""Of one answer; whoever sends more has lost the thread, or means harm."""
 _CUT_SHORT = ("max_tokens", "model_context_window_exceeded")
 
 
@@ -56,6 +57,17 @@ class Envelope(_Read):
     def is_cut_short(self) -> bool:
         """Whether there was more to come."""
         return self.stop_reason in _CUT_SHORT
+
+    @property
+    def used(self) -> Usage:
+        """By the service's count."""
+        counts = self.usage
+        return Usage(
+            counts.input_tokens or 0,
+            counts.output_tokens or 0,
+            counts.cache_creation_input_tokens or 0,
+            counts.cache_read_input_tokens or 0,
+        )
 
 
 class _Start(_Read):
@@ -155,6 +167,23 @@ async def ask(client: Client, body: Mapping[str, Any]) -> Envelope:
         return Envelope.model_validate(json.loads(await response.text()))
     except (anthropic.AnthropicError, ValueError) as error:
         raise NoAnswer(what_failed(error)) from error
+
+
+def answer_of(envelope: Envelope, shape: type[Shape]) -> Shape:
+    """The answer in the shape that was asked for. Raises NoAnswer."""
+    if envelope.stop_reason == "refusal":
+        raise NoAnswer("the model declined to answer")
+    if envelope.is_cut_short:
+        raise NoAnswer("the answer was cut short")
+    text = "".join(block.text for block in envelope.content if block.type == "text")
+    if not text.strip():
+        raise NoAnswer("the answer was empty")
+    if len(text) > MOST_CHARACTERS:
+        raise NoAnswer("the answer was longer than any answer should be")
+    try:
+        return shape.model_validate_json(text)
+    except ValueError as error:
+        raise NoAnswer("the answer did not have the agreed form") from error
 
 
 async def stream(client: Client, body: Mapping[str, Any], reply: Reply, on_text: Callable[[str], None]) -> None:

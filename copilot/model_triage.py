@@ -21,10 +21,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from copilot.minimising import for_people, holds_pseudonym, minimise
-from copilot.model_client import Client, Envelope, NoAnswer, ask, output_format
+from copilot.model_client import Client, NoAnswer, answer_of, ask, output_format
 from copilot.offline_triage import ticket_text
 from copilot.prompts import ProposedAction, ProposedTriage, restored, system_prompt, user_prompt
 from copilot.proposals import MOST_SUGGESTIONS
@@ -105,21 +103,7 @@ class ModelTriager:
             envelope.usage.output_tokens or 0,
             envelope.stop_reason,
         )
-        return legible(envelope.model)[:100], restored(_parsed(envelope), for_people(minimised.table))
-
-
-def _parsed(envelope: Envelope) -> ProposedTriage:
-    if envelope.stop_reason == "refusal":
-        raise NoAnswer("the model declined to answer")
-    if envelope.is_cut_short:
-        raise NoAnswer("the answer was cut short")
-    text = "".join(block.text for block in envelope.content if block.type == "text")
-    if not text.strip():
-        raise NoAnswer("the answer was empty")
-    try:
-        return ProposedTriage.model_validate_json(text)
-    except ValidationError as error:
-        raise NoAnswer("the answer did not have the agreed form") from error
+        return legible(envelope.model)[:100], restored(answer_of(envelope, ProposedTriage), for_people(minimised.table))
 
 
 def _checked(

@@ -194,6 +194,22 @@ def _overridden(body: e.Overridden, before: _Before) -> _Said:
     return "draft", title, parts
 
 
+def _suggested(body: e.MarksSuggested, before: _Before) -> _Said:
+    rows = tuple((str(one.sentence + 1), words(one.code), one.quote, one.words) for one in body.marks)
+    parts: list[Part] = [
+        Said("Looked at by", author(body.author, before.names)),
+        *([Listed("Suggested marks", ("sentence", "mark", "quote", "why"), rows)] if rows else []),
+        Said("Why not", body.why),
+        Said("Used", _used(body)),
+    ]
+    looked = f"suggested {len(body.marks)} marks" if body.ended == "done" else f"did not look ({body.ended})"
+    return "copilot", f"A model {looked}: draft {body.draft_id}, revision {body.revision}", parts
+
+
+def _used(body: e.Turn | e.MarksSuggested) -> str:
+    return f"{body.input_tokens} tokens in, {body.output_tokens} out, {body.seconds:.1f} s, {body.cost_usd} USD"
+
+
 def _latch(body: e.LatchMoved, before: _Before) -> _Said:
     latch = body.latch
     parts: list[Part] = []
@@ -225,14 +241,13 @@ def _turn(body: e.Turn, before: _Before) -> _Said:
         )
         for one in body.calls
     )
-    used = f"{body.input_tokens} tokens in, {body.output_tokens} out, {body.seconds:.1f} s, {body.cost_usd} USD"
     parts: list[Part] = [
         Said("Asked by", before.who(body.asked_by)),
         Said("Asked", body.instruction),
         *([Listed("What it looked up", ("tool", "asked", "was told", ""), calls)] if calls else []),
         Said("Answer", body.answer),
         Said("Written by", author(body.author, before.names)),
-        Said("Used", used),
+        Said("Used", _used(body)),
         Said("Outcome", "the case holds more than before" if body.improved else "nothing was added to the case"),
     ]
     return "copilot", f"Turn of the copilot: {body.ended}", parts
@@ -282,6 +297,7 @@ _WORDS: Mapping[type[Any], Callable[[Any, _Before], _Said]] = MappingProxyType(
         e.StatementStep: _statement,
         e.Drafted: _drafted,
         e.Overridden: _overridden,
+        e.MarksSuggested: _suggested,
         e.LatchMoved: _latch,
         e.Revealed: _revealed,
         e.Turn: _turn,

@@ -15,6 +15,7 @@ from handlers.errors import HandlingError, TryLater
 from handlers.flows.ask_copilot import TURN, Asked, run_turn
 from handlers.flows.ask_for_evidence import run_look
 from handlers.flows.case_asks import asked_for
+from handlers.flows.suggest_marks import suggest_marks
 from handlers.reception import Reception
 from handlers.streaming import Reader, StreamedReply
 from handlers.views import case_ids as ids
@@ -74,6 +75,16 @@ async def look_at_sources(
         raise
     except HandlingError as error:
         log.info("a look for case %s was refused: %s", case_id, error)
+
+
+async def look_at_draft(reception: Reception, case_id: UUID, ask_id: str, draft_id: str, revision: int) -> None:
+    """Have the model look at a revision; a refusal is on record, and the draft shows what it said."""
+    try:
+        await suggest_marks(reception.desk, case_id, ask_id, draft_id, revision)
+    except TryLater:
+        raise
+    except HandlingError as error:
+        log.info("a look at a draft of case %s was refused: %s", case_id, error)
 
 
 async def _reply(reception: Reception, case_id: UUID, asked_by: PersonKey) -> StreamedReply | None:

@@ -12,6 +12,7 @@ from actions.catalogue import Catalogue
 from actions.evidence.connector import Gatherer
 from actions.runner import Runner
 from copilot.assistant_terms import Assistant
+from copilot.lint_look import SecondLinter
 from copilot.suggestions import Triager
 from policy.gate import Gate
 from policy.terms import Person, PersonKey
@@ -90,5 +91,7 @@ class Desk:
     """Takes the turns of the copilot on cases."""
     copilot_model: str = ""
     """The model that it uses; "" where it is the rules alone."""
+    second_linter: SecondLinter | None = None
+    """Looks at drafts after the rules have; None where they stand alone."""
     notary: Notary | None = None
     """Signs the packets of cases; None where the desk has no key for it."""

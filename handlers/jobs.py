@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from handlers.arrivals import handle_arrival
-from handlers.copilot_turns import look_at_sources, take_turn
+from handlers.copilot_turns import look_at_draft, look_at_sources, take_turn
 from handlers.delivery import sync_delivery
 from handlers.flows.ask_copilot import TURN
 from handlers.flows.ask_for_evidence import LOOK
@@ -15,6 +15,7 @@ from handlers.flows.gather_evidence import look_for_case
 from handlers.flows.nudge_approvers import nudge_approvers
 from handlers.flows.post_measures import post_measures, to_leads
 from handlers.flows.run_action import run_action
+from handlers.flows.suggest_marks import SUGGEST
 from handlers.flows.triage_ticket import triage_ticket
 from handlers.group_watch import look_at_groups
 from handlers.reception import Reception
@@ -47,6 +48,9 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
     async def sources(case_id: str, ask: str, question: dict[str, Any], sources: list[str]) -> None:
         await look_at_sources(reception, UUID(case_id), ask, question, sources)
 
+    async def marks(case_id: str, ask: str, draft_id: str, revision: int) -> None:
+        await look_at_draft(reception, UUID(case_id), ask, draft_id, revision)
+
     async def groups(is_turn: bool) -> None:
         await look_at_groups(reception, is_turn=is_turn)
 
@@ -64,5 +68,6 @@ def job_table(reception: Reception) -> Mapping[str, Callable[..., Awaitable[None
         "look_for_case": look,
         LOOK: sources,
         TURN: turn,
+        SUGGEST: marks,
         "post_measures": measures,
     }

@@ -109,6 +109,42 @@ class Overridden:
 
 
 @dataclass(frozen=True)
+class SuggestedMark:
+    """What a model would have marked in one sentence. It is on probation: whoever lints finds its quote again."""
+
+    code: str
+    """One of the linter's own."""
+    sentence: int
+    """Its number in the draft, from 0."""
+    quote: str
+    """What is meant, letter for letter as the sentence has it."""
+    words: str
+    """Why, in the model's words."""
+
+
+@dataclass(frozen=True)
+class MarksSuggested:
+    """A model looked at one revision of a draft, or could not."""
+
+    draft_id: str
+    revision: int
+    author: Author
+    """The model and its prompt."""
+    marks: tuple[SuggestedMark, ...] = ()
+    ended: str = "done"
+    """'done', 'budget' or 'failed'; only what is done was looked at."""
+    why: str = ""
+    """Where it is not done: what was missing, in our own words."""
+    dropped: int = 0
+    """How many marks it gave that were none."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    cost_usd: str = "0"
+    """A decimal number."""
+
+
+@dataclass(frozen=True)
 class LatchMoved:
     """The security latch was set, got further reasons, or was released: how it stands after it."""
 
@@ -226,6 +262,7 @@ Body = (
     | StatementStep
     | Drafted
     | Overridden
+    | MarksSuggested
     | LatchMoved
     | Revealed
     | Turn
@@ -248,6 +285,7 @@ NAMES: Mapping[str, type[Any]] = MappingProxyType(
         "case_statement_moved": StatementStep,
         "case_drafted": Drafted,
         "case_mark_overridden": Overridden,
+        "case_marks_suggested": MarksSuggested,
         "case_latch_moved": LatchMoved,
         "case_value_revealed": Revealed,
         "case_turn": Turn,

@@ -43,6 +43,8 @@ class CaseStory:
     drafts: Mapping[str, tuple[Revision, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By draft id, every revision, oldest first."""
     overrides: tuple[tuple[Entry, e.Overridden], ...] = ()
+    suggestions: tuple[tuple[Entry, e.MarksSuggested], ...] = ()
+    """What a model said of revisions of drafts."""
     latch: Latch = field(default_factory=Latch)
     revealed: frozenset[str] = frozenset()
     """SHA-256, hex, of each value that the copilot may read."""
@@ -144,6 +146,10 @@ def _overridden(story: CaseStory, entry: Entry, body: e.Overridden) -> CaseStory
     return replace(story, overrides=(*story.overrides, (entry, body)))
 
 
+def _suggested(story: CaseStory, entry: Entry, body: e.MarksSuggested) -> CaseStory:
+    return replace(story, suggestions=(*story.suggestions, (entry, body)))
+
+
 def _latch(story: CaseStory, entry: Entry, body: e.LatchMoved) -> CaseStory:
     return replace(story, latch=body.latch)
 
@@ -185,6 +191,7 @@ _STEPS: Mapping[type[Any], Callable[[CaseStory, Entry, Any], CaseStory]] = Mappi
         e.StatementStep: _statement,
         e.Drafted: _drafted,
         e.Overridden: _overridden,
+        e.MarksSuggested: _suggested,
         e.LatchMoved: _latch,
         e.Revealed: _revealed,
         e.Turn: _turn,

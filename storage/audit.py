@@ -106,6 +106,7 @@ class Step(StrEnum):
     CASE_STATEMENT_MOVED = "case_statement_moved"
     CASE_DRAFTED = "case_drafted"
     CASE_MARK_OVERRIDDEN = "case_mark_overridden"
+    CASE_MARKS_SUGGESTED = "case_marks_suggested"
     CASE_LATCH_MOVED = "case_latch_moved"
     CASE_VALUE_REVEALED = "case_value_revealed"
     CASE_TURN = "case_turn"

@@ -21,10 +21,11 @@ from actions.evidence.connector import Account, Attachment, Question, Window
 from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent, Tools, TurnResult
 from copilot.measures import STALLED_TURNS, stalled_run
 from handlers.desk import Desk
-from handlers.errors import BadInput, IdentityUnavailable, TryLater
-from handlers.flows.case_asks import Ask, note_answered, note_ask
+from handlers.errors import BadInput
+from handlers.flows.case_asks import IDENTITY_TRIES, Ask, asker, note_answered, note_ask
 from handlers.flows.case_linting import internal_names
 from handlers.flows.change_case import OpenCase, change_case
+from handlers.flows.suggest_marks import ask_for_marks
 from policy import case_entries as e
 from policy.case_rules import Held, add
 from policy.case_story import CaseStory
@@ -34,15 +35,12 @@ from storage import cases, deliveries
 from storage.deliveries import NewDelivery
 
 TURN = "copilot_turn"
-SLACK_RETRY_SECONDS = 10.0
 EARLIER_TURNS = 6
 """How many turns before it the copilot is told of."""
 STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
-IDENTITY_TRIES = 12
-"""How often Slack is asked at the end of a turn, which would otherwise be taken, and paid for, once more."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ async def stop_turn(desk: Desk, case_id: UUID, person: Person) -> None:
 
 async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
     """Take the turn. Raises Refused (on record), NotFound, TryLater."""
-    person = await _person(desk, asked.asked_by)  # (1)
+    person = await asker(desk, asked.asked_by)  # (1)
     story = await change_case(desk, asked.case_id, person, "ask the copilot", _nothing)
     stop = asyncio.Event()
     watching = asyncio.create_task(_watch(desk, asked.case_id, desk.clock(), stop))
@@ -101,13 +99,16 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
     async def change(case: OpenCase) -> Sequence[e.Body]:  # (3)
         await note_answered(desk, case, asked.ask)
         bodies = added_by(case.story, story, result)
+        for one in bodies:
+            if isinstance(one, e.Drafted):
+                await ask_for_marks(desk, case, one.draft, asked.asked_by)
         bodies.append(result.as_turn(asked.instruction, asked.asked_by))
         if _is_stalled(case.story, result):  # (4)
             bodies.append(e.Escalated(STALLED))
             await _tell_desk(desk, case)
         return bodies
 
-    person = await _person(desk, asked.asked_by, tries=IDENTITY_TRIES)
+    person = await asker(desk, asked.asked_by, tries=IDENTITY_TRIES)
     await change_case(desk, asked.case_id, person, "ask the copilot", change)
     return result
 
@@ -196,7 +197,7 @@ def _turn(asked: Asked, story: CaseStory) -> CaseTurn:
         stays_human=story.frame.stays_human if story.frame else "",
         drafts=tuple(revisions[-1].draft for revisions in story.drafts.values()),
         revealed=story.revealed,
-        spent=Spent.of(turn for _, turn in story.turns),
+        spent=Spent.of_case(story),
         earlier=tuple(Exchange(turn.instruction, turn.answer) for turn in _of_this_framing(story)[-EARLIER_TURNS:]),
         names=internal_names(story),
         tone_of=asked.tone_of,
@@ -212,18 +213,6 @@ def _of_this_framing(story: CaseStory) -> list[e.Turn]:
 def _is_stalled(story: CaseStory, result: TurnResult) -> bool:
     """Whether this turn makes a row of turns that brought nothing just long enough."""
     return not result.improved and (stalled_run(story) + 1) % STALLED_TURNS == 0
-
-
-async def _person(desk: Desk, key: PersonKey, *, tries: int = 1) -> Person:
-    """Who asked, as they are now. Raises TryLater where Slack does not say."""
-    for left in reversed(range(tries)):
-        try:
-            return await desk.people.resolve(key)
-        except IdentityUnavailable as error:
-            if not left:
-                raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
-            await asyncio.sleep(SLACK_RETRY_SECONDS)
-    raise ValueError("no try was to be made")
 
 
 async def _nothing(case: OpenCase) -> Sequence[e.Body]:

@@ -8,6 +8,7 @@ is put on the queue again, does nothing.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
-from handlers.errors import NotFound, Refused
+from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
 from handlers.flows.change_case import OpenCase, record_broken
-from policy.terms import PersonKey
+from policy.terms import Person, PersonKey
 from storage import audit, cases, job_queue, told
 from storage.audit import Step, StoredEvent, ticket_chain
 from storage.database import Transaction
@@ -25,6 +26,11 @@ from storage.told import TrailBroken
 
 NOBODY_ASKED = "Nobody asked for this in these words, so nothing is done. Ask from the case's card, then try again."
 DONE_BEFORE = "This was done before. Leave it, or ask once more from the case's card."
+
+
+SLACK_RETRY_SECONDS = 10.0
+IDENTITY_TRIES = 12
+"""How often Slack is asked at the end of what was paid for, which would otherwise be done, and paid for, once more."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,18 @@ async def asked_for(desk: Desk, case_id: UUID, task: str, ask_id: str, **args: A
         raise Refused(f"nobody asked for {task} {ask_id}", code="case-nobody-asked", reply=NOBODY_ASKED)
     _check_open(events, ask_id)
     return Ask(ask_id, PersonKey.parse(found.actor))
+
+
+async def asker(desk: Desk, key: PersonKey, *, tries: int = 1) -> Person:
+    """Who asked, as they are now. Raises TryLater where Slack does not say."""
+    for left in reversed(range(tries)):
+        try:
+            return await desk.people.resolve(key)
+        except IdentityUnavailable as error:
+            if not left:
+                raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+            await asyncio.sleep(SLACK_RETRY_SECONDS)
+    raise ValueError("no try was to be made")
 
 
 async def note_answered(desk: Desk, case: OpenCase, ask: Ask) -> None:

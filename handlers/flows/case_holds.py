@@ -99,10 +99,12 @@ def look(story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = No
     if revision is None:
         return Looked("")
     marked = lint_revision(story, revision)
+    # What a model suggests can be overridden: it neither sets the latch nor says what it holds back.
+    denials = [one for one in marked.marks if one.code is Code.EXPOSURE_DENIAL and not one.model]
     return Looked(
         text=rendered(revision.draft),
         blocks=frozenset(one.code.value for one in marked.blocks),
-        exposure=frozenset(one.code.value for one in marked.marks if one.code is Code.EXPOSURE_DENIAL),
+        exposure=frozenset(one.code.value for one in denials),
         is_lead_accountable=lead is None or (isinstance(lead, Person) and is_accountable(lead)),
     )
 

@@ -10,14 +10,16 @@ from policy.terms import PersonKey
 
 
 def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
-    """What the linter says of a revision as the case is now, with the overrides that were given for it."""
+    """What is to be said against a revision as the case is now: what the rules mark, then what a model suggested for
+    this very revision, with the overrides that were given for it."""
     draft = revision.draft
     given = [
         Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
         for entry, body in story.overrides
         if (body.draft_id, body.revision) == (draft.draft_id, draft.revision)
     ]
-    return lint(draft, story.held, internal_names(story), kept_back(story), given)
+    looks = [look for _, look in story.suggestions]
+    return lint(draft, story.held, internal_names(story), kept_back(story), given, looks)
 
 
 def internal_names(story: CaseStory) -> InternalNames:

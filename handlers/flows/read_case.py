@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
+from copilot.assistant_terms import Spent
 from copilot.draft_differences import Change, Difference, differences
 from copilot.handoff import Recipient, make_packet
 from copilot.handoff_gaps import completeness
@@ -27,6 +27,7 @@ from handlers.views.case_draft_facts import (
     ChangeFacts,
     DraftFacts,
     DraftState,
+    LookFacts,
     MarkFacts,
     OverrideFacts,
     PersonFacts,
@@ -62,6 +63,7 @@ from storage.labels import labels
 from storage.schema import ActionRequest, CaseRow
 from storage.told import TrailBroken
 
+SUGGESTED_CURE = "Put it otherwise, or override it with a reason."
 LATCH_DUE = "A handoff to security is due, because the latch is set."
 _STATES: Mapping[RequestStatus, DraftState] = {
     RequestStatus.PENDING: DraftState.WAITING,
@@ -143,7 +145,7 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
         latch=_latch(desk, story, evidence),
         holdups=tuple(_holdups(story)),
         turns=len(story.turns),
-        spent_usd=str(sum((Decimal(turn.cost_usd) for _, turn in story.turns), Decimal(0))),
+        spent_usd=str(Spent.of_case(story).usd),
         model=desk.copilot_model,
     )
 
@@ -194,6 +196,7 @@ async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision:
         cause=revision.written.cause,
         sent_at=sent[-1] if sent else None,
         is_newest=story.newest(draft.draft_id) is revision,
+        look=_look(story, revision),
     )
 
 
@@ -303,9 +306,17 @@ def _mark(mark: Mark) -> MarkFacts:
         sentence=-1 if mark.sentence == WHOLE_DRAFT else mark.sentence,
         start=mark.start,
         end=mark.end,
-        cure=mark.words,
+        cure=SUGGESTED_CURE if mark.model else mark.words,
         can_be_overridden=mark.code not in NEVER_OVERRIDDEN,
+        model=mark.model,
+        said=Untrusted(mark.words if mark.model else ""),
     )
+
+
+def _look(story: CaseStory, revision: Revision) -> LookFacts | None:
+    draft = revision.draft
+    looks = [one for _, one in story.suggestions if (one.draft_id, one.revision) == (draft.draft_id, draft.revision)]
+    return LookFacts(looks[-1].author.model, len(looks[-1].marks), looks[-1].why) if looks else None
 
 
 def _changes(found: Sequence[Difference]) -> Iterator[ChangeFacts]:

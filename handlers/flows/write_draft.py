@@ -12,6 +12,7 @@ from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import OpenCase, change_case
+from handlers.flows.suggest_marks import ask_for_marks
 from policy import case_entries as e
 from policy.case_entries import CORRECTION_CAUSES
 from policy.case_story import CaseStory, Revision
@@ -35,6 +36,7 @@ async def write_draft(desk: Desk, case_id: UUID, kind: DraftKind, person: Person
         before = case.story.newest(kind.value)
         if before is not None and before.draft.sentences == draft.sentences and before.framing == case.story.framings:
             raise Refused("nothing changed", code="case-draft-unchanged", reply=NOT_CHANGED)
+        await ask_for_marks(desk, case, draft, person.key)
         return [e.Drafted(draft, TEMPLATES)]
 
     return await change_case(desk, case_id, person, "write a draft", change)
@@ -68,6 +70,7 @@ async def edit_draft(
         )
         if after.sentences == before.draft.sentences:
             raise BadInput({"text": NOT_CHANGED})
+        await ask_for_marks(desk, case, after, person.key)
         return [e.Drafted(after, Author(person=person.key), reason.strip(), cause)]
 
     return await change_case(desk, case_id, person, "edit a draft", change)

@@ -64,6 +64,10 @@ class MarkFacts:
     cure: str
     """What to do, in our own words."""
     can_be_overridden: bool = True
+    model: str = ""
+    """The model that suggested it; "" for the rules."""
+    said: Untrusted = UNSAID
+    """Why, in the model's words."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,17 @@ class ChangeFacts:
 
 
 @dataclass(frozen=True)
+class LookFacts:
+    """That a model looked at this revision after the rules had, or could not."""
+
+    model: str
+    marks: int = 0
+    """How many it suggested."""
+    why_not: str = ""
+    """Why it could not, in our own words; "" where it looked."""
+
+
+@dataclass(frozen=True)
 class DraftFacts:
     """One revision of a draft."""
 
@@ -117,6 +132,8 @@ class DraftFacts:
     cause: str = ""
     sent_at: datetime | None = None
     is_newest: bool = True
+    look: LookFacts | None = None
+    """None: no model has looked at it."""
 
     @property
     def blocks(self) -> tuple[MarkFacts, ...]:

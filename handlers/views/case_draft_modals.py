@@ -39,6 +39,7 @@ from handlers.views.facts import ParamFacts, Untrusted
 from handlers.views.parameters import Detail, parameter_blocks
 from handlers.views.plain import one_line, visible
 from handlers.views.surfaces import modal
+from handlers.views.wording import count
 from policy.case_entries import CORRECTION_CAUSES
 from policy.case_terms import DraftKind
 from policy.terms import Provenance
@@ -59,7 +60,7 @@ def draft_modal(case: CaseFacts, draft: DraftFacts, at: int = 0) -> Block:
     ref = Ref(case.case_id, draft.draft_id, draft.revision)
     at = at if 0 <= at < len(draft.sentences) else 0
     shown = list(enumerate(draft.sentences))[at : at + PAGE_SIZE]
-    blocks = [*_head(draft), *(_whole_draft_marks(draft) if at == 0 else []), *_ways(case, draft, ref)]
+    blocks = [*_head(case, draft), *(_whole_draft_marks(draft) if at == 0 else []), *_ways(case, draft, ref)]
     blocks += [_sentence(number, one, draft) for number, one in shown]
     blocks += pager(ref, ids.PAGE_DRAFT, at, PAGE_SIZE, len(draft.sentences))
     if at == 0:
@@ -101,7 +102,8 @@ def override_modal(case: CaseFacts, draft: DraftFacts) -> Block:
     if not marks:
         words = "No mark of this revision can be overridden: change the sentence, or what it cites."
         return modal("Override a mark", [rich(line(say(words)))])
-    options = [(mark_value(one), f"{_place(one)}: {or_plain(CODE_WORDS, one.code)}") for one in marks]
+    # Of one code on one sentence there may be several, and one choice is for all of them.
+    options = list({mark_value(one): f"{_place(one)}: {or_plain(CODE_WORDS, one.code)}" for one in marks}.items())
     blocks = [
         rich(bullets([_mark_line(one, draft) for one in marks[:_CHANGES_SHOWN]])),
         select("mark", "Which mark?", options),
@@ -146,7 +148,7 @@ def mark_value(mark: MarkFacts) -> str:
     return f"{mark.code}:{mark.sentence}"
 
 
-def _head(draft: DraftFacts) -> list[Block]:
+def _head(case: CaseFacts, draft: DraftFacts) -> list[Block]:
     lines = [
         line(say(draft_state_words(draft), bold=True)),
         labelled("For", say(AUDIENCE_WORDS[draft.kind])),
@@ -156,7 +158,17 @@ def _head(draft: DraftFacts) -> list[Block]:
         cause = f"{or_plain(CAUSE_WORDS, draft.cause)}: " if draft.cause else ""
         lines.append(labelled("Corrected", say(f"{cause}“{one_line(draft.reason, 400)}”")))
     newer = [] if draft.is_newest else [plain("⚠️ There is a newer revision; this one cannot go out")]
-    return [rich(*lines), context(moment(draft.written_at, "Written"), *newer)]
+    return [rich(*lines), context(moment(draft.written_at, "Written"), plain(_looked(case, draft)), *newer)]
+
+
+def _looked(case: CaseFacts, draft: DraftFacts) -> str:
+    """Whether a model has looked at it after the rules had."""
+    look = draft.look
+    if look is None:
+        return "Marked by the rules; the model has not looked yet" if case.model else "Marked by the rules alone"
+    if look.why_not:
+        return f"Marked by the rules alone: the model could not look, {look.why_not}"
+    return f"Marked by the rules; {one_line(look.model, 60)} looked too and suggested {count(look.marks, 'mark')}"
 
 
 def _ways(case: CaseFacts, draft: DraftFacts, ref: Ref) -> list[Block]:
@@ -222,8 +234,10 @@ def _mark_line(mark: MarkFacts, draft: DraftFacts) -> Block:
     sign = "⛔" if mark.is_block else "⚠️"
     final = "" if mark.can_be_overridden or not mark.is_block else " No reason makes this right: change it."
     where = f"{_place(mark)}: " if mark.sentence < 0 else ""
+    by = f"{mark.model} suggests: “{one_line(mark.said, 300)}” " if mark.model else ""
     return line(
-        say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True), say(one_line(mark.cure, 300) + final)
+        say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True),
+        say(by + one_line(mark.cure, 300) + final),
     )
 
 

@@ -50,6 +50,10 @@ BODIES: tuple[e.Body, ...] = (
     e.StatementStep(STATEMENT, None),
     e.Drafted(DRAFT, Author(LEAD), "too sure", "overstated_certainty"),
     e.Overridden("D1", 1, "promise", "It is so.", "agreed by phone"),
+    e.MarksSuggested(
+        "D1", 1, Author(model="m", prompt_version="p"), (e.SuggestedMark("promise", 0, "It is", "too sure"),), "failed",
+        "the service is overloaded (529)", 2, 3, 4, 0.5, "0.01",
+    ),
     e.LatchMoved(LATCH),
     e.Revealed("ab", "attachment_name", "needed"),
     e.Turn(
@@ -94,9 +98,10 @@ def test_a_case_holds_what_its_entries_say() -> None:
     assert story.held.statements == (STATEMENT,)
     newest = story.newest("D1")
     assert newest is not None and newest.draft == DRAFT and newest.framing == 1
+    assert [body.marks[0].quote for _, body in story.suggestions] == ["It is"]
     assert story.latch == LATCH
     assert story.revealed == {"ab"}
-    assert (story.evidence_seq, story.customer_seq) == (5, 16)
+    assert (story.evidence_seq, story.customer_seq) == (5, 17)
     assert [body.request_id for _, body in story.releases] == ["r"]
 
 
