@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from copilot.assistant_terms import Spent
@@ -21,7 +21,7 @@ class LookedAt:
     held: Held
     revealed: frozenset[str] = frozenset()
     """SHA-256, hex, of values that the model may read."""
-    spent: Spent = Spent()
+    spent: Spent = field(default_factory=Spent)
 
 
 class SecondLinter(Protocol):

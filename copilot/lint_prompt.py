@@ -39,7 +39,7 @@ SYSTEM: Final = "\n".join(
         "",
         "For each mark give the code, the number of the sentence as the document has it, the quote, letter for letter",
         "as it stands in that sentence, and in words why, in one short sentence. Give an empty list where there is",
-        f"nothing, and at most {MOST_MARKS} marks. A question, a hypothesis that is told as one, and a courtesy need none.",
+        f"nothing, and at most {MOST_MARKS} marks. A question, a hypothesis told as one, and a courtesy need none.",
     )
 )
 

@@ -202,7 +202,8 @@ def _suggested(body: e.MarksSuggested, before: _Before) -> _Said:
         Said("Why not", body.why),
         Said("Used", _used(body)),
     ]
-    looked = f"suggested {len(body.marks)} marks" if body.ended == "done" else f"did not look ({body.ended})"
+    many = "1 mark" if len(rows) == 1 else f"{len(rows)} marks"
+    looked = f"suggested {many}" if body.ended == "done" else f"did not look ({body.ended})"
     return "copilot", f"A model {looked}: draft {body.draft_id}, revision {body.revision}", parts
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from copilot.lint_prompt import SYSTEM
 from tests.copilot.test_what_the_copilot_gets import strings
-from tests.messages_api import KEY, MODEL, Answer, MessagesApi, fails
+from tests.messages_api import KEY, MODEL, Answer, MessagesApi, fails, says
 from tests.messages_stream import events, streams, words
 
 Block = Mapping[str, Any]
@@ -76,6 +77,24 @@ class Asked:
         return str(next(line for line in lines if line.startswith(f"{field_name}: ")).partition(": ")[2])
 
 
+@dataclass(frozen=True)
+class LookedAt:
+    """One request for marks, as the model reads it."""
+
+    body: Mapping[str, Any]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The draft and what it cites, as they were sent."""
+        text = str(self.body["messages"][0]["content"])
+        boundary = text.partition("\n")[0].removeprefix("The line is ")
+        document: dict[str, Any] = json.loads(text.split(f"\n{boundary}\n")[1])
+        return document
+
+
+Marks = Callable[[LookedAt], Sequence[Mapping[str, Any]]]
+
+
 @dataclass
 class CaseModel:
     """What answers the turns of cases; triage has no answer, so that the rules do it."""
@@ -83,6 +102,9 @@ class CaseModel:
     api: MessagesApi
     script: deque[Answer] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
+    marks: deque[Answer | Marks] = field(default_factory=deque)
+    looked: list[LookedAt] = field(default_factory=list)
+    """The requests for marks of a draft; without another answer, it marks nothing."""
 
     def __post_init__(self) -> None:
         self.api.always = self._answer
@@ -97,10 +119,16 @@ class CaseModel:
         for one in answers:
             self.script.append(_as_answer(one))
 
+    def will_mark(self, *answers: Answer | Marks) -> None:
+        """Answer the coming looks at drafts, each with an answer or with the marks that follow from it."""
+        self.marks.extend(answers)
+
     def forget(self) -> None:
         """Whatever was asked, and was to be answered, is over."""
         self.script.clear()
         self.asked.clear()
+        self.marks.clear()
+        self.looked.clear()
         self.api.requests.clear()
 
     def leaked(self, *values: str) -> set[str]:
@@ -110,6 +138,10 @@ class CaseModel:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if body.get("system") == SYSTEM:
+            self.looked.append(look := LookedAt(body))
+            marks = self.marks.popleft() if self.marks else says({"marks": []})
+            return await (marks if _is_answer(marks) else says({"marks": [*marks(look)]}))(request)  # type: ignore[arg-type]  # told apart just now
         if not body.get("stream"):
             return await fails(400, "invalid_request_error")(request)
         self.asked.append(Asked(body))
@@ -133,10 +165,14 @@ def drips(line: str) -> Answer:
     return answer
 
 
+def _is_answer(one: Any) -> bool:
+    return getattr(one, "__name__", "") == "answer"
+
+
 def _as_answer(one: Any) -> Answer:
     if isinstance(one, Mapping):
         return streams(one)
-    if getattr(one, "__name__", "") == "answer":
+    if _is_answer(one):
         return one  # type: ignore[no-any-return]  # one of the stand-in's own
 
     async def answer(request: web.Request) -> web.StreamResponse:

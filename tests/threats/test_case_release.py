@@ -106,6 +106,12 @@ async def other_lead(desk: RunningDesk, case: Sensitive) -> Body:
     return e.LeadChanged(PersonKey.parse(SAM), "on leave")
 
 
+async def model_marked(desk: RunningDesk, case: Sensitive) -> Body:
+    """The model's look at the revision is answered only now."""
+    mark = e.SuggestedMark("overstated", 0, "was open until", "Only a record of its end shows that.")
+    return e.MarksSuggested("customer_update", 1, Author(model="claude-test", prompt_version="lint.v1"), (mark,))
+
+
 async def closed(desk: RunningDesk, case: Sensitive) -> Body:
     return e.Closed("settled")
 
@@ -120,6 +126,7 @@ CHANGES = pytest.mark.parametrize(
         (other_goal, Hold.OTHER_FRAMING),
         (fact_edited, Hold.STATEMENT_CHANGED),
         (other_lead, Hold.OTHER_LEAD),
+        (model_marked, Hold.MARKED),
         (closed, Hold.CLOSED),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
