@@ -136,6 +136,7 @@ def ask_release_modal(case: CaseFacts, draft: DraftFacts) -> Block:
         *(held if draft.held_back else []),
         *parameter_blocks([exact], detail=Detail.AS_TEXT),
         rich(line(say("It goes out only if", bold=True)), bullets([line(say(words)) for words in must])),
+        context(plain(_looked(case, draft))),
     ]
     ref = Ref(case.case_id, draft.draft_id, draft.revision)
     if draft.held_back or draft.blocks:
