@@ -53,7 +53,7 @@ def test_of_marks_with_one_code_on_one_sentence_there_is_one_choice() -> None:
         ("claude-new", None, "Marked by the rules; the model has not looked yet"),
         ("claude-new", LookFacts("claude-new", 2), "Marked by the rules; claude-new looked too and suggested 2 marks"),
         ("claude-new", LookFacts("claude-new"), "claude-new looked too and suggested no marks"),
-        ("claude-new", LookFacts("claude-new", why_not="it was cut short"), "the model could not look, it was cut short"),
+        ("claude-new", LookFacts("claude-new", why_not="it broke off"), "the model could not look, it broke off"),
         ("", None, "Marked by the rules alone"),
         ("", LookFacts("claude-old", 1), "claude-old looked too and suggested 1 mark"),
     ],
