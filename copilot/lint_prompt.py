@@ -12,7 +12,7 @@ from copilot.case_prompt import between, told_statement
 from copilot.case_pseudonyms import CasePseudonyms, Raw
 from copilot.lint_look import LookedAt
 from copilot.lint_suggestions import MOST_MARKS
-from copilot.rejected_content import is_rejected, usable_sentences
+from copilot.rejected_content import usable_sentences
 from policy.case_rules import is_confirmed
 
 PROMPT_VERSION: Final = "lint.v1"
@@ -54,8 +54,9 @@ def _document(at: LookedAt) -> dict[str, Any]:
     held = at.held
     usable = {id(one) for one in usable_sentences(at.draft, held)}
     sentences = [(number, one) for number, one in enumerate(at.draft.sentences) if id(one) in usable]
+    # A usable sentence cites nothing that was rejected.
     cited = {_name(cite) for _, one in sentences for cite in one.cites}
-    statements = [one for one in held.statements if one.statement_id in cited and not is_rejected(one, held)]
+    statements = [one for one in held.statements if one.statement_id in cited]
     known = {one.statement_id for one in statements}
     return {
         "draft": at.draft.kind.value,
