@@ -110,7 +110,7 @@ class Overridden:
 
 @dataclass(frozen=True)
 class SuggestedMark:
-    """What a model would have marked in one sentence. It is on probation: whoever lints finds its quote again."""
+    """What a model would mark in one sentence. Whoever lints looks for the quote again."""
 
     code: str
     """One of the linter's own."""
