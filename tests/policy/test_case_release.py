@@ -264,9 +264,19 @@ def test_nothing_that_is_held_back_is_proposed_approved_or_run_and_all_of_it_can
 def test_who_does_not_work_the_desk_is_not_told_why() -> None:
     about = request(gate_action(held_back=Hold.CUSTOMER_WROTE.value))
 
-    ruling = GATE.rule_on_vote(about, person("U_ANN"), Choice.APPROVE, shown_digest=DIGEST, now=GATE_NOW)
+    for stranger in (person("U_ANN"), person("U_ANN", "marketing")):
+        ruling = GATE.rule_on_vote(about, stranger, Choice.APPROVE, shown_digest=DIGEST, now=GATE_NOW)
+        assert ruling.code == "core-no-held-back" and Hold.CUSTOMER_WROTE.value not in ruling.reply
 
-    assert ruling.code == "core-no-held-back" and Hold.CUSTOMER_WROTE.value not in ruling.reply
+
+@pytest.mark.parametrize("action_id", sorted(RELEASES))
+def test_what_a_case_lets_out_is_not_edited_on_its_card(action_id: str) -> None:
+    """Other words would be no revision of the draft."""
+    about = request(gate_action(action_id=action_id, risk=Risk.MEDIUM, subjects=frozenset()))
+
+    ruling = GATE.rule_on_edit(about, person("U_ANN", "support"), digest_now=DIGEST, now=GATE_NOW)
+
+    assert (ruling.is_allowed, ruling.code) == (False, "release-is-not-edited")
 
 
 # Who has to approve it.
