@@ -171,6 +171,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
     )
     if slack.app_token is None and slack.signing_secret is None:
         reader.problem("SLACK_APP_TOKEN", "is needed for Socket Mode (or SLACK_SIGNING_SECRET for signed HTTP)")
+    evidence = read_evidence_settings(environ, reader.problem)
     desk = DeskSettings(
         triage_channel=reader.one("COUNTERSIGN_TRIAGE_CHANNEL", _CHANNEL, "a channel id"),
         approvals_channel=reader.one("COUNTERSIGN_APPROVALS_CHANNEL", _CHANNEL, "a channel id"),
@@ -178,16 +179,16 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         groups={name: reader.group(name) for name in reader.group_names()},
         break_glass_channel=reader.maybe("COUNTERSIGN_BREAK_GLASS_CHANNEL", _CHANNEL, "a channel id"),
         security_channel=reader.maybe("COUNTERSIGN_SECURITY_CHANNEL", _CHANNEL, "a channel id"),
-        escalation_channel=reader.maybe("COUNTERSIGN_ESCALATION_CHANNEL", _CHANNEL, "a channel id"),
+        escalation_channel=evidence.escalation_channel,
         leads_channel=reader.maybe("COUNTERSIGN_LEADS_CHANNEL", _CHANNEL, "a channel id"),
     )
-    of_cases = {desk.security_channel, desk.escalation_channel, desk.leads_channel}
+    of_cases = {desk.security_channel, desk.leads_channel}
     ours = {desk.triage_channel, desk.approvals_channel, desk.break_glass_channel} | of_cases
     inside = ours & desk.intake_channels
     if inside - {""}:
         reader.problem(
             "COUNTERSIGN_INTAKE_CHANNELS",
-            "must name none of the desk's own channels: triage, approvals, break-glass, security, escalation, leads",
+            "must not name one of the desk's own channels: triage, approvals, break-glass, security or leads",
         )
     folder, database_url = data_folder(environ), reader.database()
     role = reader.choice("COUNTERSIGN_ROLE", ("all", "web", "worker"))
@@ -209,7 +210,7 @@ def read_settings(environ: Mapping[str, str], *, is_demo: bool = False) -> Setti
         http_port=reader.port("COUNTERSIGN_HTTP_PORT", 8080),
         metrics_token=reader.long_secret("COUNTERSIGN_METRICS_TOKEN"),
         site=reader.site("COUNTERSIGN_PUBLIC_URL"),
-        evidence=read_evidence_settings(environ, reader.problem),
+        evidence=evidence,
         policy_folder=reader.folder("COUNTERSIGN_POLICY"),
         role=role,
         anthropic_api_key=reader.text("ANTHROPIC_API_KEY"),

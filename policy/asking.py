@@ -137,8 +137,7 @@ class Asking:
     def _needed(self, request: RequestFacts) -> int:
         if request.action.break_glass is not None and self.break_glass is not None:
             return max(request.quorum, self.break_glass.quorum)
-        quorum = max(request.quorum, self._engine.quorum(request.action.risk))
-        return max(quorum, len(self._groups_for(request.action))) if request.action.also_needs else quorum
+        return max(request.quorum, self._engine.quorum(request.action.risk), len(self._groups_for(request.action)))
 
     def _groups_needed(self, request: RequestFacts) -> frozenset[str]:
         if request.action.break_glass is not None:

@@ -27,8 +27,7 @@ class ProposalRulings(Asking):
             reason = " ".join(self._engine.notes[one].reason for one in unattended.policy_ids)
             return Judgement(Verdict.ALLOW, reason, unattended.policy_ids, 0, ttl_seconds)
         groups = self._groups_for(action)
-        quorum = self._engine.quorum(action.risk)
-        quorum = max(quorum, len(groups)) if action.also_needs else quorum
+        quorum = max(self._engine.quorum(action.risk), len(groups))
         reason = _approval_words(action, quorum)
         if glass is not None:
             quorum, groups = glass.quorum, frozenset()

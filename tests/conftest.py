@@ -21,7 +21,8 @@ from tests.keys import AUDIT_KEYS
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "countersign_template"
 LONGEST = ("test_every_combination.py", "test_every_crash_point.py", "test_gate_machine.py", "test_gate_invariance.py",
-           "test_policy_reload.py", "test_scenario_a.py", "test_kill.py", "test_stopping.py")  # fmt: skip
+           "test_policy_reload.py", "test_scenario_a.py", "test_kill.py", "test_stopping.py", "test_laws.py",
+           "test_live_identity.py", "test_every_view.py")  # fmt: skip
 """Files of few tests that take long: begun first, so that no process works on one of them while the other is done."""
 
 

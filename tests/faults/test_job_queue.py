@@ -16,7 +16,7 @@ import bot.worker
 from bot.worker import HEARTBEAT_SECONDS, RESCUE_EVERY_SECONDS, STALLED_AFTER_SECONDS, Patience, Workers
 from handlers.errors import TryLater
 from storage.database import Database, libpq_url
-from storage.job_queue import DELIVERIES, defer, make_job_app
+from storage.job_queue import DELIVERIES, QUEUES, defer, make_job_app
 from tests.faults.rig import PATIENCE_SECONDS, eventually, rows, value
 
 JobFunction = Callable[..., Awaitable[None]]
@@ -75,7 +75,7 @@ async def test_a_worker_that_was_not_heard_of_during_an_outage_keeps_its_row(
     )
 
     async with working(database_url):
-        await eventually(lambda: _has_workers(database, 3))
+        await eventually(lambda: _has_workers(database, len(QUEUES) + 1))
 
 
 async def _has_workers(database: Database, count: int) -> bool:

@@ -40,7 +40,7 @@ MODULES = ("gate", "run_rulings", "proposal_rulings", "desk_rulings", "asking", 
 EXPLAINED = REPOSITORY / "tests/policy/survivors.toml"
 QUICK = ("gate_runs", "gate", "votes", "digest", "lifecycle", "engine", "laws", "threats", "cases", "withdrawal",
          "kept_requests", "trail_facts", "distinct_groups", "one_person", "weighing", "why_cant_i", "editing",
-         "confirming", "break_glass", "stops", "limits", "passkey_rulings")  # fmt: skip
+         "confirming", "break_glass", "stops", "limits", "passkey_rulings", "case_release")  # fmt: skip
 LONGEST_SECONDS = 300
 USUAL = ["-x", "-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain",
          "-W", "ignore"]  # fmt: skip

@@ -264,9 +264,39 @@ def test_nothing_that_is_held_back_is_proposed_approved_or_run_and_all_of_it_can
 def test_who_does_not_work_the_desk_is_not_told_why() -> None:
     about = request(gate_action(held_back=Hold.CUSTOMER_WROTE.value))
 
-    ruling = GATE.rule_on_vote(about, person("U_ANN"), Choice.APPROVE, shown_digest=DIGEST, now=GATE_NOW)
+    for stranger in (person("U_ANN"), person("U_ANN", "marketing")):
+        ruling = GATE.rule_on_vote(about, stranger, Choice.APPROVE, shown_digest=DIGEST, now=GATE_NOW)
+        assert ruling.code == "core-no-held-back" and Hold.CUSTOMER_WROTE.value not in ruling.reply
 
-    assert ruling.code == "core-no-held-back" and Hold.CUSTOMER_WROTE.value not in ruling.reply
+
+def test_what_keeps_it_back_stands_behind_the_rule_for_who_works_the_desk() -> None:
+    about, why = gate_action(held_back=Hold.CUSTOMER_WROTE.value), Hold.CUSTOMER_WROTE.value
+    rule, who = GATE.notes["core-no-held-back"].reason, person("U_ANN", "security")
+
+    ruling = GATE.rule_on_vote(request(about), who, Choice.APPROVE, shown_digest=DIGEST, now=GATE_NOW)
+    judged = GATE.judge_proposal(about, who)
+
+    assert ruling.reason == f"{rule} {why}" and judged.reason == f"{rule} {why}"
+    assert ruling.reply.startswith(f"{why} ") and judged.reply.startswith(f"{why} ")
+
+
+@pytest.mark.parametrize(("also", "quorum"), [((), 1), (("support",), 1), (("support", "security"), 2)])
+def test_a_proposal_says_of_how_many_people_and_which_groups(also: tuple[str, ...], quorum: int) -> None:
+    facts = gate_action(action_id=UPDATE, risk=Risk.MEDIUM, subjects=frozenset(), params={}, also_needs=frozenset(also))
+
+    judged = GATE.judge_proposal(facts, person("U_ANN", "support"))
+
+    assert (judged.verdict, judged.quorum, judged.distinct_groups) == (Verdict.NEEDS_APPROVAL, quorum, set(also))
+
+
+@pytest.mark.parametrize("action_id", sorted(RELEASES))
+def test_what_a_case_lets_out_is_not_edited_on_its_card(action_id: str) -> None:
+    """Other words would be no revision of the draft."""
+    about = request(gate_action(action_id=action_id, risk=Risk.MEDIUM, subjects=frozenset()))
+
+    ruling = GATE.rule_on_edit(about, person("U_ANN", "support"), digest_now=DIGEST, now=GATE_NOW)
+
+    assert (ruling.is_allowed, ruling.code) == (False, "release-is-not-edited")
 
 
 # Who has to approve it.

@@ -212,16 +212,16 @@ async def test_two_accounts_of_one_address_are_both_evidence(desk: RunningDesk) 
 
 
 async def test_earlier_tickets_are_those_of_the_same_account_and_name_who_is_asked_about(desk: RunningDesk) -> None:
-    for who, words in (
+    written = (
         ("trent", f"Please give {demo.CONTRACTOR_EMAIL} access to our tickets."),
         ("trent", "Our invoices of last month are missing."),
         ("mallory", f"What did {demo.CONTRACTOR_EMAIL} do?"),
         ("trent", demo.report(NOW)),
         ("trent", f"{demo.CONTRACTOR_EMAIL} writes to us again."),
-    ):
-        await desk.slack.person(who).post("ext-external", words)
-        await desk.idle()
-    await desk.until(lambda: desk.value("select count(*) = 5 from tickets"))
+    )
+    for who, words in written:
+        ts = await desk.slack.person(who).post("ext-external", words)
+        await desk.until(lambda ts=ts: desk.value("select 1 from tickets where slack_ts = :ts", ts=ts))
     async with desk.database.transaction() as tx:
         ticket = await by_number(tx, 4)
     assert ticket is not None
