@@ -22,7 +22,7 @@ from copilot.minimising import for_people, holds_pseudonym, minimise, restore
 from copilot.quotes import legible
 from policy.case_terms import Evidence
 
-_SECRET = "SECRET"  # noqa: S105  the name of a kind, no secret
+_SECRET = "SECRET"  # noqa: S105 -- the name of a kind, no secret
 _FIRST, _COUNT = 10_000_000, 90_000_000
 _SHORTEST = 3
 _FIELDS: tuple[tuple[str, str], ...] = (

@@ -78,11 +78,12 @@ def in_doubt(evidence: Iterable[Evidence]) -> list[Evidence]:
 
 def open_conflicts(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """The conflicts that nobody has settled, whatever state they are in otherwise: each of them blocks."""
-    return tuple(
-        one
-        for one in statements
-        if one.kind is StatementKind.CONFLICT and not (one.state is StatementState.RESOLVED and one.resolution.strip())
-    )
+    return tuple(one for one in statements if is_open_conflict(one.kind, one.state, one.resolution))
+
+
+def is_open_conflict(kind: StatementKind, state: StatementState, resolution: str) -> bool:
+    """Whether it is a conflict that nobody has settled with a reason."""
+    return kind is StatementKind.CONFLICT and not (state is StatementState.RESOLVED and resolution.strip())
 
 
 def current_ids(evidence: Collection[Evidence]) -> frozenset[str]:

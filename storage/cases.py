@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from policy.case_entries import Body, Entry, decode, encode, name_of
 from policy.case_story import CaseStory, NotACase, tell
-from policy.terms import PersonKey
 from storage import audit, told
 from storage.audit import NewEvent, Step, case_chain
 from storage.database import Transaction
 from storage.schema import CaseRow
 from storage.told import TrailBroken
-
-_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:turn, 0))")
 
 
 async def get(tx: Transaction, case_id: UUID) -> CaseRow | None:
@@ -39,11 +36,9 @@ async def of_thread(tx: Transaction, channel: str, thread_ts: str) -> CaseRow | 
     return await tx.scalar(select(CaseRow).where(CaseRow.channel == channel, CaseRow.thread_ts == thread_ts))
 
 
-async def open_ones(tx: Transaction, person: PersonKey | None = None, *, limit: int = 20) -> Sequence[CaseRow]:
-    """Open cases, the last touched first; of one lead where `person` is given."""
+async def open_ones(tx: Transaction, *, limit: int = 20) -> Sequence[CaseRow]:
+    """Open cases, the last touched first."""
     query = select(CaseRow).where(CaseRow.is_open).order_by(CaseRow.updated_at.desc(), CaseRow.id).limit(limit)
-    if person is not None:
-        query = query.where(CaseRow.lead == str(person))
     return (await tx.scalars(query)).all()
 
 
@@ -62,7 +57,7 @@ async def stands_at(tx: Transaction, case_id: UUID, ts: str) -> None:
 
 async def lock(tx: Transaction, case_id: UUID) -> None:
     """Let nobody else write to the case until `tx` ends. After the ticket and its requests, before any audit chain."""
-    await tx.execute(_LOCK, {"turn": f"case:{case_id}"})
+    await audit.take_turn(tx, case_chain(case_id))
 
 
 async def story(tx: Transaction, case_id: UUID) -> CaseStory:

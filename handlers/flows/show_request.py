@@ -6,7 +6,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import NotFound
-from handlers.flows.open_letter import PostedCard, card_as_posted
+from handlers.flows.draw_letter import PostedCard, card_as_posted
 from handlers.views.approval_card import card_to_read
 from handlers.views.blocks import Block
 from storage import deliveries, requests

@@ -11,8 +11,9 @@ from uuid import UUID
 from handlers.errors import NotFound
 from handlers.flows.ask_copilot import stop_turn
 from handlers.flows.check_access import require_access
+from handlers.flows.list_cases import case_rows
 from handlers.flows.move_statement import move_statement
-from handlers.flows.read_case import case_rows, handoff_facts, read_case, revealable
+from handlers.flows.read_case import handoff_facts, read_case, revealable
 from handlers.flows.read_ticket import ticket_page
 from handlers.listeners.call import Call, read_id
 from handlers.views import case_draft_modals as drafts

@@ -13,8 +13,8 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.errors import Refused
 from handlers.flows.check_access import require_access
+from handlers.flows.list_cases import case_rows
 from handlers.flows.private_links import has_pages
-from handlers.flows.read_case import case_rows
 from handlers.flows.read_ticket import ticket_page as read_page
 from handlers.flows.read_ticket import ticket_rows, ticket_trail
 from handlers.flows.review_batch import waiting_alike

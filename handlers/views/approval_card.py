@@ -46,6 +46,7 @@ from handlers.views.wording import (
     requester_lines,
     risk_words,
 )
+from policy.case_release import RELEASES
 from policy.terms import Choice, RequestStatus, Risk
 
 LIVE_BLOCKS = 8
@@ -297,8 +298,10 @@ def _buttons(request: RequestCardFacts, is_complete: bool) -> Block:
         later = [] if request.replaced_by is None else [_see_later(request, request.replaced_by)]
         return actions(*later, look)
     rest = [look, *review_button(request.waiting_alike, request.request_id)]
-    # An emergency stays what was started: nobody gives another person's reason for other values.
-    edit = [] if request.break_glass is not None else [button("Edit…", "request.edit", request.request_id)]
+    # An emergency stays what was started: nobody gives another person's reason for other values. And other words than
+    # a draft's would be no revision of it.
+    is_fixed = request.break_glass is not None or request.action_id in RELEASES
+    edit = [] if is_fixed else [button("Edit…", "request.edit", request.request_id)]
     reject = button("Reject", "request.reject", request.request_id, style="danger")
     withdraw = [] if request.proposer_user_id is None else [_withdraw(request)]
     if not is_complete:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from handlers.views.case_draft_facts import UNSAID, AuthorFacts, DraftFacts, DraftState, PersonFacts
 from handlers.views.facts import Untrusted
+from policy.case_foundations import is_open_conflict
 from policy.case_moves import StatementEvent
 from policy.case_terms import (
     Authority,
@@ -101,9 +102,7 @@ class StatementFacts:
     @property
     def is_open_conflict(self) -> bool:
         """Whether it holds up everything that leaves the case."""
-        return self.kind is StatementKind.CONFLICT and not (
-            self.state is StatementState.RESOLVED and self.resolution.strip()
-        )
+        return is_open_conflict(self.kind, self.state, self.resolution)
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,9 @@ async def test_words_are_shown_as_they_come_with_values_put_back_though_a_mark_c
 
     async def answer(request: object) -> object:
         mark = sent(api)["evidence"][0]["excerpt"].split(" ")[0]
-        return await streams(words(f"It was {mark} [really]."))(request)  # type: ignore[arg-type]
+        return await streams(words(f"It was {mark} [really]."))(request)  # type: ignore[arg-type]  # aiohttp's, unnamed here
 
-    api.will(streams(look(accounts=[])), answer)  # type: ignore[arg-type]
+    api.will(streams(look(accounts=[])), answer)  # type: ignore[arg-type]  # it answers as it goes
     result = await take(api, case_turn(held=held(items=(one,))), progress=Progress(shown.append, steps.append))
 
     assert "".join(shown) == "It was jo@contractor.example [really]." == result.answer
@@ -167,7 +167,7 @@ async def test_a_look_that_brings_nothing_sure_pauses_and_asks(
 ) -> None:
     api.will(streams(words("Let me see."), look()))
 
-    result = await take(api, sources=Sources({Source.ACCESS_LOG: found}))  # type: ignore[dict-item]
+    result = await take(api, sources=Sources({Source.ACCESS_LOG: found}))  # type: ignore[dict-item]  # a list of any evidence
 
     assert result.ended is Ended.PAUSED and result.needs_answer
     assert words_of_it in result.question and result.answer == f"Let me see.\n\n{result.question}"
@@ -230,7 +230,7 @@ async def test_a_person_stops_it_while_a_source_is_read(api: MessagesApi) -> Non
         raise AssertionError("it was waited for")
 
     model = assistant(api)
-    result = await model.take_turn(case_turn(), {**sources.tools, Source.ACCESS_LOG: hangs}, stop)  # type: ignore[dict-item]
+    result = await model.take_turn(case_turn(), {**sources.tools, Source.ACCESS_LOG: hangs}, stop)  # type: ignore[dict-item]  # it never gives a list
     await model.aclose()
 
     assert result.ended is Ended.STOPPED

@@ -177,7 +177,7 @@ async def test_a_source_that_fails_is_told_by_the_name_of_its_error_and_the_lead
 
     model = assistant(api)
     tools = {**Sources().tools, Source.ACCESS_LOG: breaks}
-    result = await model.take_turn(case_turn(), tools, asyncio.Event())  # type: ignore[arg-type]
+    result = await model.take_turn(case_turn(), tools, asyncio.Event())  # type: ignore[arg-type]  # tools that fail
     await model.aclose()
 
     assert result.ended is Ended.PAUSED

@@ -105,7 +105,7 @@ def test_the_json_has_the_members_of_its_form_and_one_written_form() -> None:
 
     assert said.keys() == CONTENT
     assert canonical_json(said) == canonical_json(content(packet()))
-    [first, *_] = said["evidence"]  # type: ignore[misc]
+    [first, *_] = said["evidence"]  # type: ignore[misc]  # JSON
     assert (first["sha256"], first["place"], first["confidence"]) == ("ab" * 32, "log.jsonl:7", "0.5")
 
 

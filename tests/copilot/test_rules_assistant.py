@@ -31,7 +31,7 @@ def sources(**answers: Sequence[Evidence]) -> Sources:
     usual = {source: [evidence(f"{source.value}-1", source, query={"s": source.value})] for source in Source}
     usual[Source.DIRECTORY] = [account()]
     usual[Source.ACCESS_LOG] = [sessions(facts={"principal": JO})]
-    return Sources({**usual, **{Source(name): items for name, items in answers.items()}})  # type: ignore[dict-item]
+    return Sources({**usual, **{Source(name): items for name, items in answers.items()}})  # type: ignore[dict-item]  # lists of any evidence
 
 
 async def take(turn: CaseTurn, given: Sources | None = None, progress: Progress | None = None) -> TurnResult:

@@ -49,7 +49,7 @@ Deed = Callable[[RunningDesk, CaseAt, Person], Awaitable[object]]
 
 
 def wish(event: StatementEvent, statement_id: str, revision: int = 1, **more: object) -> Wish:
-    return Wish(event, statement_id, revision, Role.MODEL, None, **more)  # type: ignore[arg-type]
+    return Wish(event, statement_id, revision, Role.MODEL, None, **more)  # type: ignore[arg-type]  # any of its fields
 
 
 async def a_fact(desk: RunningDesk, case: CaseAt) -> None:

@@ -235,3 +235,14 @@ def exact_values(blocks: list[dict[str, Any]]) -> str:
 
 def people(shown: Rendered) -> list[str]:
     return [each["user_id"] for each in objects(shown.blocks) if each.get("type") == "user"]
+
+
+@pytest.mark.parametrize(
+    ("action_id", "is_offered"),
+    [("api_key.revoke", True), ("case.send_customer_update", False), ("case.hand_off", False)],
+)
+def test_edit_is_offered_where_an_edit_is_not_refused_anyway(action_id: str, is_offered: bool) -> None:
+    shown = card(b.request(action_id=action_id))
+
+    assert bool(buttons(shown, "request.edit")) is is_offered
+    assert buttons(shown, "request.approve")

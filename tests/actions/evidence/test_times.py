@@ -49,7 +49,7 @@ def test_a_time_without_a_zone_is_utc_and_says_so() -> None:
     ],
 )  # fmt: skip
 def test_what_means_no_moment_is_not_guessed_at(value: object) -> None:
-    assert understand(value) is None  # type: ignore[arg-type]
+    assert understand(value) is None  # type: ignore[arg-type]  # anything at all is handed in
 
 
 @given(moments, offsets)
@@ -64,6 +64,6 @@ def test_seconds_and_milliseconds_are_one(seconds: int) -> None:
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_whatever_is_written_never_raises(value: object) -> None:
-    moment = understand(value)  # type: ignore[arg-type]
+    moment = understand(value)  # type: ignore[arg-type]  # anything at all is handed in
 
     assert moment is None or moment.at.utcoffset() == timedelta(0)
