@@ -34,8 +34,6 @@ from storage.database import DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 ANY = re.compile(".*", re.DOTALL)
-ANSWER_SECONDS = 2.6
-"""Slack gives an interaction three seconds; past this it is called off, with words, instead of failing without."""
 Ack = Callable[..., Awaitable[BoltResponse]]
 
 
@@ -129,7 +127,7 @@ async def _answer(
 ) -> dict[str, Any] | None:
     """Call a listener; a refusal or fault becomes words for the person who is waiting."""
     call = Call(reception, body)
-    deadline = _now() + ANSWER_SECONDS
+    deadline = _now() + reception.answer_seconds
     try:
         if listener is None:
             raise NotFound("button, form or command")
@@ -148,7 +146,8 @@ async def _answer(
         log.error("the database did not answer: %s", error)
         said = notices.trouble()
     except _TooSlow:
-        log.error("%s of %s was not answered within %.1f s and called off", _what(call), call.user_id, ANSWER_SECONDS)
+        seconds = reception.answer_seconds
+        log.error("%s of %s was not answered within %.1f s and called off", _what(call), call.user_id, seconds)
         said = notices.too_slow()
     except Exception as error:  # the person is waiting: they are told, with a reference that is in the log
         reference = uuid4().hex[:8]

@@ -40,7 +40,7 @@ from handlers.group_lists import LIVE_CALLS_A_MINUTE
 from handlers.identity import Home, Identity
 from handlers.jobs import job_table
 from handlers.press_limit import PRESSES_A_MINUTE
-from handlers.reception import Reception, Whispers
+from handlers.reception import ANSWER_SECONDS, Reception, Whispers
 from handlers.response_urls import ResponseUrls
 from policy.engine import PolicyEngine
 from policy.errors import PolicyUnusable
@@ -60,6 +60,8 @@ log = logging.getLogger(__name__)
 
 RUN_TIMEOUT_SECONDS = 30.0
 SLACK_TIMEOUT_SECONDS = 15
+WHO_SHARE = 0.75
+"""Of the time for an answer: who pressed must be known by then, so that some is left to decide and to say so."""
 
 
 def utc_now() -> datetime:
@@ -96,8 +98,12 @@ async def build(
     new_id: Callable[[], UUID] = uuid4,
     live_group_lists_a_minute: int = LIVE_CALLS_A_MINUTE,
     presses_a_minute: int = PRESSES_A_MINUTE,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> Parts:
-    """Put the parts together. Asks Slack who the bot is. Raises SettingsError, PolicyUnusable."""
+    """Put the parts together. Asks Slack who the bot is. Raises SettingsError, PolicyUnusable.
+
+    `answer_seconds`: how long a press may take; who presses must be known within three quarters of it.
+    """
     client = make_client(settings)
     bot = await who_am_i(client)
     home = Home(bot["team_id"], bot.get("enterprise_id"))
@@ -108,6 +114,7 @@ async def build(
         home,
         settings.desk.groups,
         time.monotonic,
+        answer_within_seconds=answer_seconds * WHO_SHARE,
         live_group_lists_a_minute=live_group_lists_a_minute,
         presses_a_minute=presses_a_minute,
     )
@@ -145,6 +152,7 @@ async def build(
         bot_user_id=str(bot["user_id"]),
         bot_id=str(bot["bot_id"]),
         app_id=bot.get("app_id"),
+        answer_seconds=answer_seconds,
     )
     jobs = make_job_app(database_url, pool_size=settings.workers)
     return Parts(

@@ -21,6 +21,8 @@ from storage.inbox import Inbox
 log = logging.getLogger(__name__)
 
 WHISPER_WITHIN_SECONDS = 10.0
+ANSWER_SECONDS = 2.6
+"""Slack gives an interaction three seconds; past this it is called off, with words, instead of failing without."""
 Way = Callable[[], Awaitable[object]]
 """One way of telling a person something. Raises where it does not lead to them."""
 
@@ -87,3 +89,5 @@ class Reception:
     bot_id: str
     app_id: str | None = field(default=None)
     """Slack's id of this app; payloads of another app are refused."""
+    answer_seconds: float = ANSWER_SECONDS
+    """How long an interaction may take before it is called off."""

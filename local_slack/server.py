@@ -35,7 +35,7 @@ from local_slack.records import AppInstall, Json, User
 from local_slack.replies import Replies
 from local_slack.site import Site
 from local_slack.submissions import Submissions
-from local_slack.triggers import ResponseUrls, Triggers
+from local_slack.triggers import TRIGGER_SECONDS, ResponseUrls, Triggers
 from local_slack.web_api.calling import Services
 from local_slack.web_api.server import LoggedCall, WebApi
 from local_slack.world import World
@@ -53,8 +53,8 @@ class LocalSlack:
     port: 0 takes any free one. state_file: kept over restarts, credentials included. counts_calls: 429 for an app
     that calls a method more often than its tier allows. post_interval_seconds: one post per channel and interval,
     `post_burst` at once after a pause, 0 for no limit. http_app_url: deliver by signed HTTP instead of Socket Mode.
-    manifest: a parsed manifest restricting the app. ack_seconds and retry_delays_seconds are Slack's unless
-    shortened. clock and random_hex are the only sources of time and chance.
+    manifest: a parsed manifest restricting the app. ack_seconds, trigger_seconds and retry_delays_seconds are Slack's
+    unless told otherwise. clock and random_hex are the only sources of time and chance.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class LocalSlack:
         http_app_url: str | None = None,
         manifest: Json | None = None,
         ack_seconds: float = 3.0,
+        trigger_seconds: float = TRIGGER_SECONDS,
         retry_delays_seconds: Sequence[float] = SLACK_RETRY_DELAYS,
         cast: Cast | None = None,
         clock: Clock = time.time,
@@ -97,11 +98,12 @@ class LocalSlack:
                 post_burst=post_burst,
             ),
             ack_seconds,
+            trigger_seconds,
             retry_delays_seconds,
         )
         self.http_app_url = http_app_url
 
-    def _wire(self, limits: RateLimits, ack_seconds: float, retries: Sequence[float]) -> None:
+    def _wire(self, limits: RateLimits, ack_seconds: float, trigger_seconds: float, retries: Sequence[float]) -> None:
         world, base = self.world, self._base_url
         self._sockets = SocketMode(self._mint)
         self._http = SignedHttp(self._mint)
@@ -113,7 +115,7 @@ class LocalSlack:
         self._events = Events(world, self._dispatch)
         self._messages = Messages(world, self._events, self._live)
         self._modals = Modals(world, self._live)
-        triggers, urls = Triggers(self._mint), ResponseUrls(self._mint)
+        triggers, urls = Triggers(self._mint, trigger_seconds), ResponseUrls(self._mint)
         replies = Replies(world, self._messages, urls)
         self._interactions = Interactions(
             world, self._dispatch, self._events, self._modals, self._live, triggers, urls, replies, base

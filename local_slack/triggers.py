@@ -26,8 +26,9 @@ class Trigger:
 class Triggers:
     """Hands out trigger ids and exchanges each for its interaction once."""
 
-    def __init__(self, mint: Mint) -> None:
+    def __init__(self, mint: Mint, seconds: float = TRIGGER_SECONDS) -> None:
         self._mint = mint
+        self._seconds = seconds
         self._issued: dict[str, Trigger] = {}
 
     def issue(self, app_id: str, user_id: str, from_view: str | None = None) -> str:
@@ -44,7 +45,7 @@ class Triggers:
             raise Missing("invalid_trigger_id")
         if trigger.is_used:
             raise Refused("exchanged_trigger_id")
-        if self._mint.now() - trigger.issued > TRIGGER_SECONDS:
+        if self._mint.now() - trigger.issued > self._seconds:
             raise Refused("expired_trigger_id")
         trigger.is_used = True
         return trigger

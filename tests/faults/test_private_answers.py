@@ -24,7 +24,7 @@ from tests.running import RunningDesk, running_desk
 
 @pytest.fixture
 async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[RunningDesk]:
-    async with running_desk(database_url, tmp_path) as desk:
+    async with running_desk(database_url, tmp_path, in_slacks_time=True) as desk:
         yield desk
 
 
