@@ -254,7 +254,7 @@ def document_of(model: Model, temperature: float, key_confidence: float) -> str:
         "bias": [round(bias, 6) for bias in model.bias],
         "temperature": temperature,
         "key_rule_confidence": key_confidence,
-        "weights": base64.b85encode(zlib.compress(packed, 9)).decode("ascii"),
+        "weights": base64.b64encode(zlib.compress(packed, 9)).decode("ascii"),
     }
     return json.dumps(fields, indent=1) + "\n"
 

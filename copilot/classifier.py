@@ -15,6 +15,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from itertools import pairwise
 
@@ -93,8 +94,9 @@ def _tokens(words: Sequence[str]) -> Iterable[str]:
     yield from (f"{first} {second}" for first, second in pairwise(plain))
 
 
+@cache
 def load_classifier() -> Classifier:
-    """Read the weights that come with the package. Raises BrokenWeights if they don't fit this code."""
+    """The weights that come with the package, read once. Raises BrokenWeights if they don't fit this code."""
     return parse_weights((resources.files("copilot") / WEIGHTS_FILE).read_text(encoding="ascii"))
 
 
@@ -102,7 +104,7 @@ def parse_weights(document: str) -> Classifier:
     """Read a weights document as the training script writes it. Raises BrokenWeights."""
     try:
         fields = json.loads(document)
-        packed = zlib.decompress(base64.b85decode(fields["weights"]))
+        packed = zlib.decompress(base64.b64decode(fields["weights"], validate=True))
         categories = tuple(fields["categories"])
         weights = array("b", packed)
         if fields["features_version"] != FEATURES_VERSION or len(weights) != fields["buckets"] * len(categories):
