@@ -37,7 +37,7 @@ from policy.terms import Person, PersonKey, Proposer
 from storage import audit, cases
 from storage.audit import Step
 from storage.database import Transaction
-from storage.schema import Ticket
+from storage.schema import ActionRequest, Ticket
 from storage.told import TrailBroken
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,16 @@ async def case_says(
         log.error("nothing of the kind is decided on ticket %s: %s", ticket.id, error)
         return CaseSays(Hold.UNREADABLE.value)
     return NOTHING
+
+
+async def held_back(tx: Transaction, ticket: Ticket, request: ActionRequest) -> str:
+    """Why the ticket's case keeps a request back as things are, its lead not asked about; "" where it does not."""
+    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
+    is_break_glass = request.break_glass is not None
+    said = await case_says(
+        tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass
+    )
+    return said.held_back
 
 
 async def read_locked(tx: Transaction, case_id: UUID) -> CaseStory:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from actions.executors import Outcome
 from handlers.desk import Desk
-from handlers.flows.case_holds import case_says, read_locked
+from handlers.flows.case_holds import held_back, read_locked
 from handlers.flows.customer_notice import customer_channel
 from handlers.flows.hand_off import is_as_signed, post_files
 from policy import case_entries as e
@@ -76,12 +76,7 @@ async def held_on_its_way(desk: Desk, tx: Transaction, delivery: Delivery) -> st
     ticket = None if request is None else await tickets.get(tx, request.ticket_id)
     if request is None or ticket is None:
         return ""
-    proposer = None if request.proposer is None else PersonKey.parse(request.proposer)
-    is_break_glass = request.break_glass is not None
-    said = await case_says(
-        tx, ticket, request.action_id, request.params, proposer=proposer, is_break_glass=is_break_glass
-    )
-    why = said.held_back
+    why = await held_back(tx, ticket, request)
     if not why and delivery.kind == CASE_FILES:
         found = await _found(tx, request)
         if found is None or not await is_as_signed(desk, tx, delivery, found[1], request.params):

@@ -9,6 +9,7 @@ from uuid import UUID
 from handlers.desk import Desk
 from handlers.flows import decide_passkey, stop_desk
 from handlers.flows.as_told import as_told, is_of_before
+from handlers.flows.case_holds import held_back
 from handlers.flows.case_letters import CASE_LETTERS, case_letter
 from handlers.flows.case_releases import CUSTOMER_REPLY
 from handlers.flows.enrol_passkey import passkey_facts
@@ -99,7 +100,9 @@ async def card_as_posted(desk: Desk, tx: Transaction, delivery: Delivery, reques
     # What was hashed is what is shown: the stored substance, never one drawn again.
     substance = request.card if delivery.shown_digest == request.digest and request.card else None
     stop = await stop_desk.stop_on(tx, request)
-    shown = replace(facts, can_undo=await can_undo(desk, tx, request), stop=stop)
+    shown = replace(
+        facts, can_undo=await can_undo(desk, tx, request), stop=stop, held_back=await _held_back(tx, request)
+    )
     return PostedCard(approval_card(shown, substance, named_readers(delivery)), is_complete=bool(substance))
 
 
@@ -110,6 +113,11 @@ async def _may_be_shown(tx: Transaction, request: ActionRequest) -> bool:
     # Nothing can be decided on a card of what has ended, so those of before there was a key are there to be read.
     has_ended = RequestStatus(request.status) in TERMINAL
     return (has_ended and await is_of_before(tx, request)) or await as_told(tx, request, ticket) is not None
+
+
+async def _held_back(tx: Transaction, request: ActionRequest) -> str:
+    ticket = None if request.status != RequestStatus.PENDING else await tickets.get(tx, request.ticket_id)
+    return "" if ticket is None else await held_back(tx, ticket, request)
 
 
 def named_readers(card: Delivery) -> ReadersFacts | None:

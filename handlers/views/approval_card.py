@@ -65,6 +65,7 @@ _COMPANIES_NAMED = 12
 _CONTRADICTED_TITLE = "A request that is not as its record says"
 _CONTRADICTED = "What is stored of this request is not what its record says, so it is not shown and cannot be approved."
 _CONTRADICTED_NEXT = "Tell whoever runs this desk: countersign audit verify names what was changed."
+_HELD_NEXT = "As it is, nobody can approve it. It can be rejected or withdrawn."
 _HASH_SHOWN = 12
 """Of the fingerprint and the policy version: enough to compare by eye; the whole is in the audit trail."""
 
@@ -237,6 +238,9 @@ def _state(request: RequestCardFacts) -> Block:
     lines = [line(say(request_status_words(request.status), bold=True), *_state_detail(request))]
     if request.stop is not None:
         lines += stops.on_card(request.stop)
+    if request.held_back:
+        lines.append(labelled("✋ Kept back by the ticket's case", say(_whole(request.held_back))))
+        lines.append(line(say(_HELD_NEXT)))
     if request.outcome:
         lines.append(labelled("Outcome", say(one_line(request.outcome, _OUTCOME_LENGTH))))
     return rich(*lines)

@@ -235,6 +235,8 @@ class RequestCardFacts:
     """Why it was started by break-glass, in its starter's words; None for every other request."""
     stop: StopFacts | None = None
     """It waits, and this keeps it from being approved."""
+    held_back: str = ""
+    """It waits, and why its ticket's case keeps it back; "" where no case does."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
@@ -88,14 +89,38 @@ def _is_deceptive(value: JsonValue) -> bool:
 
 
 def _reading_copy(name: str, value: JsonValue) -> list[Block]:
-    """Prose once more as a person reads it, where its exact form is hard to read."""
-    if not isinstance(value, str) or len(value) < _PROSE_LENGTH or is_plain_ascii(value):
+    """Prose, or fields in JSON, once more as a person reads it, where the exact form is hard to read."""
+    if not isinstance(value, str) or len(value) < _PROSE_LENGTH:
+        return []
+    words = _fields_in(value)
+    if not words and is_plain_ascii(value):
         return []
     # Escapes lengthen a text by at most ten characters for each of its own.
-    whole = visible(value, 12 * len(value) + 200)
+    whole = visible(words or value, 12 * len(value) + 200)
     parts = [whole[at : at + PART_LENGTH] for at in range(0, len(whole), PART_LENGTH)]
     title = line(say(f"{name}, ", bold=True), say("for reading", italic=True))
     return [rich(title, quote(parts[0])), *(rich(quote(part)) for part in parts[1:])]
+
+
+def _fields_in(value: str) -> str:
+    """A line for each field of a JSON object, repeated names included; "" for a text that is none, or one that holds
+    further objects, or anything that could pass for another line."""
+    try:
+        found = json.loads(value, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(found, tuple):
+        return ""
+    lines = [_field(name, one) for name, one in found]
+    return "\n".join(lines) if all(lines) and all(map(is_plain_ascii, lines)) else ""
+
+
+def _field(name: str, value: object) -> str:
+    """`name: value`, or "" where the value is no plain one and no list of such."""
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(one, list | tuple) for one in values):
+        return ""
+    return f"{name}: {', '.join('none' if one in (None, '') else str(one) for one in values) or 'none'}"
 
 
 def split(text: str, length: int) -> list[str]:

@@ -29,7 +29,7 @@ from policy.case_terms import (
 from policy.latch import Fired, Rule
 from policy.latching import Latch, LatchState
 from policy.terms import PersonKey
-from storage import audit, cases
+from storage import audit, cases, deliveries
 from storage.audit import Step, case_chain
 from storage.schema import CaseRow
 from tests.running import RunningDesk
@@ -116,6 +116,7 @@ async def add(desk: RunningDesk, case: Sensitive, *bodies: Body, actor: str = OL
         row = await cases.get(tx, case.case_id)
         assert row is not None
         await cases.append(tx, row, bodies, actor=actor, at=datetime.now(UTC))
+        await deliveries.refresh(tx, ticket_id=case.ticket_id)
 
 
 async def story(desk: RunningDesk, case: Sensitive) -> CaseStory:

@@ -213,7 +213,11 @@ async def test_threat_08_what_changes_before_the_approval_keeps_it_back_and_says
     desk: RunningDesk, happens: object, hold: Hold
 ) -> None:
     case, request_id, text = await waiting_update(desk)
+    card_ts = await card(desk, request_id)
+    assert "Kept back" not in json_text(message_at(desk, "desk-approvals", card_ts))
     await add(desk, case, await happens(desk, case))  # type: ignore[operator]  # one of the functions above
+    # Its card says so before anybody presses.
+    await desk.until(lambda: hold.value in json_text(message_at(desk, "desk-approvals", card_ts)))
 
     await vote(desk, request_id, "sam")
 

@@ -164,6 +164,36 @@ def test_prose_is_shown_exactly_and_once_more_for_reading() -> None:
     assert text in shown
 
 
+BASIS = '{"customer":0,"entries":7,"latch":"clear","latch":"set","record":"","statements":["S1@2:accepted","S3"]}'
+
+
+def test_fields_are_shown_exactly_and_once_more_for_reading_repeated_names_included() -> None:
+    shown = words(card(b.request(params=(b.param(name="basis", value=BASIS, provenance="operator"),))))
+
+    assert mono(BASIS) in shown
+    assert "customer: 0\nentries: 7\nlatch: clear\nlatch: set\nrecord: none\nstatements: S1@2:accepted, S3" in shown
+
+
+@pytest.mark.parametrize(
+    "value", ['{"a": {"b": 1}, "padded": "to be long enough"}', '{"a": "one\\nlatch: clear", "padded": "to be long"}',
+              '{"a\\u202e": 1, "padded": "to be long enough, this one"}', '[["to be long enough"], "to be long enough"]']
+)  # fmt: skip
+def test_fields_that_could_pass_for_others_are_shown_exactly_alone(value: str) -> None:
+    shown = words(card(b.request(params=(b.param(name="basis", value=value, provenance="operator"),))))
+
+    assert mono(value) in shown and "for reading" not in shown
+
+
+def test_what_its_case_keeps_back_says_so_until_it_is_decided() -> None:
+    held = b.request(action_id="case.send_customer_update", held_back="The customer wrote since.")
+
+    shown = words(card(held))
+
+    assert "Kept back by the ticket's case" in shown and "The customer wrote since." in shown
+    assert "rejected or withdrawn" in shown
+    assert buttons(card(held), "request.reject") and "Kept back" not in words(card(replace(held, held_back="")))
+
+
 def test_the_longest_reply_that_the_catalogue_takes_can_be_approved() -> None:
     text = ("Grüße aus Köln, und mit Zeilen.\n" * 100)[:3000]
 
@@ -211,7 +241,7 @@ def test_a_request_that_nobody_can_approve_says_so() -> None:
 def test_a_card_with_an_approve_button_holds_every_value_exactly(values: list[str]) -> None:
     params = tuple(b.param(name=f"p{n}", value=value) for n, value in enumerate(values))
     request = b.request(
-        params=params, votes=(b.vote(reason="r" * 4000, voter_label="v" * 4000),) * 9, outcome="o" * 4000
+        params=params, held_back="h" * 200, votes=(b.vote(reason="r" * 4000, voter_label="v" * 4000),) * 9, outcome="o" * 4000
     )
     substance = approval_substance(request)
     shown = approval_card(request, substance)
