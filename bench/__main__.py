@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bench import ack, approvals, audit, clicks, gate, lifecycle, peers, replay, throughput
+from bench import ack, approvals, audit, cases, clicks, gate, lifecycle, peers, replay, throughput
 from bench.results import Table
 from bench.rig import Rig, durability, opened_rig
 
@@ -29,6 +29,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "executed": lifecycle.click_to_executed,
     "start": lifecycle.start_and_memory,
     "audit": audit.measure,
+    "cases": cases.measure,
     "gate": gate.measure,
     "replay": replay.measure,
 }

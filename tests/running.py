@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 INTAKE_TOKEN = "intake-token-for-tests-0123456789"
 INTAKE_SECRET = "intake-secret-for-tests-0123456789"
-PATIENT_SECONDS = 25.0
+PATIENT_SECONDS = 10.0
 
 
 @dataclass
@@ -69,7 +69,7 @@ class RunningDesk:
                 url = libpq_url(self.database.url)
                 self._looking = await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=namedtuple_row)
             try:
-                cursor = await self._looking.execute(_named(sql), params)  # type: ignore[arg-type]  # of the tests
+                cursor = await self._looking.execute(_named(sql, params), params)  # type: ignore[arg-type]  # of the tests
                 return [] if cursor.description is None else await cursor.fetchall()
             except psycopg.OperationalError:
                 if not self._looking.closed:
@@ -97,7 +97,8 @@ class RunningDesk:
         return found
 
     async def idle(self, *, seconds: float = 30) -> None:
-        """Wait until no job is waiting or running (jobs that were put back for later do not count)."""
+        """Wait until no job is waiting or running (jobs that were put back for later do not count), and whoever pressed
+        has been told what came of it."""
 
         async def nothing_to_do() -> bool:
             return not await self.value(
@@ -106,6 +107,7 @@ class RunningDesk:
             )
 
         await self.until(nothing_to_do, seconds=seconds)
+        await self.parts.reception.whispers.drain()
 
     def card(self, kind: str, *, viewer: str = "olivia") -> dict[str, Any]:
         """The newest message of ours in the triage or the approvals channel."""
@@ -115,9 +117,10 @@ class RunningDesk:
         return ours[-1]  # type: ignore[no-any-return]  # a message as JSON
 
 
-def _named(sql: str) -> str:
-    """`:name` as psycopg writes it."""
-    return re.sub(r"(?<!:):([a-z_]+)", r"%(\1)s", sql.replace("%", "%%"))
+def _named(sql: str, names: Collection[str]) -> str:
+    """Each `:name` that is given, as psycopg writes it."""
+    escaped = sql.replace("%", "%%")
+    return re.sub(rf":({'|'.join(names)})\b", r"%(\1)s", escaped) if names else escaped
 
 
 def demo_settings(slack: LocalSlack, data: Path, *, http: bool, **more: str) -> Settings:

@@ -56,7 +56,7 @@ Picture = Callable[[Page, str], Awaitable[None]]
 @pytest.fixture
 async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[RunningDesk]:
     """The shipped bot over Socket Mode, with the demo's directory."""
-    async with running_desk(database_url, tmp_path / "data") as desk:
+    async with running_desk(database_url, tmp_path / "data", in_slacks_time=True) as desk:
         yield desk
 
 

@@ -66,7 +66,8 @@ def calls(desk: RunningDesk, method: str) -> int:
 
 
 async def at_once(desk: RunningDesk, delivery_id: UUID) -> None:
-    """Run the job that was put back for later."""
+    """Run the job that was put back for later, once it was."""
+    await desk.idle()
     await change(desk, "update procrastinate_jobs set scheduled_at = null where status = 'todo'")
 
 

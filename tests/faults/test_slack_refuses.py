@@ -32,6 +32,7 @@ async def states(desk: RunningDesk) -> dict[str, str]:
 
 async def no_more_waiting(desk: RunningDesk) -> None:
     """What was put back for later is due now."""
+    await desk.idle()
     await desk.rows("update procrastinate_jobs set scheduled_at = now() where status = 'todo' returning 1")
 
 

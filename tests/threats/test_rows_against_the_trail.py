@@ -197,6 +197,7 @@ async def test_threat_17_the_twin_of_a_rejected_request_is_not_approved(desk: Ru
     # Nor where its row says that it was made after that.
     await change(desk, "update action_requests set created_at = now() where id = :id", id=twin)
     await victor.click("desk-approvals", twin_card, action_id="request.approve")
+    await settled(desk)
 
     assert await desk.value("select status from action_requests where id = :id", id=twin) == "pending"
     assert "The same was rejected in another request" in victor.ephemerals("desk-approvals")[-1]["text"]

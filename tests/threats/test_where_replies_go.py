@@ -48,6 +48,7 @@ async def held_reply(desk: RunningDesk, request_id: UUID) -> str:
 
 
 async def due_now(desk: RunningDesk) -> None:
+    await desk.idle()
     await change(desk, "update procrastinate_jobs set scheduled_at = now() where status = 'todo'")
 
 
