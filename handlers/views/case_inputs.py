@@ -139,7 +139,8 @@ def option(value: str, label: str) -> Block:
 
 def without_hidden(text: str) -> str:
     """The text without what a text field would not show."""
-    return "".join(one for one in text.replace("\r\n", "\n") if not has_hidden_characters(one))
+    lines = text.replace("\r\n", "\n")
+    return "".join(one for one in lines if not has_hidden_characters(one)) if has_hidden_characters(lines) else lines
 
 
 def _user_ids(everyone: Sequence[PersonFacts]) -> list[str]:

@@ -24,8 +24,10 @@ _NEWLINES = re.compile(r"\r\n|\r|\n")
 _LINE_RUN = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPACE_RUN = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]{9,}")
 _VERBATIM = re.compile(r"[!-~]+(?: [!-~]+)*")
+_NOT_PLAIN = re.compile(r"[^\n\t\x20-\x7e]")
 _BEYOND_ASCII = re.compile(r"[^\n\x20-\x7e]{1,40}")
 _WORD = re.compile(r"[^\W_][\w.@-]*")
+_LATIN = re.compile(r"[A-Za-z]")
 
 # Blank or ignorable although Unicode calls them letters, marks or symbols.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc")
@@ -58,7 +60,7 @@ def one_line(text: str, limit: int, *, where: str = OPEN_THE_TICKET) -> str:
     """`visible` on a single line, so that a name or subject cannot pretend to be further lines of a card."""
     shown = visible(_NEWLINES.sub(" ", text).strip(), limit - 2, where=where)
     # A right-to-left name would pull the words that follow it on the line to its other side; the isolates prevent it.
-    return f"{_ISOLATE}{shown}{_END_ISOLATE}" if any(map(_is_right_to_left, shown)) else shown
+    return f"{_ISOLATE}{shown}{_END_ISOLATE}" if not shown.isascii() and any(map(_is_right_to_left, shown)) else shown
 
 
 def mono(value: JsonValue) -> str:
@@ -82,7 +84,7 @@ def is_plain_ascii(text: str) -> bool:
 
 def has_hidden_characters(text: str) -> bool:
     """Whether the text holds something that a text field would not show (line breaks aside)."""
-    return any(character not in "\n\t" and _is_hidden(character) for character in text)
+    return any(map(_is_hidden, _NOT_PLAIN.findall(text)))
 
 
 def escape_markup(text: str) -> str:
@@ -123,7 +125,7 @@ def _cut(words: str, room: int) -> str:
 
 def _tokens(source: str) -> Iterator[_Token]:
     at, marks, previous = 0, 0, ""
-    tricky = _look_alikes(source)
+    look_alikes = _LookAlikes(source)
     while at < len(source):
         verbatim = _VERBATIM.match(source, at)
         if verbatim:
@@ -138,7 +140,11 @@ def _tokens(source: str) -> Iterator[_Token]:
         character = source[at]
         marks = marks + 1 if unicodedata.combining(character) else 0
         is_piled_up = marks > _MARKS_ON_ONE_LETTER
-        yield _bracketed(character) if is_piled_up else _shown(character, previous, is_tricky=at in tricky), 1, False
+        yield (
+            _bracketed(character) if is_piled_up else _shown(character, previous, is_tricky=at in look_alikes),
+            1,
+            False,
+        )
         at, previous = at + 1, character
 
 
@@ -179,22 +185,26 @@ def _bracketed(character: str) -> str:
     return f"⟦U+{ord(character):04X}⟧"
 
 
-def _look_alikes(source: str) -> frozenset[int]:
-    """Positions of letters that pass for Latin ones: styled letters anywhere, others in a word with Latin letters."""
-    if source.isascii():
-        return frozenset()
-    found: set[int] = set()
-    for word in _WORD.finditer(source):
-        text = word.group()
-        if text.isascii():
-            continue
-        has_latin = any(character.isascii() and character.isalpha() for character in text)
-        found.update(
-            word.start() + offset
-            for offset, character in enumerate(text)
-            if _is_styled(character) or (has_latin and _is_look_alike(character))
-        )
-    return frozenset(found)
+class _LookAlikes:
+    """Positions of letters that pass for Latin ones: styled letters anywhere, others in a word with Latin letters.
+
+    Asked in the order of the text, and read no further than that: of a long text only the beginning is shown.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._words = _WORD.finditer(source)
+        self._start = self._end = 0
+        self._has_latin = False
+
+    def __contains__(self, at: int) -> bool:
+        character = self._source[at]
+        if character.isascii():
+            return False
+        while self._end <= at and (word := next(self._words, None)):
+            (self._start, self._end), self._has_latin = word.span(), bool(_LATIN.search(word.group()))
+        is_in_word = self._start <= at < self._end
+        return is_in_word and (_is_styled(character) or (self._has_latin and _is_look_alike(character)))
 
 
 def _is_styled(character: str) -> bool:
