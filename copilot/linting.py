@@ -128,4 +128,5 @@ def _reaches(override: Override, mark: Mark, draft: Draft) -> bool:
         and override.code not in NEVER_OVERRIDDEN
         and (override.code, override.sentence) == (mark.code, text)
         and mark.level is Level.BLOCK
+        and not (mark.model and override.is_before_look)
     )

@@ -112,7 +112,8 @@ def override_modal(case: CaseFacts, draft: DraftFacts) -> Block:
         ),
         context(plain("It holds for these exact words in this revision. Only the lead may do this.")),
     ]
-    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    seen = ids.marks_digest([(one.code, one.sentence, one.start, one.end, one.model) for one in draft.blocks])
+    ref = Ref(case.case_id, draft.draft_id, draft.revision, seen=seen)
     return modal("Override a mark", blocks, str(ref), "Override", callback_id=ids.OVERRIDE_VIEW, close="Cancel")
 
 
@@ -235,7 +236,7 @@ def _mark_line(mark: MarkFacts, draft: DraftFacts) -> Block:
     sign = "⛔" if mark.is_block else "⚠️"
     final = "" if mark.can_be_overridden or not mark.is_block else " No reason makes this right: change it."
     where = f"{_place(mark)}: " if mark.sentence < 0 else ""
-    by = f"{mark.model} suggests: “{one_line(mark.said, 300)}” " if mark.model else ""
+    by = f"{one_line(mark.model, 60)} suggests: “{one_line(mark.said, 300)}” " if mark.model else ""
     return line(
         say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True),
         say(by + one_line(mark.cure, 300) + final),
