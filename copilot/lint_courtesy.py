@@ -14,8 +14,8 @@ _GREETING = re.compile(
     rf"^(?:hello|hi|hey|dear|good (?:morning|afternoon|evening|day)){_NAME}(?=[,;:.!\u2013\u2014-]|$)"
 )
 _CLOSING = re.compile(
-    r"(?:(?:kind|best|warm) regards|regards|sincerely|(?:with )?(?:many|best) (?:thanks|wishes)|thank you|thanks),"
-    rf"(?: (?:the|your|our))?{_NAME}\W*$"
+    rf"(?:(?:(?:kind|best|warm) regards|regards|sincerely),(?: (?:the|your|our))?{_NAME}"
+    r"|(?:(?:with )?(?:many|best) (?:thanks|wishes)|thank you|thanks),(?: [^\W\d_][\w'-]*)?)\W*$"
 )
 _BEGINS = re.compile(
     r"^(?:thank|thanks|many thanks|we (?:are (?:very |truly |so )?sorry|apologi[sz]e|understand|appreciate"

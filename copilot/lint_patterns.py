@@ -188,7 +188,8 @@ _DOUBTED = re.compile(rf"\b(?:{_OPEN}|{_MAYBE})\b")
 _AFTER_DOUBT = re.compile(
     r"^(?!\s+that\b)[^.;,]{0,40}?"
     r"\b(?:is|are|was|has|have|remains?)(?: still| yet| also)? ?(?:not|n't|unknown|open"
-    r"|unclear|being|under|unconfirmed|yet to|a question|undetermined)\b|^ (?:not|still|unknown|open|unclear|being|under|yet)\b"
+    r"|unclear|being|under|unconfirmed|yet to|a question|undetermined)\b"
+    r"|^ (?:not|still|unknown|open|unclear|being|under|yet)\b"
     r"|^ (?:analysis|investigation|review)\b"
 )
 _REACH = 300

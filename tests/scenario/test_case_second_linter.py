@@ -166,7 +166,8 @@ async def test_threat_08_a_models_mark_that_comes_after_the_request_keeps_it_bac
     await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)  # type: ignore[arg-type]
     await approve(case, request_id, "sana")
 
-    assert Hold.MARKED.value in text_of(case.desk.slack.person("sana").ephemerals("desk-approvals")[-1])
+    sana = case.desk.slack.person("sana")
+    await case.desk.until(lambda: Hold.MARKED.value in text_of(sana.ephemerals("desk-approvals")[-1]))
     assert read_by_customer(case) == before and (await case.story()).releases == ()
 
     # The latch is set, and its rule over words about exposure is the rules' own: a reason lets this one go.
