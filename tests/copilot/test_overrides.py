@@ -52,8 +52,9 @@ def test_threat_09_an_override_does_not_reach_what_a_model_marks_later() -> None
     case = overridden(with_update(), "promise")
 
     assert Code.PROMISE in blocks(suggested(case, "promise", "A preview was recorded"))
-    # What the rules marked in the same words was seen, and is not asked about twice.
-    assert Code.PROMISE not in blocks(suggested(overridden(with_update(), "promise"), "promise", "never happen again"))
+    # What the rules marked in the same words was seen, and is not asked about twice; beyond them it is something else.
+    assert Code.PROMISE not in blocks(suggested(overridden(with_update(), "promise"), "promise", "will never"))
+    assert Code.PROMISE in blocks(suggested(overridden(with_update(), "promise"), "promise", SAID))
     assert Code.PROMISE not in blocks(overridden(case, "promise"))
 
 
