@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -79,14 +81,24 @@ async def change_as_asked(
     """
     for left in reversed(range(tries)):
         try:
-            return await change_case(desk, case_id, await desk.people.resolve(ask.by), what, change)
-        except IdentityUnavailable as error:
-            if error.reply == LINKS_CONTRADICTED:
-                raise  # That does not pass: an operator looks first.
+            with or_later():
+                return await change_case(desk, case_id, await desk.people.resolve(ask.by), what, change)
+        except TryLater:
             if not left:
-                raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+                raise
             await asyncio.sleep(SLACK_RETRY_SECONDS)
     raise ValueError("no try was to be made")
+
+
+@contextmanager
+def or_later() -> Iterator[None]:
+    """What a job does in somebody's name, put off while Slack does not say who they are. Raises TryLater."""
+    try:
+        yield
+    except IdentityUnavailable as error:
+        if error.reply == LINKS_CONTRADICTED:
+            raise  # That does not pass: an operator looks first.
+        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
 
 
 async def note_answered(desk: Desk, case: OpenCase, ask: Ask) -> None:
