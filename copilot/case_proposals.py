@@ -157,7 +157,9 @@ class Proposals:
         hidden = [one.value for one in self.pseudonyms.kept_back]
         blocked: dict[int, list[str]] = {}
         for mark in lint(draft, self.held, self.turn.names, hidden).marks:
-            if mark.level is Level.BLOCK and mark.sentence != WHOLE_DRAFT:
+            # What rests on nothing yet is given ground, or accepted, by people, and does not go out before.
+            is_for_people = mark.sentence == WHOLE_DRAFT or mark.code is Code.NO_EVIDENCE
+            if mark.level is Level.BLOCK and not is_for_people:
                 blocked.setdefault(mark.sentence, []).append(f"{mark.code.value}: {mark.words}")
         for number, marks in blocked.items():
             told.append(self.drop(f"sentence {number + 1} not taken: {' '.join(dict.fromkeys(marks))}"))

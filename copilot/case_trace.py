@@ -13,14 +13,14 @@ from datetime import datetime
 from types import MappingProxyType
 
 from copilot.draft_differences import Change, Difference, differences
-from copilot.lint_citations import citation_findings
-from copilot.lint_patterns import is_courtesy
+from copilot.lint_citations import citation_findings, rests_on_nothing
+from copilot.lint_courtesy import is_courtesy
 from copilot.lint_terms import Code
 from copilot.quotes import fold
 from policy.case_entries import Entry, Overridden, ReleaseAsked, Released, StatementStep
 from policy.case_rules import Held
 from policy.case_story import CaseStory, Revision, tell
-from policy.case_terms import Author, Evidence, Sentence, Statement, StatementKind, StatementState
+from policy.case_terms import Author, Evidence, Sentence, Statement
 
 _GAPS: Mapping[Code, str] = MappingProxyType(
     {
@@ -31,10 +31,6 @@ _GAPS: Mapping[Code, str] = MappingProxyType(
         Code.INVENTED_EVIDENCE: "it rests on evidence that was never retrieved",
     }
 )
-_CLAIMS_NOTHING = frozenset({StatementKind.QUESTION, StatementKind.NEXT_STEP})
-"""What is asked, and what somebody is going to do, may rest on the person who stands for it instead of evidence: who
-wrote it, took it on, or, where a model proposed it, accepted it."""
-_BY_A_PERSON = frozenset({StatementState.ACCEPTED, StatementState.RESOLVED})
 
 
 @dataclass(frozen=True)
@@ -198,14 +194,8 @@ def _gaps(sentence: Sentence, moments: Sequence[Held], released: Released) -> It
     if not released.approvers:
         yield "nobody is known to have approved it"
     for held in moments:
-        for code, *_ in citation_findings(sentence, held):
-            yield _GAPS[code]
+        yield from (_GAPS[code] for code, *_ in citation_findings(sentence, held) if code in _GAPS)
         cited = {cite.partition("@")[0] for cite in sentence.cites}
         for one in held.statements:
-            if one.statement_id in cited and not one.evidence and not _stands_on_a_person(one):
+            if one.statement_id in cited and rests_on_nothing(one):
                 yield f"statement {one.statement_id} rests on no evidence"
-
-
-def _stands_on_a_person(one: Statement) -> bool:
-    stands = one.author.person is not None or one.owner is not None or one.state in _BY_A_PERSON
-    return one.kind in _CLAIMS_NOTHING and stands

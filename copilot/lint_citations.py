@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from copilot.lint_patterns import dated_intent, is_courtesy, is_doubted
+from copilot.lint_courtesy import is_courtesy
+from copilot.lint_patterns import dated_intent, is_doubted, is_planned
 from copilot.lint_terms import Code
-from copilot.quotes import fold
+from copilot.quotes import fold, sentences
 from policy.case_fingerprints import fingerprint, repeats
 from policy.case_rules import Held, is_confirmed
 from policy.case_terms import Claim, Sentence, Statement, StatementKind, StatementState
@@ -21,7 +22,18 @@ _EVIDENCE_ID = re.compile(
     r"|\bevidence ([A-Za-z]{0,3}[-_]?\d{1,8})\b"
 )
 _FIGURE = re.compile(r"\d+")
+_CLAIMS_NOTHING = frozenset({StatementKind.QUESTION, StatementKind.NEXT_STEP})
+"""What is asked, and what somebody is going to do, may rest on the person who stands for it instead of evidence: who
+wrote it, took it on, or, where a model proposed it, accepted it."""
+_BY_A_PERSON = frozenset({StatementState.ACCEPTED, StatementState.RESOLVED})
 _ASSERTED = frozenset({StatementKind.FACT, StatementKind.HYPOTHESIS, StatementKind.QUESTION, StatementKind.CONFLICT})
+
+
+_GROUND = {
+    False: "edit it to cite what was retrieved, or take the sentence out.",
+    True: "have the lead accept it, edit it to cite what was retrieved, or take the sentence out.",
+}
+"""What to do about a statement without evidence; True where a person's word would do."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,8 @@ def citation_findings(sentence: Sentence, held: Held) -> Iterator[Finding]:
             )
         elif unknown := set(statement.evidence) - {one.evidence_id for one in held.evidence}:
             yield Code.INVENTED_EVIDENCE, *whole, f"{name} rests on {', '.join(sorted(unknown))}, which does not exist."
+        elif rests_on_nothing(statement):
+            yield Code.NO_EVIDENCE, *whole, f"{name} rests on no evidence: {_GROUND[statement.kind in _CLAIMS_NOTHING]}"
     yield from _rejected_words(sentence, held)
     known = {one.evidence_id for one in held.evidence} | set(by_id)
     for match in _EVIDENCE_ID.finditer(sentence.text):
@@ -98,10 +112,10 @@ def certainty_findings(sentence: Sentence, rests_on: Support) -> Iterator[Findin
     folded = fold(sentence.text).text
     weak = [one for one in rests_on.cited if one.kind in _ASSERTED and one.statement_id not in rests_on.confirmed]
     settled = [one for one in weak if one.state is StatementState.RESOLVED]
-    if len(weak) > len(settled) and not is_doubted(folded):
+    if len(weak) > len(settled):
         kinds = ", ".join(sorted({one.kind.value for one in weak}))
         words = f"Nobody confirmed what it rests on ({kinds}): say that it is still being checked, or cite a fact."
-        yield Code.OVERSTATED, 0, len(sentence.text), words
+        yield from ((Code.OVERSTATED, start, end, words) for start, end in _undoubted(sentence.text, weak, rests_on))
     if rests_on.cited:
         yield from _figures(sentence, rests_on)
     intent = dated_intent(folded)
@@ -113,6 +127,27 @@ def certainty_findings(sentence: Sentence, rests_on: Support) -> Iterator[Findin
         )
     if any(one.kind is StatementKind.NEXT_STEP for one in rests_on.cited) and not rests_on.owned_steps:
         yield Code.MISSING_OWNER, 0, len(sentence.text), "Say who does it and by when: reassign the next step first."
+
+
+def _undoubted(text: str, weak: Sequence[Statement], rests_on: Support) -> list[tuple[int, int]]:
+    """The parts of a text that sound sure of what nobody confirmed. Doubt in one sentence is none in the next.
+
+    A statement's own words are told as what it is where the text begins with that. Where a fact is cited too, some part
+    is the fact's.
+    """
+    own = next((one.text for one in weak if one.text.strip() and one.text in text), "")
+    at = text.find(own) if own else 0
+    if own and is_doubted(fold(text[:at]).text):
+        text = f"{text[:at]}{' ' * len(own)}{text[at + len(own) :]}"
+    ends = [(end - len(text[start:end].lstrip()), end) for start, end in sentences(text)]
+    parts = [(start, end) for start, end in ends if any(map(str.isalnum, text[start:end]))]
+    sure = [(start, end) for start, end in parts if not is_doubted(fold(text[start:end]).text)]
+    if len(sure) == len(parts):
+        return [(0, len(text))]
+    if rests_on.has_fact:
+        return []
+    folded = [(start, end, fold(text[start:end]).text) for start, end in sure]
+    return [(start, end) for start, end, said in folded if not (is_courtesy(said) or is_planned(said))]
 
 
 def _figures(sentence: Sentence, rests_on: Support) -> Iterator[Finding]:
@@ -133,6 +168,12 @@ def _rejected_words(sentence: Sentence, held: Held) -> Iterator[Finding]:
     rejected = [one.text for one in held.statements if one.state is StatementState.REJECTED]
     if fingerprint(sentence.text) in held.rejected_content or repeats(sentence.text, rejected):
         yield Code.REJECTED_CITATION, 0, len(sentence.text), "This says what was rejected: take the sentence out."
+
+
+def rests_on_nothing(one: Statement) -> bool:
+    """Whether neither evidence nor, where that is enough, a person carries a statement."""
+    stands = one.author.person is not None or one.owner is not None or one.state in _BY_A_PERSON
+    return not one.evidence and not (one.kind in _CLAIMS_NOTHING and stands)
 
 
 def _is_rejected(statement: Statement, held: Held) -> bool:

@@ -123,7 +123,24 @@ _ABSOLUTES = (
     r"|at all)",
     r"nothing (?:that |which |to )?(?:points?|suggests?|indicates?|hints?|shows?)",
     r"^no (?:\w+ )?(?:evidence|signs?|indications?|traces?|proof) (?:of|that|for)",
-    r"(?:is|are|was|were) (?:a fact|beyond dispute)",
+    r"(?:is|are|was|were|remains?) (?:\w+ly |quite |now |already |also )?(?:a fact|a certainty|certain|clear|evident"
+    r"|obvious|plain|undeniable|undisputed|indisputable|unmistakable|unquestionable|established|proven|proved"
+    r"|(?:beyond|outside) (?:all |any |reasonable )*(?:dispute|debate))\b"
+    r"(?! (?:of|whether|if|how|what|who|why|when|where)\b)",
+    r"what (?:is|seems|remains|we know|we have)(?: \w+ly| now)? (?:certain |clear |sure |established |known )?is\b",
+    r"(?:the|a|one) fact (?:is|remains|that)\b|(?:in|in actual|as a matter of|for a) fact\b|the truth is",
+    r"(?:for|with|to a) (?:sure|certain|(?:\w+ )?certainty"
+    r"|(?:full|complete|absolute|total|every|great|high) confidence)\b",
+    r"(?:little|hardly any|no room for|not (?:in|open to|up for|a matter of)(?: any)?|never in)"
+    r" (?:doubt|question|dispute|debate)\b",
+    r"(?:can ?not|can't|could not|nobody can|no one can) (?:\w+ly )?(?:be )?"
+    r"(?:doubt|deny|denied|dispute|question|contest)(?:ed)?\b",
+    r"must (?:\w+ly )?have (?:been|had|gone|come|taken|seen|known|left|got|\w+ed)\b",
+    r"(?:surely|doubtless|plainly|undeniably|indubitably|irrefutably|incontrovertibly|inevitably|definitively)\b"
+    r"|of course\b",
+    r"(?:conclusive|definitive|definite|irrefutable|undeniable|unquestionable|indisputable|hard|solid|overwhelming"
+    r"|clear) (?:evidence|proof)\b",
+    r"(?:has|have|had) (?:now )?been (?:\w+ly )?(?:determined|ascertained|demonstrated)\b",
 )
 _OWNERLESS = (
     r"(?:someone|somebody|one of us|a colleague|the right people|whoever) (?:\w+ ){0,2}?(?:will|is going to"
@@ -169,20 +186,15 @@ _BEFORE_DENIAL = re.compile(rf"\b(?:{_OPEN})\b")
 _BEFORE_OTHERS = re.compile(rf"\b(?:{_OPEN}|{_MAYBE}|{_ASKED}|{_NEGATION})\b[^,;:]*$")
 _DOUBTED = re.compile(rf"\b(?:{_OPEN}|{_MAYBE})\b")
 _AFTER_DOUBT = re.compile(
-    r"^[^.;,]{0,40}?\b(?:is|are|was|has|have|remains?)(?: still| yet| also)? ?(?:not|n't|unknown|open|unclear"
-    r"|being|under"
-    r"|unconfirmed|yet to|a question|undetermined)\b|^ (?:not|still|unknown|open|unclear|being|under|yet)\b"
+    r"^(?!\s+that\b)[^.;,]{0,40}?"
+    r"\b(?:is|are|was|has|have|remains?)(?: still| yet| also)? ?(?:not|n't|unknown|open"
+    r"|unclear|being|under|unconfirmed|yet to|a question|undetermined)\b"
+    r"|^ (?:not|still|unknown|open|unclear|being|under|yet)\b"
     r"|^ (?:analysis|investigation|review)\b"
 )
 _REACH = 300
 """Characters around a turn of speech that can take it back; a longer sentence is marked for a person to look at."""
 _CLAUSE = re.compile(r"[;:.!?](?=\s|$)|, (?:but|and|so|yet|while|although)\b|\bbut\b")
-_COURTESY = re.compile(
-    r"^(?:hello|hi|dear|good (?:morning|afternoon|evening)|thank|thanks|many thanks|we (?:are sorry"
-    r"|apologi[sz]e|understand"
-    r"|appreciate|know this is|know how|are writing)|sorry|please|kind regards|best regards|regards|sincerely|yours"
-    r"|nothing is confirmed yet|here is (?:an|the|our) update|this is (?:an|the|our) update|if you have)\b"
-)
 _FUTURE = re.compile(
     r"\b(?:will|'ll|shall|should|must|going to|expect(?= )|expect(?:s|ed)? to|plan(?:s|ned)? to|aim(?:s)? to"
     r"|intend(?:s)? to|next|due"
@@ -226,9 +238,9 @@ def is_doubted(text: str) -> bool:
     return bool(_DOUBTED.search(text) or re.search(r"\bnot confirmed\b|\bconflict\b|\bdiffer|\bsettled\b|\?", text))
 
 
-def is_courtesy(text: str) -> bool:
-    """Whether a sentence claims nothing: a greeting, thanks, an apology."""
-    return bool(_COURTESY.match(text.strip()))
+def is_planned(text: str) -> bool:
+    """Whether a sentence speaks of what is to come."""
+    return _FUTURE.search(text) is not None
 
 
 def dated_intent(text: str) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ codes that the rules tell exactly, and those that no reason overrides, are their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from copilot.lint_terms import NEVER_OVERRIDDEN, Code, Level, Mark, level_of
 from policy.case_entries import MarksSuggested, SuggestedMark
@@ -16,7 +16,13 @@ MOST_MARKS = 20
 """Of one look."""
 MOST_WORDS = 300
 """Characters of the model's words for one mark."""
-_EXACT = {Code.NO_CITATION, Code.SUPERSEDED_CITATION, Code.MISSING_NEXT_STEP, Code.OPEN_CONFLICT}
+_EXACT = {
+    Code.NO_CITATION,
+    Code.SUPERSEDED_CITATION,
+    Code.NO_EVIDENCE,
+    Code.MISSING_NEXT_STEP,
+    Code.OPEN_CONFLICT,
+}
 SUGGESTED = frozenset(Code) - NEVER_OVERRIDDEN - _EXACT
 """The codes that a model may suggest."""
 
@@ -39,11 +45,14 @@ def suggested_marks(draft: Draft, looks: Iterable[MarksSuggested]) -> Iterator[M
                 yield Mark(code, level, one.sentence, start, start + len(one.quote), one.words, look.author.model)
 
 
-def is_said(mark: Mark, marks: Sequence[Mark]) -> bool:
-    """Whether another mark says the same of the same words already."""
+def is_said(mark: Mark, marks: Iterable[Mark], answered: Collection[Mark] = ()) -> bool:
+    """Whether another mark says the same of the same words already: of some of them, or, `answered`, of all of them."""
+    same = [one for one in marks if (one.code, one.sentence) == (mark.code, mark.sentence)]
     return any(
-        (one.code, one.sentence) == (mark.code, mark.sentence) and one.start < mark.end and mark.start < one.end
-        for one in marks
+        one.start <= mark.start and mark.end <= one.end
+        if one in answered
+        else one.start < mark.end and mark.start < one.end
+        for one in same
     )
 
 

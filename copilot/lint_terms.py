@@ -20,6 +20,7 @@ class Code(StrEnum):
     REJECTED_CITATION = "rejected_citation"
     SUPERSEDED_CITATION = "superseded_citation"
     INVENTED_EVIDENCE = "invented_evidence"
+    NO_EVIDENCE = "no_evidence"
     UNSUPPORTED_FIGURE = "unsupported_figure"
     EXPOSURE_DENIAL = "exposure_denial"
     ROOT_CAUSE = "root_cause"
@@ -98,6 +99,8 @@ class Override:
     """The sentence's exact text, "" for the draft: an override never reaches another wording."""
     by: PersonKey
     reason: str
+    is_before_look: bool = False
+    """It was given before a model looked, and reaches none of the model's marks."""
 
 
 @dataclass(frozen=True)

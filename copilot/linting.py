@@ -68,7 +68,9 @@ def lint(
     for code in _of_the_draft(draft, held):
         marks[Mark(code, level_of(code, draft.kind), WHOLE_DRAFT, 0, 0, _CURE[code])] = None
     by_rule = tuple(marks)
-    marks |= {one: None for one in suggested_marks(draft, looks) if not is_said(one, by_rule)}
+    # What was answered for before the look says only itself: beyond its words, a model's mark is another one.
+    answered = {one for one in by_rule for given in overrides if given.is_before_look and _reaches(given, one, draft)}
+    marks |= {one: None for one in suggested_marks(draft, looks) if not is_said(one, by_rule, answered)}
     return _with_overrides(draft, tuple(marks), overrides)
 
 
@@ -128,4 +130,5 @@ def _reaches(override: Override, mark: Mark, draft: Draft) -> bool:
         and override.code not in NEVER_OVERRIDDEN
         and (override.code, override.sentence) == (mark.code, text)
         and mark.level is Level.BLOCK
+        and not (mark.model and override.is_before_look)
     )

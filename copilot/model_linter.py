@@ -13,6 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -104,7 +105,9 @@ class ModelLinter:
         except NoAnswer as problem:
             _log.warning("the model gave no marks for a draft: %s", problem)
             return self._said(at, purse, ended=Ended.FAILED, why=str(problem))
-        marks = kept(at.draft, [_shown(one, at, pseudonyms) for one in proposed])
+        # What is real first: of an answer of any length, the words of only so many marks are read.
+        real = kept(at.draft, [_placed(one, pseudonyms) for one in proposed])
+        marks = kept(at.draft, [_shown(one, at, pseudonyms) for one in real])
         return self._said(at, purse, model, marks, dropped=len(proposed) - len(marks))
 
     async def aclose(self) -> None:
@@ -163,8 +166,12 @@ def _used(outcome: Outcome[Envelope], size: int) -> Usage:
     return Usage(input_tokens=size) if is_uncounted(cause) else Usage()
 
 
-def _shown(mark: ProposedMark, at: LookedAt, pseudonyms: CasePseudonyms) -> SuggestedMark:
-    """A mark as people have it: with the values; what repeats rejected content says nothing."""
+def _placed(mark: ProposedMark, pseudonyms: CasePseudonyms) -> SuggestedMark:
+    """A mark with its quote as the draft has it."""
+    return SuggestedMark(mark.code, mark.sentence, pseudonyms.show(mark.quote), mark.words)
+
+
+def _shown(mark: SuggestedMark, at: LookedAt, pseudonyms: CasePseudonyms) -> SuggestedMark:
+    """A mark as people have it: its words with the values; those that repeat rejected content are left out."""
     words = pseudonyms.show(mark.words[: 2 * MOST_WORDS]).strip()[:MOST_WORDS]
-    said = "" if says_rejected(words, at.held) else words
-    return SuggestedMark(mark.code, mark.sentence, pseudonyms.show(mark.quote), said)
+    return replace(mark, words="" if says_rejected(words, at.held) else words)

@@ -22,7 +22,7 @@ from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent,
 from copilot.measures import STALLED_TURNS, stalled_run
 from handlers.desk import Desk
 from handlers.errors import BadInput
-from handlers.flows.case_asks import IDENTITY_TRIES, Ask, asker, note_answered, note_ask
+from handlers.flows.case_asks import IDENTITY_TRIES, Ask, change_as_asked, note_answered, note_ask
 from handlers.flows.case_linting import internal_names
 from handlers.flows.change_case import OpenCase, change_case
 from handlers.flows.suggest_marks import ask_for_marks
@@ -41,6 +41,7 @@ STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
+_WHAT = "ask the copilot"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def ask_copilot(
         await note_ask(desk, case.tx, case.ticket.id, case_id, TURN, person.key, instruction=words, tone_of=tone_of)
         return []
 
-    await change_case(desk, case_id, person, "ask the copilot", change)
+    await change_case(desk, case_id, person, _WHAT, change)
 
 
 async def stop_turn(desk: Desk, case_id: UUID, person: Person) -> None:
@@ -86,8 +87,7 @@ async def stop_turn(desk: Desk, case_id: UUID, person: Person) -> None:
 
 async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
     """Take the turn. Raises Refused (on record), NotFound, TryLater."""
-    person = await asker(desk, asked.asked_by)  # (1)
-    story = await change_case(desk, asked.case_id, person, "ask the copilot", _nothing)
+    story = await change_as_asked(desk, asked.case_id, asked.ask, _WHAT, _nothing)  # (1)
     stop = asyncio.Event()
     watching = asyncio.create_task(_watch(desk, asked.case_id, desk.clock(), stop))
     try:
@@ -108,8 +108,7 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
             await _tell_desk(desk, case)
         return bodies
 
-    person = await asker(desk, asked.asked_by, tries=IDENTITY_TRIES)
-    await change_case(desk, asked.case_id, person, "ask the copilot", change)
+    await change_as_asked(desk, asked.case_id, asked.ask, _WHAT, change, tries=IDENTITY_TRIES)
     return result
 
 

@@ -9,8 +9,7 @@ from pydantic import TypeAdapter
 
 from actions.evidence.connector import Question
 from handlers.desk import Desk
-from handlers.errors import IdentityUnavailable, TryLater
-from handlers.flows.case_asks import asked_for, note_ask
+from handlers.flows.case_asks import asked_for, note_ask, or_later
 from handlers.flows.change_case import OpenCase, change_case
 from handlers.flows.gather_evidence import gather_evidence
 from policy import case_entries as e
@@ -18,7 +17,6 @@ from policy.case_terms import Source
 from policy.terms import Person
 
 LOOK = "gather_evidence"
-SLACK_RETRY_SECONDS = 10.0
 _QUESTION = TypeAdapter(Question)
 
 
@@ -40,10 +38,7 @@ async def ask_for_evidence(
 async def run_look(desk: Desk, case_id: UUID, question: object, sources: Sequence[str], ask_id: str) -> None:
     """Ask them, for whoever asked, as they are now. Raises Refused, NotFound, TryLater."""
     ask = await asked_for(desk, case_id, LOOK, ask_id, question=question, sources=list(sources))
-    try:
+    with or_later():
         person = await desk.people.resolve(ask.by)
-    except IdentityUnavailable as error:
-        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
-    await gather_evidence(
-        desk, case_id, _QUESTION.validate_python(question), person, sources=frozenset(map(Source, sources)), ask=ask
-    )
+        asked = _QUESTION.validate_python(question)
+        await gather_evidence(desk, case_id, asked, person, sources=frozenset(map(Source, sources)), ask=ask)

@@ -11,14 +11,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
-from handlers.flows.change_case import OpenCase, record_broken
-from policy.terms import Person, PersonKey
+from handlers.flows.change_case import Change, OpenCase, change_case, record_broken
+from handlers.flows.one_person import LINKS_CONTRADICTED
+from policy.case_story import CaseStory
+from policy.terms import PersonKey
 from storage import audit, cases, job_queue, told
 from storage.audit import Step, StoredEvent, ticket_chain
 from storage.database import Transaction
@@ -68,16 +72,33 @@ async def asked_for(desk: Desk, case_id: UUID, task: str, ask_id: str, **args: A
     return Ask(ask_id, PersonKey.parse(found.actor))
 
 
-async def asker(desk: Desk, key: PersonKey, *, tries: int = 1) -> Person:
-    """Who asked, as they are now. Raises TryLater where Slack does not say."""
+async def change_as_asked(
+    desk: Desk, case_id: UUID, ask: Ask, what: str, change: Change, *, tries: int = 1
+) -> CaseStory:
+    """Change a case in the name of whoever asked, as they are now.
+
+    Raises Refused (on record), NotFound, and TryLater where Slack does not say who they are.
+    """
     for left in reversed(range(tries)):
         try:
-            return await desk.people.resolve(key)
-        except IdentityUnavailable as error:
+            with or_later():
+                return await change_case(desk, case_id, await desk.people.resolve(ask.by), what, change)
+        except TryLater:
             if not left:
-                raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+                raise
             await asyncio.sleep(SLACK_RETRY_SECONDS)
     raise ValueError("no try was to be made")
+
+
+@contextmanager
+def or_later() -> Iterator[None]:
+    """What a job does in somebody's name, put off while Slack does not say who they are. Raises TryLater."""
+    try:
+        yield
+    except IdentityUnavailable as error:
+        if error.reply == LINKS_CONTRADICTED:
+            raise  # That does not pass: an operator looks first.
+        raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
 
 
 async def note_answered(desk: Desk, case: OpenCase, ask: Ask) -> None:

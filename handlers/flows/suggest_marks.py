@@ -15,8 +15,8 @@ from uuid import UUID
 from copilot.assistant_terms import Spent
 from copilot.lint_look import LookedAt
 from handlers.desk import Desk
-from handlers.flows.case_asks import IDENTITY_TRIES, asked_for, asker, note_answered, note_ask
-from handlers.flows.change_case import OpenCase, change_case
+from handlers.flows.case_asks import IDENTITY_TRIES, asked_for, change_as_asked, note_answered, note_ask
+from handlers.flows.change_case import OpenCase
 from policy import case_entries as e
 from policy.case_story import CaseStory
 from policy.case_terms import Draft
@@ -36,14 +36,14 @@ async def ask_for_marks(desk: Desk, case: OpenCase, draft: Draft, by: PersonKey)
 async def suggest_marks(desk: Desk, case_id: UUID, ask_id: str, draft_id: str, revision: int) -> None:
     """Have it looked at. Raises Refused (on record), NotFound, TryLater."""
     ask = await asked_for(desk, case_id, SUGGEST, ask_id, draft_id=draft_id, revision=revision)  # (1)
-    story = await change_case(desk, case_id, await asker(desk, ask.by), _WHAT, _nothing)
+    story = await change_as_asked(desk, case_id, ask, _WHAT, _nothing)
     said = await _look(desk, case_id, story, draft_id, revision)  # (2)
 
     async def change(case: OpenCase) -> Sequence[e.Body]:  # (3)
         await note_answered(desk, case, ask)
         return [] if said is None else [said]
 
-    await change_case(desk, case_id, await asker(desk, ask.by, tries=IDENTITY_TRIES), _WHAT, change)
+    await change_as_asked(desk, case_id, ask, _WHAT, change, tries=IDENTITY_TRIES)
 
 
 async def _look(desk: Desk, case_id: UUID, story: CaseStory, draft_id: str, revision: int) -> e.MarksSuggested | None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from copilot.drafting import compose
-from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Level
+from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT
 from handlers.desk import Desk
 from handlers.errors import BadInput, NotFound, Refused
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import OpenCase, change_case
 from handlers.flows.suggest_marks import ask_for_marks
+from handlers.views.case_ids import marks_digest
 from policy import case_entries as e
 from policy.case_entries import CORRECTION_CAUSES
 from policy.case_story import CaseStory, Revision
@@ -24,6 +25,9 @@ NOT_CHANGED = "Nothing is different from the revision before. Change a sentence 
 NO_REASON = "Say in a sentence why it had to be changed."
 STALE = "Somebody wrote a newer revision since you looked, so nothing was changed. Open the draft anew and try again."
 NO_SUCH_MARK = "This revision has no such mark that could be overridden. Open the draft anew and try again."
+OTHER_MARKS = (
+    "It is marked otherwise since you looked, so nothing was done. Open the draft anew, read the marks, then decide."
+)
 TEMPLATES = Author(prompt_version="templates.v1")
 
 
@@ -77,11 +81,21 @@ async def edit_draft(
 
 
 async def override_mark(
-    desk: Desk, case_id: UUID, draft_id: str, seen_revision: int, code: str, sentence: int, reason: str, person: Person
+    desk: Desk,
+    case_id: UUID,
+    draft_id: str,
+    seen_revision: int,
+    code: str,
+    sentence: int,
+    reason: str,
+    person: Person,
+    *,
+    seen: str,
 ) -> CaseStory:
     """The lead answers for one mark on one sentence, which then blocks no more. Raises Refused, NotFound, BadInput.
 
-    `sentence`: its number from 0, or negative for the draft as a whole.
+    `sentence`: its number from 0, or negative for the draft as a whole. `seen`: `marks_digest` of what blocked it when
+    they looked, for a model may have marked more since.
     """
     if not reason.strip():
         raise BadInput({"reason": NO_REASON})
@@ -89,13 +103,11 @@ async def override_mark(
     async def change(case: OpenCase) -> Sequence[e.Body]:
         before = revision_of(case.story, draft_id, seen_revision)
         number = max(sentence, WHOLE_DRAFT)
-        blocking = {
-            (mark.code, mark.sentence)
-            for mark in lint_revision(case.story, before).marks
-            if mark.level is Level.BLOCK and mark.code not in NEVER_OVERRIDDEN
-        }
-        if (code, number) not in blocking:
+        blocks = lint_revision(case.story, before).blocks
+        if (code, number) not in {(one.code, one.sentence) for one in blocks if one.code not in NEVER_OVERRIDDEN}:
             raise Refused("no such mark", code="case-no-mark", reply=NO_SUCH_MARK)
+        if seen != marks_digest([(one.code, one.sentence, one.start, one.end, one.model) for one in blocks]):
+            raise Refused("it is marked otherwise by now", code="case-other-marks", reply=OTHER_MARKS)
         text = "" if number == WHOLE_DRAFT else before.draft.sentences[number].text
         return [e.Overridden(draft_id, seen_revision, code, text, reason.strip())]
 

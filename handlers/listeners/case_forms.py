@@ -233,6 +233,7 @@ async def overridden(call: Call) -> Block | None:
         form.sentence,
         form.reason,
         person,
+        seen=ref.seen,
     )
     return await _draft_shown(call, ref, person)
 

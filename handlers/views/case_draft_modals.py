@@ -52,6 +52,7 @@ _SENTENCE_LENGTH = 1200
 _CHANGES_SHOWN = 20
 _CHANGE_LENGTH = 600
 _OVERRIDES_SHOWN = 8
+_PLAIN_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u3003\uff02", "'"))
 _RELEASED = (DraftKind.CUSTOMER_UPDATE, DraftKind.ENGINEERING_HANDOFF, DraftKind.SECURITY_HANDOFF)
 
 
@@ -112,7 +113,8 @@ def override_modal(case: CaseFacts, draft: DraftFacts) -> Block:
         ),
         context(plain("It holds for these exact words in this revision. Only the lead may do this.")),
     ]
-    ref = Ref(case.case_id, draft.draft_id, draft.revision)
+    seen = ids.marks_digest([(one.code, one.sentence, one.start, one.end, one.model) for one in draft.blocks])
+    ref = Ref(case.case_id, draft.draft_id, draft.revision, seen=seen)
     return modal("Override a mark", blocks, str(ref), "Override", callback_id=ids.OVERRIDE_VIEW, close="Cancel")
 
 
@@ -235,11 +237,16 @@ def _mark_line(mark: MarkFacts, draft: DraftFacts) -> Block:
     sign = "⛔" if mark.is_block else "⚠️"
     final = "" if mark.can_be_overridden or not mark.is_block else " No reason makes this right: change it."
     where = f"{_place(mark)}: " if mark.sentence < 0 else ""
-    by = f"{mark.model} suggests: “{one_line(mark.said, 300)}” " if mark.model else ""
+    by = f"{one_line(mark.model, 60)} suggests: “{_within_quotes(mark.said)}” " if mark.model else ""
     return line(
         say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True),
         say(by + one_line(mark.cure, 300) + final),
     )
+
+
+def _within_quotes(text: str) -> str:
+    """A model's words on one line, in which the quotation does not seem to end before they do."""
+    return one_line(Untrusted(text.translate(_PLAIN_QUOTES)), 300)
 
 
 def _place(mark: MarkFacts) -> str:

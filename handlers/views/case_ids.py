@@ -103,3 +103,8 @@ class Ref:
 def seen_digest(marks: Collection[str]) -> str:
     """One name for the marks of a latch as they were shown: `policy.latching.Latch.marks`."""
     return hashlib.sha256("\n".join(sorted(marks)).encode()).hexdigest()
+
+
+def marks_digest(marks: Collection[tuple[str, int, int, int, str]]) -> str:
+    """One name for the marks of a draft as they were shown: of each the code, sentence, span and model."""
+    return seen_digest([json.dumps(one) for one in marks])

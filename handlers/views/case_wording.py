@@ -95,6 +95,7 @@ CODE_WORDS: Mapping[str, str] = MappingProxyType(
         "rejected_citation": "Cites what was rejected",
         "superseded_citation": "Cites an older revision",
         "invented_evidence": "Names evidence that is not there",
+        "no_evidence": "Rests on no evidence",
         "unsupported_figure": "A figure that no source has",
         "exposure_denial": "Denies exposure",
         "root_cause": "Claims the root cause",

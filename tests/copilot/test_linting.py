@@ -13,8 +13,8 @@ from copilot.lint_terms import NEVER_OVERRIDDEN, WHOLE_DRAFT, Code, Level, LintR
 from copilot.linting import lint
 from policy.case_fingerprints import fingerprint
 from policy.case_rules import Held
-from policy.case_terms import Author, Draft, DraftKind, EvidenceKind, Sentence, StatementState
-from tests.copilot.lint_cases import CASE, MINIMISED, NAMES, cited, draft_of, fresh, labelled, scores
+from policy.case_terms import Author, Draft, DraftKind, EvidenceKind, Sentence, Statement, StatementKind, StatementState
+from tests.copilot.lint_cases import CASE, DATA, MINIMISED, NAMES, cited, draft_of, fresh, labelled, scores
 from tests.policy.case_builders import LEAD, evidence
 
 
@@ -49,6 +49,52 @@ def test_on_sentences_written_after_the_patterns_little_is_marked_in_vain() -> N
     right = sum(one.right for one in measured.values())
     assert right / (right + sum(one.missed for one in measured.values())) >= 0.8
     assert right / (right + sum(one.wrong for one in measured.values())) >= 0.9
+
+
+def test_certainty_beside_doubt_is_marked_and_little_in_vain() -> None:
+    """Sentences that leave something open and are sure all the same, with as many that are only open."""
+    measured = scores(labelled("draft_sentences_certain.tsv"))[Code.OVERSTATED]
+
+    assert measured.recall >= 0.8
+    assert measured.precision >= 0.9
+
+
+def test_threat_09_a_polite_beginning_carries_no_claim_without_a_citation() -> None:
+    rows = [line.split("\t") for line in (DATA / "courtesies.tsv").read_text().splitlines()]
+    claims = {text for code, text in rows if code == Code.NO_CITATION}
+    marked = {text for _, text in rows if marks("none", text, Code.NO_CITATION)}
+
+    assert marked & claims == claims
+    assert len(marked - claims) <= len(rows) // 20
+
+
+def test_threat_09_doubt_in_one_sentence_does_not_carry_the_next() -> None:
+    text = "It is not known what was shown. The contractor read each page."
+
+    assert quoted("question", text, Code.OVERSTATED) == ["The contractor read each page."]
+
+
+@pytest.mark.parametrize("kind", DraftKind)
+@pytest.mark.parametrize(
+    ("statement_kind", "state", "is_blocked"),
+    [
+        (StatementKind.HYPOTHESIS, StatementState.PROPOSED, True),
+        (StatementKind.HYPOTHESIS, StatementState.ACCEPTED, True),
+        (StatementKind.CONFLICT, StatementState.PROPOSED, True),
+        (StatementKind.QUESTION, StatementState.PROPOSED, True),
+        (StatementKind.QUESTION, StatementState.ACCEPTED, False),
+    ],
+)
+def test_threat_09_what_rests_on_no_evidence_is_not_handed_on(
+    kind: DraftKind, statement_kind: StatementKind, state: StatementState, is_blocked: bool
+) -> None:
+    """As the trace counts it: only a question or a step may stand on the person who took it on."""
+    one = Statement("S1", statement_kind, "The token lived on.", (), Author(model="m"), state)
+    draft = Draft("D1", kind, 1, (Sentence(f"Open question, not confirmed: {one.text}", ("S1@1",), Author()),))
+
+    blocks = {found.code for found in lint(draft, Held((one,), CASE.evidence)).blocks}
+
+    assert (Code.NO_EVIDENCE in blocks) == is_blocked
 
 
 def test_there_are_enough_sentences_and_half_of_them_are_harmless() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copilot import model_linter
 from copilot.assistant_terms import Budget, Spent
 from copilot.assistants import choose_second_linter
 from copilot.case_pseudonyms import CasePseudonyms
@@ -21,7 +22,9 @@ from copilot.lint_terms import NEVER_OVERRIDDEN, Code, Level, Override
 from copilot.linting import lint
 from copilot.model_client import MOST_CHARACTERS, make_client
 from copilot.model_linter import LIMITS, ModelLinter
+from copilot.rejected_content import says_rejected
 from policy.case_entries import MarksSuggested, SuggestedMark, decode, encode
+from policy.case_rules import Held
 from policy.case_terms import Author, Draft, DraftKind, Sentence, StatementKind, StatementState
 from tests.copilot.case_turns import BOUNDARY, PRICES
 from tests.copilot.test_what_the_copilot_gets import ALL, FACTS, VALUES, strings
@@ -127,6 +130,24 @@ async def test_threat_20_marks_beyond_the_twentieth_and_long_words_are_cut(api: 
 
     assert len(said.marks) == MOST_MARKS and said.dropped == 100
     assert all(0 < len(one.words) <= MOST_WORDS and "\0" not in one.words for one in said.marks)
+
+
+async def test_threat_20_of_a_long_answer_only_so_many_words_are_compared_with_what_was_rejected(
+    api: MessagesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comparison goes through the whole case, and all of the bot waits for it."""
+    read: list[str] = []
+
+    def counted(text: str, held: Held) -> bool:
+        read.append(text)
+        return says_rejected(text, held)
+
+    monkeypatch.setattr(model_linter, "says_rejected", counted)
+    api.will(says({"marks": [mark(words=f"Reason {n}.") for n in range(1_500)]}))
+
+    said = await look(api)
+
+    assert len(said.marks) == MOST_MARKS and len(read) == MOST_MARKS
 
 
 ANSWERS = {
@@ -273,6 +294,15 @@ def test_a_models_mark_is_overridden_with_a_reason_like_others() -> None:
 
     assert not any(one.model for one in with_reason.blocks) and any(one.model for one in without.blocks)
     assert SUGGESTED.isdisjoint(NEVER_OVERRIDDEN)
+
+
+def test_threat_09_an_override_from_before_the_look_does_not_reach_the_models_marks() -> None:
+    draft, looks = draft_of(), [suggestion(ONLY)]
+    before = Override(Code.OVERSTATED, OPENED, LEAD, "The trail is whole.", is_before_look=True)
+
+    found = lint(draft, held((FACT,)), overrides=[before], looks=looks)
+
+    assert any(one.model for one in found.blocks)
 
 
 def test_what_a_model_said_of_another_revision_or_draft_marks_nothing_here() -> None:

@@ -14,6 +14,8 @@ from copilot.lint_terms import Code
 from copilot.rendered_draft import rendered
 from copilot.trace_document import Record, make_trace
 from copilot.trace_page import trace_page
+from handlers.errors import IdentityUnavailable
+from handlers.flows import case_asks
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import change_case
 from handlers.flows.suggest_marks import SUGGEST
@@ -22,6 +24,7 @@ from policy import case_entries as e
 from policy.case_release import Hold
 from policy.case_story import Revision
 from policy.case_terms import Author
+from policy.terms import PersonKey
 from storage import job_queue
 from storage.audit import Step
 from storage.embedded import EmbeddedServer
@@ -163,7 +166,8 @@ async def test_threat_08_a_models_mark_that_comes_after_the_request_keeps_it_bac
     await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)  # type: ignore[arg-type]
     await approve(case, request_id, "sana")
 
-    assert Hold.MARKED.value in text_of(case.desk.slack.person("sana").ephemerals("desk-approvals")[-1])
+    sana = case.desk.slack.person("sana")
+    await case.desk.until(lambda: Hold.MARKED.value in text_of(sana.ephemerals("desk-approvals")[-1]))
     assert read_by_customer(case) == before and (await case.story()).releases == ()
 
     # The latch is set, and its rule over words about exposure is the rules' own: a reason lets this one go.
@@ -172,6 +176,34 @@ async def test_threat_08_a_models_mark_that_comes_after_the_request_keeps_it_bac
     await case.send({"mark": "exposure_denial:0", "reason": "It denies nothing."})
     await approve(case, request_id, "sana")
     assert await case.desk.until(lambda: read_by_customer(case)[len(before) :])
+
+
+async def test_threat_09_a_mark_that_came_while_the_lead_wrote_a_reason_is_not_overridden_unread(
+    model: CaseModel, case: CaseInSlack
+) -> None:
+    model.will_mark(surer)
+    await with_update(case, model)
+    await case.press(ids.SEE_DRAFT, UPDATE)
+    await case.press_in_modal(ids.OVERRIDE_MARK)
+    desk = case.desk.parts.reception.desk
+    [look] = await looks(case)
+    more = e.MarksSuggested(UPDATE, 1, look.author, (e.SuggestedMark("overstated", 0, "two previews", WHY),))
+
+    async def late(_: object) -> list[e.Body]:
+        return [more]
+
+    olivia = await desk.people.resolve(OLIVIA)
+    await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)  # type: ignore[arg-type]
+    form = {"mark": "overstated:0", "reason": "The trail is whole for that day."}
+    await case.desk.slack.person("olivia").submit(values=form)
+
+    assert (await case.story()).overrides == ()
+    assert await models_marks(case) == [(Code.OVERSTATED, QUOTE), (Code.OVERSTATED, "two previews")]
+
+    await case.press(ids.SEE_DRAFT, UPDATE)
+    await case.press_in_modal(ids.OVERRIDE_MARK)
+    await case.send(form)
+    assert await models_marks(case) == []
 
 
 async def test_each_revision_is_looked_at_for_whoever_wrote_it_and_marks_stay_with_their_revision(
@@ -203,6 +235,31 @@ async def test_a_model_that_fails_leaves_the_rules_alone_and_the_draft_says_so(
     shown = text_of(await case.press(ids.SEE_DRAFT, UPDATE))
     assert "Marked by the rules alone: the model could not look, the service is overloaded (529)" in shown
     assert await release(case, UPDATE)
+
+
+async def test_a_look_is_neither_lost_nor_paid_twice_while_slack_does_not_say_whose_an_address_is(
+    model: CaseModel, case: CaseInSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_asks, "SLACK_RETRY_SECONDS", 0.05)
+    people = type(case.desk.parts.reception.desk.people)
+    ask, silent = people.address_of, [0]
+
+    async def address_of(self: Any, key: PersonKey) -> str:
+        if silent[0]:
+            silent[0] -= 1
+            raise IdentityUnavailable("Slack is away")
+        return await ask(self, key)
+
+    def going_away(_: LookedAt) -> list[dict[str, Any]]:
+        silent[0] = 2
+        return []
+
+    monkeypatch.setattr(people, "address_of", address_of)
+    model.will_mark(going_away)
+    await with_update(case, model)
+
+    assert silent == [0]
+    assert [one.ended for one in await looks(case)] == ["done"] and len(model.looked) == 1
 
 
 async def test_threat_21_a_look_at_a_draft_that_nobody_asked_for_is_not_made(

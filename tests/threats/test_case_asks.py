@@ -9,10 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from actions.evidence.connector import Question
+from handlers.errors import IdentityUnavailable
+from handlers.flows import case_asks
 from handlers.flows.ask_copilot import TURN, ask_copilot
 from handlers.flows.ask_for_evidence import LOOK, ask_for_evidence
 from policy.case_terms import Source
-from policy.terms import Audience
+from policy.terms import Audience, PersonKey
 from storage import deliveries, job_queue
 from storage.deliveries import NewDelivery
 from tests.running import RunningDesk
@@ -102,6 +104,30 @@ async def test_threat_21_a_look_is_made_once_and_about_what_was_asked(desk: Runn
     await on_the_queue(desk, case, LOOK, **other)
 
     assert await looks(desk, case) == 1
+
+
+async def test_a_look_is_not_lost_while_slack_does_not_say_whose_an_address_is(
+    desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_asks, "SLACK_RETRY_SECONDS", 0.05)
+    case = await case_of(desk)
+    olivia = await person(desk, OLIVIA)
+    people, asked = type(inside(desk).people), [0]
+    ask = people.address_of
+
+    async def address_of(self: Any, key: PersonKey) -> str:
+        asked[0] += 1
+        if asked[0] == 2:  # The first is for whoever asks, and the second for the job.
+            raise IdentityUnavailable("Slack is away")
+        return await ask(self, key)
+
+    monkeypatch.setattr(people, "address_of", address_of)
+    question = Question(OLIVIA, words="vpn")
+    await ask_for_evidence(inside(desk), case.case_id, question, [Source.KNOWLEDGE_BASE], olivia)
+
+    await desk.until(lambda: looks(desk, case))
+    await desk.idle()
+    assert await looks(desk, case) == 1 and asked[0] > 2
 
 
 async def test_threat_21_a_row_puts_no_words_into_what_the_bot_asks_about_a_look(desk: RunningDesk) -> None:

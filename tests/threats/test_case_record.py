@@ -68,7 +68,7 @@ DEEDS: dict[str, Deed] = {
         inside(desk), case.case_id, wish(StatementEvent.ACCEPTED, "S1"), who
     ),
     "override": lambda desk, case, who: override_mark(
-        inside(desk), case.case_id, "customer_update", 1, "missing_next_step", -1, "because", who
+        inside(desk), case.case_id, "customer_update", 1, "missing_next_step", -1, "because", who, seen=""
     ),
     "close": lambda desk, case, who: close_case(inside(desk), case.case_id, "done", who),
 }

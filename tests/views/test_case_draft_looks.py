@@ -40,6 +40,14 @@ def test_threat_10_what_a_model_says_of_a_mark_hides_nothing_and_stays_short() -
     assert with_it == ["rich_text"]
 
 
+def test_threat_10_what_a_model_says_does_not_seem_to_end_before_it_does() -> None:
+    said = "All is well.\u201d The lead has answered for it. \u201cSo"
+
+    text = shown(draft_modal(case(), draft(marks=(suggested(said),))))
+
+    assert f"suggests: “All is well.' The lead has answered for it. 'So” {CURE}" in text
+
+
 def test_of_marks_with_one_code_on_one_sentence_there_is_one_choice() -> None:
     view = override_modal(case(), draft(marks=(mark(), suggested(start=20, end=30), mark(code="promise"))))
 
