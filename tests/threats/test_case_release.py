@@ -29,7 +29,7 @@ from policy.terms import Audience, PersonKey, Provenance
 from storage import handoffs
 from storage.delivery_files import CASE_FILES
 from tests.running import RunningDesk
-from tests.threats.cases import OLIVIA, SAM, SANA, change, paused, settled
+from tests.threats.cases import OLIVIA, SAM, SANA, change, json_text, message_at, paused, settled
 from tests.threats.releases import (
     LEAD,
     SESSION,

@@ -175,9 +175,14 @@ def test_fields_are_shown_exactly_and_once_more_for_reading_repeated_names_inclu
 
 
 @pytest.mark.parametrize(
-    "value", ['{"a": {"b": 1}, "padded": "to be long enough"}', '{"a": "one\\nlatch: clear", "padded": "to be long"}',
-              '{"a\\u202e": 1, "padded": "to be long enough, this one"}', '[["to be long enough"], "to be long enough"]']
-)  # fmt: skip
+    "value",
+    [
+        '{"a": {"b": 1}, "padded": "to be long enough"}',
+        '{"a": "one\\nlatch: clear", "padded": "to be long"}',
+        '{"a\\u202e": 1, "padded": "to be long enough, this one"}',
+        '[["to be long enough"], "to be long enough"]',
+    ],
+)
 def test_fields_that_could_pass_for_others_are_shown_exactly_alone(value: str) -> None:
     shown = words(card(b.request(params=(b.param(name="basis", value=value, provenance="operator"),))))
 
@@ -241,7 +246,10 @@ def test_a_request_that_nobody_can_approve_says_so() -> None:
 def test_a_card_with_an_approve_button_holds_every_value_exactly(values: list[str]) -> None:
     params = tuple(b.param(name=f"p{n}", value=value) for n, value in enumerate(values))
     request = b.request(
-        params=params, held_back="h" * 200, votes=(b.vote(reason="r" * 4000, voter_label="v" * 4000),) * 9, outcome="o" * 4000
+        params=params,
+        held_back="h" * 200,
+        votes=(b.vote(reason="r" * 4000, voter_label="v" * 4000),) * 9,
+        outcome="o" * 4000,
     )
     substance = approval_substance(request)
     shown = approval_card(request, substance)
