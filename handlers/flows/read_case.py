@@ -36,7 +36,7 @@ from handlers.views.case_facts import (
 from handlers.views.case_ids import seen_digest
 from handlers.views.facts import Untrusted
 from policy import case_entries as e
-from policy.case_foundations import cannot_confirm, current_ids
+from policy.case_foundations import cannot_confirm
 from policy.case_release import ACTION_OF, HAND_OFF
 from policy.case_rules import is_confirmed
 from policy.case_story import CaseStory
@@ -125,7 +125,7 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
 
 def evidence_facts(story: CaseStory) -> dict[str, EvidenceFacts]:
     """Every item, by its id, in the order in which it came."""
-    current = current_ids(story.held.evidence)
+    current = story.held.grounds.current
     return {
         one.evidence_id: _evidence(one, number, is_current=one.evidence_id in current)
         for number, one in enumerate(story.held.evidence, 1)
@@ -134,7 +134,7 @@ def evidence_facts(story: CaseStory) -> dict[str, EvidenceFacts]:
 
 def _statement(story: CaseStory, one: Statement, evidence: Mapping[str, EvidenceFacts]) -> StatementFacts:
     is_fact = one.kind is StatementKind.FACT and one.state in (StatementState.PROPOSED, StatementState.ACCEPTED)
-    refusal = cannot_confirm(one, story.held.evidence, story.held.statements) if is_fact else None
+    refusal = cannot_confirm(one, story.held.grounds) if is_fact else None
     return StatementFacts(
         statement_id=one.statement_id,
         revision=one.revision,

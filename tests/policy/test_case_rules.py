@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.case_fingerprints import fingerprint, repeats
-from policy.case_foundations import cannot_confirm, current_ids, open_conflicts
+from policy.case_foundations import cannot_confirm, current_ids, grounds_of, open_conflicts
 from policy.case_moves import KINDS_FOR, MOVES, ROLES_FOR, Refusal, Role, StatementEvent
 from policy.case_rules import Held, add, decide, is_confirmed, no_longer_confirmed
 from policy.case_terms import (
@@ -127,8 +127,10 @@ def test_a_fact_is_accepted_on_evidence_that_carries_its_claim_only(
 def test_a_gap_or_a_note_added_never_confirms_anything(found: list[tuple[Source, EvidenceKind]], claim: Claim) -> None:
     items = tuple(evidence(f"E{n}", source, kind) for n, (source, kind) in enumerate(found))
     more = (*items, evidence("G", Source.ACCESS_LOG, EvidenceKind.GAP), evidence("N", Source.TICKET))
-    before = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in items)), items, ())
-    after = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in more)), more, ())
+    before = cannot_confirm(
+        statement(claim=claim, cites=tuple(one.evidence_id for one in items)), grounds_of(items, ())
+    )
+    after = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in more)), grounds_of(more, ()))
 
     assert before is None or after is not None
 
