@@ -13,8 +13,8 @@ from policy.case_entries import Entry
 from policy.case_fingerprints import fingerprint
 from policy.case_rules import Held
 from policy.case_terms import Draft, Evidence, Statement, StatementState
-from policy.latching import Latch
-from policy.terms import PersonKey
+from policy.latching import Latch, is_of_security
+from policy.terms import Person, PersonKey
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class CaseStory:
     def works_on(self, person: PersonKey) -> bool:
         """Whether somebody is its lead or a member. That they are still who they were is asked elsewhere, live."""
         return person == self.lead or person in self.members
+
+    def is_read_by(self, person: Person) -> bool:
+        """Whether somebody of the desk, as they are now, reads it: where it has a private channel, those who work on
+        it do, and security, who releases its latch."""
+        return not self.opened.is_private or self.works_on(person.key) or is_of_security(person)
 
 
 class NotACase(ValueError):

@@ -45,6 +45,10 @@ RECORD_BROKEN = (
 NOT_ON_IT = "You do not work on this case. Have its lead add you, then try again."
 LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed and then try again."
 ASKED_ON_IT = "You asked for something on this ticket, so you cannot work on its case. Leave it to a colleague."
+NOT_FOR_THEM = (
+    "This case is worked on in a private channel, so its people and security read it. Have its lead add you, then try"
+    " again."
+)
 CASE_CLOSED = "This case is closed, and its record is final. Leave it as it is; a new ticket can have a new case."
 EVIDENCE_CHANGED = "Its evidence no longer carries it."
 
@@ -163,6 +167,11 @@ def asked_on_it(*, is_recorded: bool = False) -> Refused:
 def not_on_it() -> Refused:
     """They are neither its lead nor a member."""
     return Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+
+
+def not_for_them(*, is_recorded: bool = False) -> Refused:
+    """It has a private channel, and they are neither of its people nor of security."""
+    return Refused("the case is private", code="case-private", reply=NOT_FOR_THEM, is_recorded=is_recorded)
 
 
 def lead_only_may() -> Refused:

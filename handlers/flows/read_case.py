@@ -11,9 +11,9 @@ from copilot.handoff import Recipient, make_packet
 from copilot.handoff_gaps import completeness
 from copilot.handoff_record import record_of
 from handlers.desk import Desk
-from handlers.errors import NotFound
+from handlers.errors import NotFound, Refused
 from handlers.flows.case_people import who_asked
-from handlers.flows.change_case import ASKED_ON_IT, asked_on_it, read_story
+from handlers.flows.change_case import asked_on_it, not_for_them, read_story
 from handlers.flows.check_access import require_access
 from handlers.flows.one_person import Addresses, with_addresses
 from handlers.flows.read_draft import author_facts, draft_facts, person_facts
@@ -52,30 +52,36 @@ LATCH_DUE = "A handoff to security is due, because the latch is set."
 
 
 async def read_case(desk: Desk, case_id: UUID, person: Person, what: str) -> CaseFacts:
-    """A case for somebody who works the desk. Raises Refused (on record), NotFound."""
+    """A case for somebody who works the desk and, where it is private, is of the case. Raises Refused (on record),
+    NotFound."""
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
     if row is None:
         raise NotFound("case")
     await require_access(desk, person, what, row.ticket_id)
     found = await with_addresses(desk, [person], partial(_read, desk, row, person, what))
-    if found is None:
-        raise asked_on_it(is_recorded=True)
+    if isinstance(found, Refused):
+        raise found
     return found
 
 
-async def _read(desk: Desk, row: CaseRow, person: Person, what: str, addresses: Addresses) -> CaseFacts | None:
-    """None for who asked on the ticket: what is found out about their own matter is not theirs to read."""
+async def _read(desk: Desk, row: CaseRow, person: Person, what: str, addresses: Addresses) -> CaseFacts | Refused:
+    """Refused for who asked on the ticket, because what is found out about their own matter is not theirs to read, and
+    for who is not of a private case."""
     async with desk.database.transaction() as tx:
         story = await read_story(tx, row.id)
         ticket = await tickets.get(tx, UUID(story.opened.ticket_id))
         if ticket is None:
             raise NotFound("ticket")
-        if not (await who_asked(tx, addresses, ticket, person)).is_theirs:
+        if (await who_asked(tx, addresses, ticket, person)).is_theirs:
+            refusal = asked_on_it(is_recorded=True)
+        elif not story.is_read_by(person):
+            refusal = not_for_them(is_recorded=True)
+        else:
             return await case_facts(desk, tx, row, story)
-        payload = {"case": str(row.id), "what": what, "rule": "case-no-requester", "reason": ASKED_ON_IT}
+        payload = {"case": str(row.id), "what": what, "rule": refusal.code, "reason": refusal.reply}
         await audit.record(tx, ticket.id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
-    return None
+    return refusal
 
 
 async def revealable(desk: Desk, case_id: UUID) -> tuple[RevealableFacts, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -21,6 +23,7 @@ from policy.case_rules import Wish
 from policy.case_terms import Claim, DraftKind, StatementKind, StatementState
 from policy.latching import LatchState
 from policy.terms import Person, PersonKey
+from storage import cases
 from storage.told import TrailBroken
 from tests.policy.case_evidence import entry, read
 from tests.running import RunningDesk
@@ -351,3 +354,32 @@ async def test_what_the_customer_writes_is_on_the_record_of_an_open_case(desk: R
     [wrote] = [one.body for one in story.entries if isinstance(one.body, e.CustomerWrote)]
     sql = "select count(*) from messages where id = :id and ticket_id = :ticket"
     assert await desk.value(sql, id=UUID(wrote.message_id), ticket=case.ticket_id) == 1
+
+
+class _Asking:
+    """Slack, asked only where the case is free for others meanwhile."""
+
+    def __init__(self, desk: RunningDesk, case: CaseAt) -> None:
+        self._desk, self._case = desk, case
+        self.asked: list[PersonKey] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(inside(self._desk).people, name)
+
+    async def resolve(self, key: PersonKey) -> Person:
+        async with asyncio.timeout(10), self._desk.database.transaction() as tx:
+            await cases.lock(tx, self._case.case_id)
+        self.asked.append(key)
+        return await inside(self._desk).people.resolve(key)
+
+
+async def test_slack_is_asked_about_a_lead_while_nobody_waits_for_the_case(desk: RunningDesk) -> None:
+    case = await case_of(desk)
+    sam = await person(desk, SAM)
+    await write(desk, case, e.LeadChanged(DANA, "planted: a lead whose account is deactivated"))
+    people = _Asking(desk, case)
+
+    await staff_case(replace(inside(desk), people=people), case.case_id, SAM, [], "Dana has left.", sam)  # type: ignore[arg-type]  # all of its names
+
+    assert DANA in people.asked
+    assert (await story_of(desk, case)).lead == SAM
