@@ -9,9 +9,13 @@ from policy.case_story import CaseStory, Revision
 from policy.terms import PersonKey
 
 
-def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
+def lint_revision(story: CaseStory, revision: Revision, kept: frozenset[str] | None = None) -> LintResult:
     """What is to be said against a revision as the case is now: what the rules mark, then what a model suggested for
-    this very revision, with the overrides that were given for it."""
+    this very revision, with the overrides that were given for it.
+
+    `kept`: `kept_back` of this story, where several revisions of it are looked at.
+    """
+    kept = kept_back(story) if kept is None else kept
     draft = revision.draft
     given = [
         Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
@@ -19,7 +23,7 @@ def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
         if (body.draft_id, body.revision) == (draft.draft_id, draft.revision)
     ]
     looks = [look for _, look in story.suggestions]
-    return lint(draft, story.held, internal_names(story), kept_back(story), given, looks)
+    return lint(draft, story.held, internal_names(story), kept, given, looks)
 
 
 def internal_names(story: CaseStory) -> InternalNames:

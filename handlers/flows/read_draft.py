@@ -43,9 +43,11 @@ _STATES: Mapping[RequestStatus, DraftState] = {
 _UNDER_WAY = frozenset({RequestStatus.PENDING, RequestStatus.APPROVED})
 
 
-async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision) -> DraftFacts:
-    """One revision of a draft, with what stands against it and what would go out."""
-    draft, found = revision.draft, lint_revision(story, revision)
+async def draft_facts(
+    tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision, kept: frozenset[str]
+) -> DraftFacts:
+    """One revision of a draft, with what stands against it and what would go out. `kept`: see `kept_back`."""
+    draft, found = revision.draft, lint_revision(story, revision, kept)
     earlier = story.revision(draft.draft_id, draft.revision - 1)
     lifted = {mark for mark, _ in found.overridden}
     sent = [entry.at for entry, body in story.releases if _is_of(body, revision)]
@@ -68,7 +70,7 @@ async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision:
         ),
         changes=() if earlier is None else tuple(_changes(differences(earlier.draft, draft))),
         exact_text=rendered(draft),
-        held_back="" if sent else why_not_now(story, row.id, revision, params),
+        held_back="" if sent else why_not_now(story, row.id, revision, params, found),
         reason=Untrusted(revision.written.reason),
         cause=revision.written.cause,
         sent_at=sent[-1] if sent else None,
