@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from copilot.case_pseudonyms import CasePseudonyms
+from copilot.case_pseudonyms import named_in
 from copilot.lint_terms import Code, InternalNames, LintResult, Override
 from copilot.linting import lint
 from policy.case_story import CaseStory, Revision
 from policy.terms import PersonKey
 
 
-def lint_revision(story: CaseStory, revision: Revision, kept: frozenset[str] | None = None) -> LintResult:
+def lint_revision(story: CaseStory, revision: Revision) -> LintResult:
     """What is to be said against a revision as the case is now: what the rules mark, then what a model suggested for
-    this very revision, with the overrides that were given for it.
-
-    `kept`: `kept_back` of this story, where several revisions of it are looked at.
-    """
-    kept = kept_back(story) if kept is None else kept
+    this very revision, with the overrides that were given for it."""
     draft = revision.draft
     given = [
         Override(Code(body.code), body.sentence, PersonKey.parse(entry.actor), body.reason)
@@ -23,7 +19,7 @@ def lint_revision(story: CaseStory, revision: Revision, kept: frozenset[str] | N
         if (body.draft_id, body.revision) == (draft.draft_id, draft.revision)
     ]
     looks = [look for _, look in story.suggestions]
-    return lint(draft, story.held, internal_names(story), kept, given, looks)
+    return lint(draft, story.held, internal_names(story), kept_back(story), given, looks)
 
 
 def internal_names(story: CaseStory) -> InternalNames:
@@ -34,6 +30,4 @@ def internal_names(story: CaseStory) -> InternalNames:
 
 def kept_back(story: CaseStory) -> frozenset[str]:
     """The values of the case's evidence that are not to stand in a draft: whatever the model is not shown either."""
-    pseudonyms = CasePseudonyms("", story.revealed)
-    pseudonyms.learn(story.held.evidence)
-    return frozenset(pseudonyms.values)
+    return frozenset(value for _, value in named_in(story.held.evidence))

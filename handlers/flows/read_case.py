@@ -12,7 +12,6 @@ from copilot.handoff_gaps import completeness
 from copilot.handoff_record import record_of
 from handlers.desk import Desk
 from handlers.errors import NotFound, Refused
-from handlers.flows.case_linting import kept_back
 from handlers.flows.case_people import who_asked
 from handlers.flows.change_case import asked_on_it, not_for_them, read_story
 from handlers.flows.check_access import require_access
@@ -107,8 +106,7 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
     """Everything that the case's card and its page show."""
     evidence = evidence_facts(story)
     statements = tuple(_statement(story, one, evidence) for one in story.held.statements)
-    kept = kept_back(story) if story.drafts else frozenset[str]()
-    drafts = [await draft_facts(tx, row, story, revisions[-1], kept) for _, revisions in sorted(story.drafts.items())]
+    drafts = [await draft_facts(tx, row, story, revisions[-1]) for _, revisions in sorted(story.drafts.items())]
     return CaseFacts(
         case_id=str(row.id),
         ticket_id=story.opened.ticket_id,

@@ -43,11 +43,9 @@ _STATES: Mapping[RequestStatus, DraftState] = {
 _UNDER_WAY = frozenset({RequestStatus.PENDING, RequestStatus.APPROVED})
 
 
-async def draft_facts(
-    tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision, kept: frozenset[str]
-) -> DraftFacts:
-    """One revision of a draft, with what stands against it and what would go out. `kept`: see `kept_back`."""
-    draft, found = revision.draft, lint_revision(story, revision, kept)
+async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision: Revision) -> DraftFacts:
+    """One revision of a draft, with what stands against it and what would go out."""
+    draft, found = revision.draft, lint_revision(story, revision)
     earlier = story.revision(draft.draft_id, draft.revision - 1)
     lifted = {mark for mark, _ in found.overridden}
     sent = [entry.at for entry, body in story.releases if _is_of(body, revision)]
