@@ -26,7 +26,7 @@ from policy import case_entries as e
 from policy.case_entries import Body, Entry
 from policy.case_moves import Refusal, Role, StatementEvent
 from policy.case_rules import Wish, decide, no_longer_confirmed
-from policy.case_story import CaseStory, tell
+from policy.case_story import CaseStory, go_on
 from policy.case_terms import Statement
 from policy.latch import assess
 from policy.latching import LatchState, weigh
@@ -126,9 +126,9 @@ async def add_to_case(desk: Desk, case: OpenCase, bodies: Sequence[Body], *, act
     if not bodies:
         return case.story
     own = _entries(case.story, bodies, actor, desk)
-    told = tell([*case.story.entries, *own])
+    told = go_on(case.story, own)
     follows = consequences(told)
-    after = tell([*told.entries, *_entries(told, follows, "bot", desk)])
+    after = go_on(told, _entries(told, follows, "bot", desk))
     await cases.append(tx, row, bodies, actor=actor, at=now)
     await cases.append(tx, row, follows, actor="bot", at=now)
     row.lead, row.is_open = str(after.lead), after.is_open

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -105,7 +105,8 @@ async def handoff_facts(desk: Desk, case_id: UUID, case: CaseFacts, made_by: Per
 async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory) -> CaseFacts:
     """Everything that the case's card and its page show."""
     evidence = evidence_facts(story)
-    statements = tuple(_statement(story, one, evidence) for one in story.held.statements)
+    histories = _histories(story)
+    statements = tuple(_statement(story, one, evidence, histories[one.statement_id]) for one in story.held.statements)
     drafts = [await draft_facts(tx, row, story, revisions[-1]) for _, revisions in sorted(story.drafts.items())]
     return CaseFacts(
         case_id=str(row.id),
@@ -138,7 +139,9 @@ def evidence_facts(story: CaseStory) -> dict[str, EvidenceFacts]:
     }
 
 
-def _statement(story: CaseStory, one: Statement, evidence: Mapping[str, EvidenceFacts]) -> StatementFacts:
+def _statement(
+    story: CaseStory, one: Statement, evidence: Mapping[str, EvidenceFacts], history: Sequence[StepFacts]
+) -> StatementFacts:
     is_fact = one.kind is StatementKind.FACT and one.state in (StatementState.PROPOSED, StatementState.ACCEPTED)
     refusal = cannot_confirm(one, story.held.grounds) if is_fact else None
     return StatementFacts(
@@ -155,16 +158,20 @@ def _statement(story: CaseStory, one: Statement, evidence: Mapping[str, Evidence
         resolution=Untrusted(one.resolution),
         is_confirmed=is_confirmed(one, story.held),
         why_not="" if refusal is None else refusal.reply,
-        history=tuple(_history(story, one.statement_id)),
+        history=tuple(history),
     )
 
 
-def _history(story: CaseStory, statement_id: str) -> Iterator[StepFacts]:
+def _histories(story: CaseStory) -> Mapping[str, Sequence[StepFacts]]:
+    """The steps of each statement, oldest first."""
+    found: dict[str, list[StepFacts]] = {}
     for entry in story.entries:
         body = entry.body
-        if isinstance(body, e.StatementStep) and body.statement.statement_id == statement_id:
+        if isinstance(body, e.StatementStep):
             by = _actor(entry.actor) if body.event is not None else author_facts(body.statement.author)
-            yield StepFacts(body.event, by, entry.at, body.statement.revision, Untrusted(body.reason))
+            step = StepFacts(body.event, by, entry.at, body.statement.revision, Untrusted(body.reason))
+            found.setdefault(body.statement.statement_id, []).append(step)
+    return found
 
 
 def _owner(one: Statement) -> PersonFacts | None:
