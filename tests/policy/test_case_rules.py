@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from policy.case_fingerprints import fingerprint, repeats
 from policy.case_foundations import cannot_confirm, current_ids, grounds_of, open_conflicts
@@ -152,6 +154,33 @@ def test_a_later_answer_with_the_same_bytes_replaces_nothing_and_neither_does_a_
 
     assert current_ids(same) == {"E1", "E2"}
     assert current_ids(unreadable) == {"E1", "E2"}
+
+
+class Counted(Mapping[str, JsonValue]):
+    """A question that counts how often it is read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __getitem__(self, name: str) -> JsonValue:
+        return "u-17"
+
+    def __iter__(self) -> Iterator[str]:
+        self.read += 1
+        return iter(["principal"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_the_evidence_of_a_case_is_gone_through_once_however_many_facts_there_are() -> None:
+    question = Counted()
+    items = tuple(evidence(f"E{n}", query=question) for n in range(50))
+    facts = tuple(statement(f"S{n}", state=StatementState.ACCEPTED, text=f"{n}", cites=(f"E{n}",)) for n in range(50))
+    case = held(facts, items)
+
+    assert all(is_confirmed(one, case) for one in facts) and no_longer_confirmed(case) == ()
+    assert question.read == len(items)
 
 
 def test_a_gap_that_was_read_later_is_closed() -> None:

@@ -106,6 +106,18 @@ async def test_a_ticket_has_one_case(desk: RunningDesk) -> None:
     assert (await story_of(desk, case)).lead == OLIVIA
 
 
+async def test_of_two_who_open_a_case_at_once_one_is_told_that_it_is_there(desk: RunningDesk) -> None:
+    at = await ticket_of(desk)
+    people = [await person(desk, one) for one in (OLIVIA, SAM)]
+
+    opened = await asyncio.gather(
+        *(open_case(inside(desk), at.ticket_id, "A goal.", "", [], one) for one in people), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, UUID) for one in opened) == 1
+    assert [one.code for one in opened if isinstance(one, Refused)] == ["case-there-already"]
+
+
 async def test_a_case_without_a_goal_is_not_opened(desk: RunningDesk) -> None:
     at = await ticket_of(desk)
 
