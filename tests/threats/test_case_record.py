@@ -14,6 +14,8 @@ from handlers.flows.frame_case import close_case, frame_case
 from handlers.flows.latch_case import release_latch
 from handlers.flows.move_statement import add_statement, move_statement
 from handlers.flows.open_case import open_case
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.staff_case import staff_case
 from handlers.flows.write_draft import edit_draft, override_mark, write_draft
 from handlers.views.case_ids import seen_digest
@@ -22,11 +24,12 @@ from policy.case_moves import Role, StatementEvent
 from policy.case_rules import Wish
 from policy.case_terms import Claim, DraftKind, StatementKind, StatementState
 from policy.latching import LatchState
-from policy.terms import Person, PersonKey
+from policy.terms import Person, PersonKey, Provenance
 from storage import cases
 from storage.told import TrailBroken
 from tests.policy.case_evidence import entry, read
 from tests.running import RunningDesk
+from tests.threats import releases
 from tests.threats.case_records import (
     BOB,
     DANA,
@@ -302,6 +305,22 @@ async def test_while_the_latch_is_set_the_case_is_not_closed(desk: RunningDesk) 
 
     assert refused.value.code == "case-latch-set"
     assert (await story_of(desk, case)).is_open
+
+
+async def test_what_waits_to_go_out_of_a_case_is_void_once_it_is_closed_and_nothing_else_is(desk: RunningDesk) -> None:
+    ticket_id, ts = await releases.ticket(desk)
+    olivia = await person(desk, OLIVIA)
+    words = {"text": "We are looking into it."}
+    reply = Proposal(ticket_id, "ticket.reply_to_customer", words, {"text": Provenance.OPERATOR})
+    other = (await propose_action(inside(desk), reply, olivia)).request_id
+    case = await releases.case_on(desk, ticket_id, ts)
+    release = await releases.ask(desk, case, await releases.drafted(desk, case, DraftKind.CUSTOMER_UPDATE))
+
+    await close_case(inside(desk), case.case_id, "Settled by phone.", olivia)
+
+    assert await releases.status(desk, release) == "void"
+    assert "the case was closed" in await releases.outcome(desk, release)
+    assert await releases.status(desk, other) == "pending"
 
 
 async def test_a_closed_case_is_final(desk: RunningDesk) -> None:
