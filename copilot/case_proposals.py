@@ -128,7 +128,7 @@ class Proposals:
         # What a record holds nothing of is said with a negation; what nobody was exposed to is another matter.
         if is_fact and wanted.claim is Claim.ABSENCE:
             codes -= {Code.OVERSTATED}
-        if is_fact and (codes & _TOO_SURE or cannot_confirm(wanted, self.held.evidence, self.held.statements)):
+        if is_fact and (codes & _TOO_SURE or cannot_confirm(wanted, self.held.grounds)):
             return replace(wanted, kind=StatementKind.HYPOTHESIS)
         if wanted.kind in (StatementKind.NEXT_STEP, StatementKind.CONFLICT) and codes & _TOO_SURE:
             return "it says more than is shown; propose what is shown, or a question"

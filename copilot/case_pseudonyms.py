@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import JsonValue
@@ -94,13 +95,10 @@ class CasePseudonyms:
 
     def learn(self, evidence: Iterable[Evidence]) -> None:
         """Know the values that fields of evidence name, before any text is hidden: they may stand in others too."""
-        for one in evidence:
-            for field, value in (*flat(one.facts), *flat(one.query)):
-                kind = kind_of_field(field)
-                if kind and _names_something(value):
-                    self._pseudonym(kind, value)
-                    if kind == "FILE":
-                        self._files[value] = None
+        for kind, value in named_in(evidence):
+            self._pseudonym(kind, value)
+            if kind == "FILE":
+                self._files[value] = None
 
     def hide(self, *texts: str) -> tuple[str, ...]:
         """The texts as the model may read them."""
@@ -149,11 +147,6 @@ class CasePseudonyms:
             for pseudonym, value in self._value_of.items()
             if _kind_of(pseudonym) != _SECRET and not self.is_revealed(_kind_of(pseudonym), value)
         )
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """Every value that was hidden so far."""
-        return tuple(self._pseudonym_of)
 
     def _pseudonym(self, kind: str, value: str) -> str:
         known = self._pseudonym_of.get(value)
@@ -212,6 +205,16 @@ def flat(value: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
         yield from _leaves(name, one)
 
 
+def named_in(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
+    """The values that fields of evidence name, each with what its field says it is."""
+    for one in evidence:
+        for field, value in (*flat(one.facts), *flat(one.query)):
+            kind = kind_of_field(field)
+            if kind and _names_something(value):
+                yield kind, value
+
+
+@lru_cache(maxsize=1024)
 def kind_of_field(path: str) -> str:
     """What kind of value a field holds by its name; "" where the name says nothing."""
     if re.search(r"attachment_id|object_id", path, re.IGNORECASE):

@@ -43,22 +43,23 @@ def internal_names(text: str, names: InternalNames) -> Iterator[Span]:
 def minimised_values(text: str, values: Iterable[str]) -> Iterator[Span]:
     """Where a text says a value that was minimised, the name of a file, an address, a number or a secret."""
     folded = fold(text)
-    yield from _said(folded, frozenset(one for one in values if len(one.strip()) >= _SHORTEST))
+    yield from _said(folded, frozenset(values), shortest=_SHORTEST)
     yield from (folded.span(match) for match in _MINIMISED_FORMS.finditer(folded.text))
     yield from (folded.span(match) for match in _CARD.finditer(folded.text) if _is_card(match[0]))
     yield from find_secrets(text)
 
 
-def _said(folded: Folded, values: frozenset[str]) -> Iterator[Span]:
-    pattern = _any_of(values)
+def _said(folded: Folded, values: frozenset[str], *, shortest: int = 1) -> Iterator[Span]:
+    pattern = _any_of(values, shortest)
     if pattern is not None:
         yield from (folded.span(match) for match in pattern.finditer(folded.text))
 
 
 @lru_cache(maxsize=32)
-def _any_of(values: frozenset[str]) -> re.Pattern[str] | None:
+def _any_of(values: frozenset[str], shortest: int) -> re.Pattern[str] | None:
     """One pattern for all values, the longest first; any run of blanks and dashes within them counts as one."""
-    words = [[re.escape(part) for part in re.split(r"[\s_-]+", fold(one.strip()).text) if part] for one in values]
+    looked_for = [one.strip() for one in values if len(one.strip()) >= shortest]
+    words = [[re.escape(part) for part in re.split(r"[\s_-]+", fold(one).text) if part] for one in looked_for]
     bodies = sorted({r"[\s_-]+".join(parts) for parts in words if parts}, key=len, reverse=True)
     return re.compile(rf"(?<!\w)(?:{'|'.join(bodies)})(?!\w)") if bodies else None
 

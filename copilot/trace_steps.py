@@ -124,7 +124,7 @@ def _opened(body: e.Opened, before: _Before) -> _Said:
         Said("Title", body.title),
         Said("Accountable", before.who(body.lead)),
         Said("The ticket came in", moment(body.intake_at)),
-        Said("Worked on in", body.channel),
+        Said("Worked on in", f"{body.channel}, private" if body.is_private else body.channel),
     ]
     return "people", f"Case opened on ticket {body.ticket_number}", parts
 

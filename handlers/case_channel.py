@@ -63,15 +63,13 @@ class CaseChannels:
         Raises Refused where the workspace does not allow it, TryLater where Slack did not answer.
         """
         channel_id, taken_name = await self._create(name)
-        left_out = [
-            (user_id, why) for user_id in dict.fromkeys(user_ids) if (why := await self._invite(channel_id, user_id))
-        ]
-        try:
-            async with asyncio.timeout(CALL_WITHIN_SECONDS):
-                await self._client.conversations_setTopic(channel=channel_id, topic=topic[:TOPIC_LENGTH])
-        except _FAULTS as error:
-            log.warning("the topic of %s was not set: %r", channel_id, error)
-        return CaseChannel(channel_id, taken_name, tuple(left_out))
+        people = list(dict.fromkeys(user_ids))
+        # Beside each other: whoever opens the case waits for all of it within one press.
+        _, *why = await asyncio.gather(
+            self._set_topic(channel_id, topic), *(self._invite(channel_id, one) for one in people)
+        )
+        left_out = tuple((one, said) for one, said in zip(people, why, strict=True) if said)
+        return CaseChannel(channel_id, taken_name, left_out)
 
     async def put_away(self, channel_id: str) -> None:
         """Archive a channel whose case was not opened. Never raises: an empty private channel harms nobody."""
@@ -80,6 +78,13 @@ class CaseChannels:
                 await self._client.conversations_archive(channel=channel_id)
         except _FAULTS as error:
             log.warning("the channel %s was not archived: %r", channel_id, error)
+
+    async def _set_topic(self, channel_id: str, topic: str) -> None:
+        try:
+            async with asyncio.timeout(CALL_WITHIN_SECONDS):
+                await self._client.conversations_setTopic(channel=channel_id, topic=topic[:TOPIC_LENGTH])
+        except _FAULTS as error:
+            log.warning("the topic of %s was not set: %r", channel_id, error)
 
     async def _create(self, name: str) -> tuple[str, str]:
         wanted = channel_name(name)

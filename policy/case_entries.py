@@ -33,6 +33,8 @@ class Opened:
     """Where it is worked on: a channel of our own people."""
     intake_at: datetime
     """When the ticket came in."""
+    is_private: bool = False
+    """The channel is private and was made for it: those who are not of the case do not read it."""
 
 
 @dataclass(frozen=True)

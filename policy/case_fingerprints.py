@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 _LOOK_ALIKES: Mapping[str, str] = {
     # Cyrillic, Greek and Armenian letters, and the digits and strokes that pass for Latin letters. All that look like
@@ -49,6 +50,7 @@ def skeleton(text: str) -> str:
     return "".join(one for one in decomposed if one.isalnum())
 
 
+@lru_cache(maxsize=4096)  # Each statement of a case is compared with every other, again and again.
 def fingerprint(text: str) -> str:
     """The SHA-256, in hex, of a text's skeleton: what is kept of content that was rejected."""
     return hashlib.sha256(skeleton(text).encode()).hexdigest()

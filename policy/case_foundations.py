@@ -5,11 +5,12 @@ word is enough for what the fact claims.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from policy.case_moves import Refusal
-from policy.case_terms import Authority, Claim, Evidence, EvidenceKind, Statement, StatementKind, StatementState
+from policy.case_terms import Authority, Claim, Evidence, EvidenceKind, Source, Statement, StatementKind, StatementState
 
 LOW_CONFIDENCE = 0.5
 """Below it, what was found may well be about something else: a caller pauses and asks."""
@@ -51,22 +52,46 @@ _WEAK: Mapping[Claim, Refusal] = MappingProxyType(
 )
 
 
-def cannot_confirm(statement: Statement, evidence: Collection[Evidence], others: Iterable[Statement]) -> Refusal | None:
-    """Why a statement may not be called confirmed, given all evidence and statements of its case; None where it may."""
-    if not statement.evidence:
+@dataclass(frozen=True)
+class Grounds:
+    """What all evidence and statements of a case say to each of its facts: found out once, for a case may be large."""
+
+    by_id: Mapping[str, Evidence]
+    current: frozenset[str]
+    """See `current_ids`."""
+    disputed: frozenset[str]
+    """Ids of evidence that an open conflict is about."""
+    with_gaps: frozenset[Source]
+    """Sources with a gap that no later answer has closed."""
+
+
+def grounds_of(evidence: Collection[Evidence], statements: Iterable[Statement]) -> Grounds:
+    """The grounds of a case that holds these."""
+    current = current_ids(evidence)
+    return Grounds(
+        {one.evidence_id: one for one in evidence},
+        current,
+        frozenset(one for conflict in open_conflicts(statements) for one in conflict.evidence),
+        frozenset(one.source for one in evidence if one.kind is EvidenceKind.GAP and one.evidence_id in current),
+    )
+
+
+def cannot_confirm(statement: Statement, grounds: Grounds) -> Refusal | None:
+    """Why a statement may not be called confirmed, on the grounds of its case; None where it may."""
+    cites = set(statement.evidence)
+    if not cites:
         return NO_EVIDENCE
-    by_id = {one.evidence_id: one for one in evidence}
-    if any(one not in by_id for one in statement.evidence):
+    if any(one not in grounds.by_id for one in cites):
         return UNKNOWN_EVIDENCE
-    cited = [by_id[one] for one in statement.evidence]
-    if not set(statement.evidence) <= current_ids(evidence):
+    if not cites <= grounds.current:
         return STALE_EVIDENCE
-    disputed = {one for conflict in open_conflicts(others) for one in conflict.evidence}
-    if disputed & set(statement.evidence):
+    if grounds.disputed & cites:
         return DISPUTED
+    cited = [grounds.by_id[one] for one in cites]
     if not any((one.kind, one.authority) == _SUFFICES[statement.claim] for one in cited):
         return _WEAK[statement.claim]
-    if statement.claim is Claim.ABSENCE and _has_gap(cited, evidence):
+    empty = {one.source for one in cited if one.kind is EvidenceKind.NOTHING}
+    if statement.claim is Claim.ABSENCE and grounds.with_gaps & empty:
         return _WEAK[Claim.ABSENCE]
     return None
 
@@ -95,30 +120,17 @@ def current_ids(evidence: Collection[Evidence]) -> frozenset[str]:
     answered: dict[str, list[Evidence]] = {}
     for one in evidence:
         answered.setdefault(_question(one), []).append(one)
-    return frozenset(one.evidence_id for same in answered.values() for one in same if not _is_replaced(one, same))
+    return frozenset(one.evidence_id for same in answered.values() for one in _not_replaced(same))
 
 
-def _is_replaced(one: Evidence, same_question: Iterable[Evidence]) -> bool:
-    later = [
-        other for other in same_question if other.retrieved_at > one.retrieved_at and other.kind is not EvidenceKind.GAP
-    ]
-    if not later:
-        return False
-    newest = max(other.retrieved_at for other in later)
-    return not (
-        one.sha256
-        and one.kind is not EvidenceKind.GAP
-        and any(
-            other.retrieved_at == newest and (other.kind, other.sha256) == (one.kind, one.sha256) for other in later
-        )
-    )
-
-
-def _has_gap(cited: Iterable[Evidence], evidence: Collection[Evidence]) -> bool:
-    """Whether a source that was found empty has a gap that no later answer has closed."""
-    current = current_ids(evidence)
-    empty = {one.source for one in cited if one.kind is EvidenceKind.NOTHING}
-    return any(one.kind is EvidenceKind.GAP and one.source in empty and one.evidence_id in current for one in evidence)
+def _not_replaced(same_question: Sequence[Evidence]) -> Iterator[Evidence]:
+    answers = [one for one in same_question if one.kind is not EvidenceKind.GAP]
+    newest = max((one.retrieved_at for one in answers), default=None)
+    said = {(one.kind, one.sha256) for one in answers if one.retrieved_at == newest}
+    for one in same_question:
+        is_said_again = bool(one.sha256) and one.kind is not EvidenceKind.GAP and (one.kind, one.sha256) in said
+        if newest is None or one.retrieved_at >= newest or is_said_again:
+            yield one
 
 
 def _question(one: Evidence) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from policy.case_fingerprints import fingerprint
-from policy.case_foundations import UNKNOWN_EVIDENCE, cannot_confirm
+from policy.case_foundations import UNKNOWN_EVIDENCE, Grounds, cannot_confirm, grounds_of
 from policy.case_moves import MOVES, Refusal, Role, StatementEvent, no_move
 from policy.case_terms import Author, Claim, Evidence, Statement, StatementKind, StatementState
 from policy.terms import PersonKey
@@ -28,7 +29,12 @@ class Held:
     rejected: frozenset[str] = frozenset()
     """Fingerprints of earlier revisions, and of statements no longer listed, that a person rejected."""
 
-    @property
+    @cached_property
+    def grounds(self) -> Grounds:
+        """On which facts are confirmed."""
+        return grounds_of(self.evidence, self.statements)
+
+    @cached_property
     def rejected_content(self) -> frozenset[str]:
         """Fingerprints of everything that was rejected in this case."""
         shown = (fingerprint(one.text) for one in self.statements if one.state is StatementState.REJECTED)
@@ -112,9 +118,7 @@ def no_longer_confirmed(held: Held) -> tuple[Statement, ...]:
     return tuple(
         one
         for one in held.statements
-        if one.kind is StatementKind.FACT
-        and one.state is StatementState.ACCEPTED
-        and cannot_confirm(one, held.evidence, held.statements)
+        if one.kind is StatementKind.FACT and one.state is StatementState.ACCEPTED and cannot_confirm(one, held.grounds)
     )
 
 
@@ -124,7 +128,7 @@ def is_confirmed(statement: Statement, held: Held) -> bool:
         statement.kind is StatementKind.FACT
         and statement.state is StatementState.ACCEPTED
         and fingerprint(statement.text) not in held.rejected_content
-        and cannot_confirm(statement, held.evidence, held.statements) is None
+        and cannot_confirm(statement, held.grounds) is None
     )
 
 
@@ -134,7 +138,7 @@ def _accepted(held: Held, statement: Statement, wish: Wish) -> Statement | Refus
     if statement.kind is StatementKind.NEXT_STEP and not (_is_owned(statement) and statement.due_at):
         return NO_OWNER
     if statement.kind is StatementKind.FACT:
-        return cannot_confirm(statement, held.evidence, held.statements) or statement
+        return cannot_confirm(statement, held.grounds) or statement
     return statement
 
 

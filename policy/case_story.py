@@ -13,8 +13,8 @@ from policy.case_entries import Entry
 from policy.case_fingerprints import fingerprint
 from policy.case_rules import Held
 from policy.case_terms import Draft, Evidence, Statement, StatementState
-from policy.latching import Latch
-from policy.terms import PersonKey
+from policy.latching import Latch, is_of_security
+from policy.terms import Person, PersonKey
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class CaseStory:
         """Whether somebody is its lead or a member. That they are still who they were is asked elsewhere, live."""
         return person == self.lead or person in self.members
 
+    def is_read_by(self, person: Person) -> bool:
+        """Whether somebody of the desk, as they are now, reads it: where it has a private channel, those who work on
+        it do, and security, who releases its latch."""
+        return not self.opened.is_private or self.works_on(person.key) or is_of_security(person)
+
 
 class NotACase(ValueError):
     """The entries do not make a case: the first does not open one, or one does not follow from those before."""
@@ -80,18 +85,24 @@ class NotACase(ValueError):
 
 def tell(entries: Iterable[Entry]) -> CaseStory:
     """The case that these entries make. Raises NotACase."""
-    story: CaseStory | None = None
-    told: list[Entry] = []
-    for entry in entries:
-        if entry.seq != len(told) + 1 or (story is None) != isinstance(entry.body, e.Opened):
-            raise NotACase(f"entry {entry.seq} does not follow from those before it")
-        if isinstance(entry.body, e.Opened):
-            story = CaseStory(entry.body, entry.at, PersonKey.parse(entry.actor), entry.body.lead)
-        elif story is not None:
-            story = _STEPS[type(entry.body)](story, entry, entry.body)
-        told.append(entry)
-    if story is None:
+    following = iter(entries)
+    first = next(following, None)
+    if first is None:
         raise NotACase("there is no entry")
+    if first.seq != 1 or not isinstance(first.body, e.Opened):
+        raise NotACase(f"entry {first.seq} does not open a case")
+    opened = CaseStory(first.body, first.at, PersonKey.parse(first.actor), first.body.lead)
+    return go_on(replace(opened, entries=(first,), length=1), following)
+
+
+def go_on(story: CaseStory, entries: Iterable[Entry]) -> CaseStory:
+    """The case once these entries have followed. Raises NotACase."""
+    told = list(story.entries)
+    for entry in entries:
+        if entry.seq != len(told) + 1 or isinstance(entry.body, e.Opened):
+            raise NotACase(f"entry {entry.seq} does not follow from those before it")
+        story = _STEPS[type(entry.body)](story, entry, entry.body)
+        told.append(entry)
     return replace(story, entries=tuple(told), length=len(told))
 
 

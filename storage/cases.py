@@ -36,9 +36,10 @@ async def of_thread(tx: Transaction, channel: str, thread_ts: str) -> CaseRow | 
     return await tx.scalar(select(CaseRow).where(CaseRow.channel == channel, CaseRow.thread_ts == thread_ts))
 
 
-async def open_ones(tx: Transaction, *, limit: int = 20) -> Sequence[CaseRow]:
-    """Open cases, the last touched first."""
-    query = select(CaseRow).where(CaseRow.is_open).order_by(CaseRow.updated_at.desc(), CaseRow.id).limit(limit)
+async def open_ones(tx: Transaction, *, first: str, limit: int, offset: int = 0) -> Sequence[CaseRow]:
+    """Open cases: those of the lead `first` (PersonKey text) before the others, the last touched first."""
+    order = ((CaseRow.lead == first).desc(), CaseRow.updated_at.desc(), CaseRow.id)
+    query = select(CaseRow).where(CaseRow.is_open).order_by(*order).limit(limit).offset(offset)
     return (await tx.scalars(query)).all()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from copilot.lint_terms import Code
+from copilot.lint_terms import Code, LintResult
 from copilot.rendered_draft import rendered
 from handlers.flows.case_linting import lint_revision
 from policy.case_release import (
@@ -102,13 +102,18 @@ async def read_locked(tx: Transaction, case_id: UUID) -> CaseStory:
     return await cases.story(tx, case_id)
 
 
-def look(story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = None) -> Looked:
-    """What is found out about the revision that a release names and about its lead, beside the case itself."""
+def look(
+    story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = None, marked: LintResult | None = None
+) -> Looked:
+    """What is found out about the revision that a release names and about its lead, beside the case itself.
+
+    `marked`: what is said against that revision, where somebody has just looked.
+    """
     draft_id, number = params.get("draftId"), params.get("revision")
     revision = story.revision(draft_id, number) if isinstance(draft_id, str) and isinstance(number, int) else None
     if revision is None:
         return Looked("")
-    marked = lint_revision(story, revision)
+    marked = lint_revision(story, revision) if marked is None else marked
     # What a model suggests can be overridden: it neither sets the latch nor says what it holds back.
     denials = [one for one in marked.marks if one.code is Code.EXPOSURE_DENIAL and not one.model]
     return Looked(
@@ -119,10 +124,13 @@ def look(story: CaseStory, params: Mapping[str, Any], lead: Proposer | None = No
     )
 
 
-def why_not_now(story: CaseStory, case_id: UUID, revision: Revision, params: Mapping[str, Any] | None) -> str:
+def why_not_now(
+    story: CaseStory, case_id: UUID, revision: Revision, params: Mapping[str, Any] | None, marked: LintResult
+) -> str:
     """Why a revision does not go out as things are; "" where nothing keeps it back or it goes nowhere.
 
-    `params`: of the request that was made of it; None where it was not asked for yet.
+    `params`: of the request that was made of it; None where it was not asked for yet. `marked`: what is said against
+    the revision.
     """
     draft = revision.draft
     action_id = ACTION_OF.get(draft.kind)
@@ -130,7 +138,8 @@ def why_not_now(story: CaseStory, case_id: UUID, revision: Revision, params: Map
         return ""
     wanted = params or release_params(story, case_id, revision)
     asked = Asked(action_id, story.opened.ticket_id, wanted, story.lead)
-    return why_held(story, asked, look(story, asked.params))
+    is_of_it = (wanted.get("draftId"), wanted.get("revision")) == (draft.draft_id, draft.revision)
+    return why_held(story, asked, look(story, asked.params, marked=marked if is_of_it else None))
 
 
 def release_params(story: CaseStory, case_id: UUID, revision: Revision) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copilot.case_pseudonyms import CasePseudonyms
+from copilot.case_pseudonyms import named_in
 from copilot.lint_terms import Code, InternalNames, LintResult, Override
 from copilot.linting import lint
 from policy import case_entries as e
@@ -53,6 +53,4 @@ def internal_names(story: CaseStory) -> InternalNames:
 
 def kept_back(story: CaseStory) -> frozenset[str]:
     """The values of the case's evidence that are not to stand in a draft: whatever the model is not shown either."""
-    pseudonyms = CasePseudonyms("", story.revealed)
-    pseudonyms.learn(story.held.evidence)
-    return frozenset(pseudonyms.values)
+    return frozenset(value for _, value in named_in(story.held.evidence))

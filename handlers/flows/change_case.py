@@ -26,7 +26,7 @@ from policy import case_entries as e
 from policy.case_entries import Body, Entry
 from policy.case_moves import Refusal, Role, StatementEvent
 from policy.case_rules import Wish, decide, no_longer_confirmed
-from policy.case_story import CaseStory, tell
+from policy.case_story import CaseStory, go_on
 from policy.case_terms import Statement
 from policy.latch import assess
 from policy.latching import LatchState, weigh
@@ -45,6 +45,10 @@ RECORD_BROKEN = (
 NOT_ON_IT = "You do not work on this case. Have its lead add you, then try again."
 LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed and then try again."
 ASKED_ON_IT = "You asked for something on this ticket, so you cannot work on its case. Leave it to a colleague."
+NOT_FOR_THEM = (
+    "This case is worked on in a private channel, so its people and security read it. Have its lead add you, then try"
+    " again."
+)
 CASE_CLOSED = "This case is closed, and its record is final. Leave it as it is; a new ticket can have a new case."
 EVIDENCE_CHANGED = "Its evidence no longer carries it."
 
@@ -122,9 +126,9 @@ async def add_to_case(desk: Desk, case: OpenCase, bodies: Sequence[Body], *, act
     if not bodies:
         return case.story
     own = _entries(case.story, bodies, actor, desk)
-    told = tell([*case.story.entries, *own])
+    told = go_on(case.story, own)
     follows = consequences(told)
-    after = tell([*told.entries, *_entries(told, follows, "bot", desk)])
+    after = go_on(told, _entries(told, follows, "bot", desk))
     await cases.append(tx, row, bodies, actor=actor, at=now)
     await cases.append(tx, row, follows, actor="bot", at=now)
     row.lead, row.is_open = str(after.lead), after.is_open
@@ -163,6 +167,11 @@ def asked_on_it(*, is_recorded: bool = False) -> Refused:
 def not_on_it() -> Refused:
     """They are neither its lead nor a member."""
     return Refused("they do not work on the case", code="case-not-on-it", reply=NOT_ON_IT)
+
+
+def not_for_them(*, is_recorded: bool = False) -> Refused:
+    """It has a private channel, and they are neither of its people nor of security."""
+    return Refused("the case is private", code="case-private", reply=NOT_FOR_THEM, is_recorded=is_recorded)
 
 
 def lead_only_may() -> Refused:

@@ -9,13 +9,16 @@ from handlers.desk import Desk
 from handlers.errors import BadInput, Refused
 from handlers.flows.change_case import OpenCase, change_case
 from handlers.flows.open_case import NO_GOAL
+from handlers.flows.void_requests import void_open_requests
 from policy import case_entries as e
 from policy.case_moves import Role, StatementEvent
+from policy.case_release import RELEASES
 from policy.case_rules import Wish, decide
 from policy.case_story import CaseStory
 from policy.case_terms import Statement, StatementKind, StatementState
 from policy.latching import HeldBack
 from policy.terms import Person
+from storage import requests
 
 ANOTHER_GOAL = "The goal is another one now: confirm that this still holds and matters."
 NO_REASON = "Say in a sentence how it ended."
@@ -40,13 +43,17 @@ async def frame_case(
 
 
 async def close_case(desk: Desk, case_id: UUID, reason: str, person: Person) -> None:
-    """End the case; its record stays. Raises Refused (on record), NotFound, BadInput."""
+    """End the case; its record stays, and what waits to go out of it is void. Raises Refused (on record), NotFound,
+    BadInput."""
     if not reason.strip():
         raise BadInput({"reason": NO_REASON})
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         if HeldBack.ROUTINE_CLOSE in case.story.latch.holds_back:
             raise Refused("the security latch is set", code="case-latch-set", reply=LATCH_SET)
+        waiting = await requests.open_of_ticket(case.tx, case.ticket.id)
+        others = [one.id for one in waiting if one.action_id not in RELEASES]
+        await void_open_requests(case.tx, desk, case.ticket, why="the case was closed", unless=others)
         return [e.Closed(reason.strip())]
 
     await change_case(desk, case_id, person, "close a case", change, lead_only=True)

@@ -44,7 +44,7 @@ async def _check_opening(
         if ticket is None:
             raise NotFound("ticket")
         if await cases.of_ticket(tx, ticket_id) is not None:
-            raise Refused("the ticket has a case", code="case-there-already", reply=THERE_ALREADY)
+            raise _there_already()
         asked = await who_asked(tx, addresses, ticket, person, members)
         if asked.is_theirs:
             payload = {"case": "", "what": "open a case", "rule": "case-no-requester", "reason": ASKED_ON_IT}
@@ -54,6 +54,10 @@ async def _check_opening(
     if asked.is_of(*members):
         raise BadInput({"members": THEIR_TICKET})
     return ticket.number
+
+
+def _there_already() -> Refused:
+    return Refused("the ticket has a case", code="case-there-already", reply=THERE_ALREADY)
 
 
 async def open_case(
@@ -66,7 +70,7 @@ async def open_case(
     *,
     channel: str | None = None,
 ) -> UUID:
-    """Open a case; the id of the one that is there, if a ticket has one.
+    """Open a case; its id.
 
     `channel`: a private channel made for it, instead of the desk's own. Raises Refused (on record), NotFound, BadInput.
     """
@@ -76,8 +80,8 @@ async def open_case(
         ticket = await tickets.get(tx, ticket_id, lock=True)
         if ticket is None:
             raise NotFound("ticket")
-        if (there := await cases.of_ticket(tx, ticket_id)) is not None:
-            return there.id
+        if await cases.of_ticket(tx, ticket_id) is not None:  # Opened by somebody else since it was checked.
+            raise _there_already()
         place = channel or desk.settings.triage_channel
         row = CaseRow(
             id=case_id,
@@ -90,7 +94,15 @@ async def open_case(
         )
         tx.add(row)
         await tx.flush()
-        opened = e.Opened(str(ticket_id), ticket.number, ticket.subject, person.key, place, ticket.created_at)
+        opened = e.Opened(
+            str(ticket_id),
+            ticket.number,
+            ticket.subject,
+            person.key,
+            place,
+            ticket.created_at,
+            is_private=channel is not None,
+        )
         bodies: list[e.Body] = [opened, e.Framed(goal.strip(), stays_human.strip())]
         if others := tuple(dict.fromkeys(one for one in members if one != person.key)):
             bodies.append(e.MembersChanged(others))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -11,9 +11,9 @@ from copilot.handoff import Recipient, make_packet
 from copilot.handoff_gaps import completeness
 from copilot.handoff_record import record_of
 from handlers.desk import Desk
-from handlers.errors import NotFound
+from handlers.errors import NotFound, Refused
 from handlers.flows.case_people import who_asked
-from handlers.flows.change_case import ASKED_ON_IT, asked_on_it, read_story
+from handlers.flows.change_case import asked_on_it, not_for_them, read_story
 from handlers.flows.check_access import require_access
 from handlers.flows.one_person import Addresses, with_addresses
 from handlers.flows.read_draft import author_facts, draft_facts, person_facts
@@ -36,7 +36,7 @@ from handlers.views.case_facts import (
 from handlers.views.case_ids import seen_digest
 from handlers.views.facts import Untrusted
 from policy import case_entries as e
-from policy.case_foundations import cannot_confirm, current_ids
+from policy.case_foundations import cannot_confirm
 from policy.case_release import ACTION_OF, HAND_OFF
 from policy.case_rules import is_confirmed
 from policy.case_story import CaseStory
@@ -52,30 +52,36 @@ LATCH_DUE = "A handoff to security is due, because the latch is set."
 
 
 async def read_case(desk: Desk, case_id: UUID, person: Person, what: str) -> CaseFacts:
-    """A case for somebody who works the desk. Raises Refused (on record), NotFound."""
+    """A case for somebody who works the desk and, where it is private, is of the case. Raises Refused (on record),
+    NotFound."""
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
     if row is None:
         raise NotFound("case")
     await require_access(desk, person, what, row.ticket_id)
     found = await with_addresses(desk, [person], partial(_read, desk, row, person, what))
-    if found is None:
-        raise asked_on_it(is_recorded=True)
+    if isinstance(found, Refused):
+        raise found
     return found
 
 
-async def _read(desk: Desk, row: CaseRow, person: Person, what: str, addresses: Addresses) -> CaseFacts | None:
-    """None for who asked on the ticket: what is found out about their own matter is not theirs to read."""
+async def _read(desk: Desk, row: CaseRow, person: Person, what: str, addresses: Addresses) -> CaseFacts | Refused:
+    """Refused for who asked on the ticket, because what is found out about their own matter is not theirs to read, and
+    for who is not of a private case."""
     async with desk.database.transaction() as tx:
         story = await read_story(tx, row.id)
         ticket = await tickets.get(tx, UUID(story.opened.ticket_id))
         if ticket is None:
             raise NotFound("ticket")
-        if not (await who_asked(tx, addresses, ticket, person)).is_theirs:
+        if (await who_asked(tx, addresses, ticket, person)).is_theirs:
+            refusal = asked_on_it(is_recorded=True)
+        elif not story.is_read_by(person):
+            refusal = not_for_them(is_recorded=True)
+        else:
             return await case_facts(desk, tx, row, story)
-        payload = {"case": str(row.id), "what": what, "rule": "case-no-requester", "reason": ASKED_ON_IT}
+        payload = {"case": str(row.id), "what": what, "rule": refusal.code, "reason": refusal.reply}
         await audit.record(tx, ticket.id, Step.CASE_REFUSED, str(person.key), payload, at=desk.clock())
-    return None
+    return refusal
 
 
 async def revealable(desk: Desk, case_id: UUID) -> tuple[RevealableFacts, ...]:
@@ -99,7 +105,8 @@ async def handoff_facts(desk: Desk, case_id: UUID, case: CaseFacts, made_by: Per
 async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory) -> CaseFacts:
     """Everything that the case's card and its page show."""
     evidence = evidence_facts(story)
-    statements = tuple(_statement(story, one, evidence) for one in story.held.statements)
+    histories = _histories(story)
+    statements = tuple(_statement(story, one, evidence, histories[one.statement_id]) for one in story.held.statements)
     drafts = [await draft_facts(tx, row, story, revisions[-1]) for _, revisions in sorted(story.drafts.items())]
     return CaseFacts(
         case_id=str(row.id),
@@ -125,16 +132,18 @@ async def case_facts(desk: Desk, tx: Transaction, row: CaseRow, story: CaseStory
 
 def evidence_facts(story: CaseStory) -> dict[str, EvidenceFacts]:
     """Every item, by its id, in the order in which it came."""
-    current = current_ids(story.held.evidence)
+    current = story.held.grounds.current
     return {
         one.evidence_id: _evidence(one, number, is_current=one.evidence_id in current)
         for number, one in enumerate(story.held.evidence, 1)
     }
 
 
-def _statement(story: CaseStory, one: Statement, evidence: Mapping[str, EvidenceFacts]) -> StatementFacts:
+def _statement(
+    story: CaseStory, one: Statement, evidence: Mapping[str, EvidenceFacts], history: Sequence[StepFacts]
+) -> StatementFacts:
     is_fact = one.kind is StatementKind.FACT and one.state in (StatementState.PROPOSED, StatementState.ACCEPTED)
-    refusal = cannot_confirm(one, story.held.evidence, story.held.statements) if is_fact else None
+    refusal = cannot_confirm(one, story.held.grounds) if is_fact else None
     return StatementFacts(
         statement_id=one.statement_id,
         revision=one.revision,
@@ -149,16 +158,20 @@ def _statement(story: CaseStory, one: Statement, evidence: Mapping[str, Evidence
         resolution=Untrusted(one.resolution),
         is_confirmed=is_confirmed(one, story.held),
         why_not="" if refusal is None else refusal.reply,
-        history=tuple(_history(story, one.statement_id)),
+        history=tuple(history),
     )
 
 
-def _history(story: CaseStory, statement_id: str) -> Iterator[StepFacts]:
+def _histories(story: CaseStory) -> Mapping[str, Sequence[StepFacts]]:
+    """The steps of each statement, oldest first."""
+    found: dict[str, list[StepFacts]] = {}
     for entry in story.entries:
         body = entry.body
-        if isinstance(body, e.StatementStep) and body.statement.statement_id == statement_id:
+        if isinstance(body, e.StatementStep):
             by = _actor(entry.actor) if body.event is not None else author_facts(body.statement.author)
-            yield StepFacts(body.event, by, entry.at, body.statement.revision, Untrusted(body.reason))
+            step = StepFacts(body.event, by, entry.at, body.statement.revision, Untrusted(body.reason))
+            found.setdefault(body.statement.statement_id, []).append(step)
+    return found
 
 
 def _owner(one: Statement) -> PersonFacts | None:

@@ -68,7 +68,7 @@ async def draft_facts(tx: Transaction, row: CaseRow, story: CaseStory, revision:
         ),
         changes=() if earlier is None else tuple(_changes(differences(earlier.draft, draft))),
         exact_text=rendered(draft),
-        held_back="" if sent else why_not_now(story, row.id, revision, params),
+        held_back="" if sent else why_not_now(story, row.id, revision, params, found),
         reason=Untrusted(revision.written.reason),
         cause=revision.written.cause,
         sent_at=sent[-1] if sent else None,

@@ -1,4 +1,4 @@
-"""Who is accountable for a case, and who works on it. Where the lead has left, anybody of the desk gives it another."""
+"""Who is accountable for a case, and who works on it. Where the lead has left, anybody who may read it sets another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import BadInput
-from handlers.flows.change_case import OpenCase, change_case, lead_only_may, not_on_it
+from handlers.flows.change_case import OpenCase, change_case, lead_only_may, not_for_them, not_on_it
 from policy import case_entries as e
 from policy.terms import Person, PersonKey
 
@@ -16,19 +16,32 @@ THEIR_TICKET = "The ticket is theirs: who asks does not work on the case."
 NO_REASON = "Say in a sentence why somebody else is accountable now."
 
 
+class _LeadUnasked(Exception):
+    """Whether the case's lead still works the desk is not known: Slack is asked with nothing locked, and then again."""
+
+    def __init__(self, lead: PersonKey) -> None:
+        super().__init__(str(lead))
+        self.lead = lead
+
+
 async def staff_case(
     desk: Desk, case_id: UUID, lead: PersonKey, members: Sequence[PersonKey], reason: str, person: Person
 ) -> None:
     """Set the lead and the others. Raises Refused (on record), NotFound, BadInput, IdentityUnavailable."""
     await check_people(desk, [lead, *members], person)
+    leads: dict[PersonKey, bool] = {person.key: True}
 
     async def change(case: OpenCase) -> Sequence[e.Body]:
         story = case.story
         if case.asked is None or case.asked.is_of(lead, *members):
             raise BadInput({"members": THEIR_TICKET})
-        has_lead = story.lead == person.key or await _is_on_the_desk(desk, story.lead)
+        if story.lead not in leads:
+            raise _LeadUnasked(story.lead)
+        has_lead = leads[story.lead]
         if has_lead and not story.works_on(person.key):
             raise not_on_it()
+        if not story.is_read_by(person):
+            raise not_for_them()
         if has_lead and lead != story.lead and story.lead != person.key:
             raise lead_only_may()
         if lead != story.lead and not reason.strip():
@@ -42,7 +55,12 @@ async def staff_case(
         return bodies
 
     also = [lead, *members]
-    await change_case(desk, case_id, person, "change who works on a case", change, beyond=True, also=also)
+    while True:
+        try:
+            await change_case(desk, case_id, person, "change who works on a case", change, beyond=True, also=also)
+            return
+        except _LeadUnasked as unasked:
+            leads[unasked.lead] = await _is_on_the_desk(desk, unasked.lead)
 
 
 async def check_people(desk: Desk, people: Sequence[PersonKey], person: Person) -> None:

@@ -134,7 +134,7 @@ async def stated(call: Call) -> Block | None:
         form.kind,
         form.text,
         person,
-        evidence=form.evidence,
+        evidence=form.evidence or (),
         claim=form.claim,
         owner=None if form.owner_id is None else key_of(form.owner_id, person),
         due_at=form.due_at,

@@ -25,7 +25,7 @@ from handlers.views.blocks import Block
 from handlers.views.case_facts import CaseFacts, DraftFacts, StatementFacts
 from handlers.views.case_ids import Ref
 from handlers.views.case_latch import release_latch_modal
-from handlers.views.case_page import all_cases, case_page
+from handlers.views.case_page import ALL_SIZE, all_cases, case_page
 from handlers.views.surfaces import home, modal
 from policy.case_moves import Role, StatementEvent
 from policy.case_rules import Wish
@@ -53,10 +53,16 @@ async def see_case(call: Call) -> None:
 
 
 async def list_cases(call: Call) -> None:
-    """Every open case."""
+    """Every open case, a page at a time."""
     desk, person = call.reception.desk, await call.person()
     await require_access(desk, person, "list cases")
-    await call.open_view(modal("Cases", all_cases(await case_rows(desk), person.key.user_id)))
+    at = int(call.value) if call.value.isascii() and call.value.isdecimal() and len(call.value) < 7 else 0
+    rows = await case_rows(desk, person, limit=ALL_SIZE + 1, offset=at)
+    view = modal("Cases", all_cases(rows, person.key.user_id, at))
+    if call.action.get("action_id") == ids.LIST_CASES:
+        await call.open_view(view)
+    else:
+        await call.update_view(view)
 
 
 async def turn_statements(call: Call) -> None:
@@ -83,10 +89,19 @@ async def stop(call: Call) -> None:
 
 async def reveal(call: Call) -> None:
     """What the copilot is not shown, to choose one of it."""
+    await call.open_view(await _values(call))
+
+
+async def turn_values(call: Call) -> None:
+    """Another page of it."""
+    await call.update_view(await _values(call))
+
+
+async def _values(call: Call) -> Block:
     ref, person = ref_of(call), await call.person()
     case = await read_case(call.reception.desk, read_id(ref.case_id), person, "reveal a value of a case")
     values = await revealable(call.reception.desk, read_id(ref.case_id))
-    await call.open_view(evidence.reveal_modal(case, values))
+    return evidence.reveal_modal(case, values, ref.at)
 
 
 async def hand_off(call: Call) -> None:
@@ -172,6 +187,7 @@ BUTTONS: dict[str, Pressed] = {
     ids.OPEN_CASE: open_case,
     ids.SEE_CASE: see_case,
     ids.LIST_CASES: list_cases,
+    ids.PAGE_CASES: list_cases,
     ids.SEE_STATEMENTS: opens(lambda case, ref: statements.statements_modal(case, ref.at)),
     ids.PAGE_STATEMENTS: turn_statements,
     ids.SEE_EVIDENCE: opens(lambda case, ref: evidence.evidence_modal(case, ref.at)),
@@ -198,6 +214,7 @@ BUTTONS: dict[str, Pressed] = {
     ids.ACCEPT_STATEMENT: accept,
     ids.STOP_TURN: stop,
     ids.REVEAL_VALUE: reveal,
+    ids.PAGE_VALUES: turn_values,
     ids.HAND_OFF: hand_off,
 }
 BUTTONS |= {following: BUTTONS[name] for name, following in ids.NEXT_OF.items()}

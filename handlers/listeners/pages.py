@@ -23,13 +23,13 @@ from handlers.flows.stop_desk import stops_in_force
 from handlers.listeners.call import Call, read_id
 from handlers.views import audit_modal, notices
 from handlers.views.blocks import Block
-from handlers.views.case_page import case_list
+from handlers.views.case_page import LIST_SIZE, case_list
 from handlers.views.customer_view import customer_view as customer_blocks
 from handlers.views.passkey_card import own_button
 from handlers.views.surfaces import home, modal
 from handlers.views.ticket_list import PAGE_SIZE, ticket_list
 from handlers.views.ticket_page import ticket_page as page_blocks
-from policy.terms import TicketStatus
+from policy.terms import Person, TicketStatus
 
 LIST_TITLE = "Tickets"
 
@@ -49,7 +49,7 @@ async def _home_for(call: Call) -> Block:
         await require_access(call.reception.desk, person, "open App Home", is_visit=True)
     except Refused:
         return home(notices.nothing_here().blocks)
-    return await _list_home(call.reception.desk, TicketStatus.OPEN, 0, call.user_id)
+    return await _list_home(call.reception.desk, TicketStatus.OPEN, 0, person)
 
 
 async def open_list(call: Call) -> None:
@@ -60,23 +60,23 @@ async def open_list(call: Call) -> None:
 
 async def back_to_list(call: Call) -> None:
     """From a ticket's page to the list it was opened from."""
-    await _allowed(call, "open the ticket list")
+    person = await _allowed(call, "open the ticket list")
     showing, offset = _list_state(call.metadata)
-    await _show_list(call, showing, offset)
+    await _show_list(call, person, showing, offset)
 
 
 async def turn_list(call: Call) -> None:
     """Older or newer tickets."""
-    await _allowed(call, "open the ticket list")
+    person = await _allowed(call, "open the ticket list")
     showing, _ = _list_state(call.metadata)
-    await _show_list(call, showing, _offset(call.value))
+    await _show_list(call, person, showing, _offset(call.value))
 
 
 async def filter_list(call: Call) -> None:
     """Open or closed tickets."""
-    await _allowed(call, "open the ticket list")
+    person = await _allowed(call, "open the ticket list")
     showing = TicketStatus.CLOSED if call.value == TicketStatus.CLOSED else TicketStatus.OPEN
-    await _show_list(call, showing, 0)
+    await _show_list(call, person, showing, 0)
 
 
 async def open_ticket(call: Call) -> None:
@@ -131,14 +131,16 @@ async def _trail_modal(desk: Desk, ticket_id: UUID, offset: int) -> Block:
     return audit_modal.audit_modal(row, events, offset)
 
 
-async def _allowed(call: Call, what: str, ticket_id: UUID | None = None) -> None:
-    await require_access(call.reception.desk, await call.person(), what, ticket_id)
+async def _allowed(call: Call, what: str, ticket_id: UUID | None = None) -> Person:
+    person = await call.person()
+    await require_access(call.reception.desk, person, what, ticket_id)
+    return person
 
 
-async def _show_list(call: Call, showing: TicketStatus, offset: int) -> None:
+async def _show_list(call: Call, person: Person, showing: TicketStatus, offset: int) -> None:
     desk = call.reception.desk
     if call.is_home:
-        await _publish(call, await _list_home(desk, showing, offset, call.user_id))
+        await _publish(call, await _list_home(desk, showing, offset, person))
     elif call.view.get("type") == "modal":
         await call.update_view(await _list_modal(desk, showing, offset))
     else:
@@ -150,10 +152,10 @@ async def _publish(call: Call, view: Block) -> None:
     await call.reception.client.views_publish(user_id=call.user_id, view=view)
 
 
-async def _list_home(desk: Desk, showing: TicketStatus, offset: int, viewer: str) -> Block:
+async def _list_home(desk: Desk, showing: TicketStatus, offset: int, person: Person) -> Block:
     own = [own_button()] if has_pages(desk) else []
     is_first = showing is TicketStatus.OPEN and offset == 0
-    cases = case_list(await case_rows(desk), viewer) if is_first else []
+    cases = case_list(await case_rows(desk, person, limit=LIST_SIZE + 1), person.key.user_id) if is_first else []
     return home([*cases, *await _list_blocks(desk, showing, offset), *own], _list_metadata(showing, offset))
 
 

@@ -22,6 +22,8 @@ from handlers.views.surfaces import modal
 from policy.case_terms import DraftKind, Source
 
 PAGE_SIZE = 20
+VALUES_SIZE = 250
+"""Values on a page of those that can be revealed: each may take 700 characters of a modal's 250,000."""
 INSTRUCTION_LENGTH = 2000
 LOW_CONFIDENCE = 0.5
 """Below it, what was found may well be about something else."""
@@ -73,14 +75,16 @@ def evidence_modal(case: CaseFacts, at: int = 0) -> Block:
     return modal("Evidence", [*blocks, *turns, *([reveal] if case.is_open else [])], str(Ref(case.case_id, at=at)))
 
 
-def reveal_modal(case: CaseFacts, values: tuple[RevealableFacts, ...]) -> Block:
-    """Which value the copilot may read as it is, and why."""
-    offered = values[: _OPTIONS * _OPTIONS]
+def reveal_modal(case: CaseFacts, values: tuple[RevealableFacts, ...], at: int = 0) -> Block:
+    """Which value the copilot may read as it is, and why; a page of the values at a time."""
+    at = at if 0 <= at < len(values) else 0
+    offered = values[at : at + VALUES_SIZE]
     if not offered:
         return modal("Reveal a value", [rich(line(say("Nothing in this case is kept from the copilot.")))])
     options = [(one.value_sha256, f"{one_line(one.kind, 20)}: {one.shown}") for one in offered]
     blocks = [
         select("value", "Which value?", options),
+        *pager(Ref(case.case_id), ids.PAGE_VALUES, at, VALUES_SIZE, len(values)),
         reason_input("Why does the copilot need it?", "Kept in the case's record. Only the lead may do this."),
         context(plain("From then on, every request to the model in this case holds this value as it is.")),
     ]

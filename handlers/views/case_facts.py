@@ -214,3 +214,5 @@ class CaseRowFacts:
     is_open: bool = True
     is_readable: bool = True
     """False where its record does not hold together, so that nothing of it is shown."""
+    is_withheld: bool = False
+    """It has a private channel, and who looks is not of it: they see its ticket and its lead."""

@@ -58,7 +58,8 @@ class StatementForm:
     text: str
     kind: StatementKind
     claim: Claim
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...] | None
+    """None where the form had none to choose: what it rests on stays."""
     owner_id: str | None = None
     due_at: datetime | None = None
 
@@ -152,7 +153,7 @@ def statement(state: State) -> StatementForm:
         read.needed(state, "text"),
         read.choice(state, "kind", StatementKind),
         read.choice(state, "claim", Claim),
-        read.many(state, "evidence"),
+        read.many(state, "evidence") if "evidence" in state else None,
         read.user(state, "owner"),
         read.moment(state, "due"),
     )

@@ -39,13 +39,17 @@ REOPEN_STATEMENT = "case.reopen"
 EDIT_DRAFT = "case.edit_draft"
 OVERRIDE_MARK = "case.override"
 ASK_RELEASE = "case.ask_release"
+PAGE_CASES = "case.list_page"
 PAGE_STATEMENTS = "case.statements_page"
 PAGE_EVIDENCE = "case.evidence_page"
 PAGE_DRAFT = "case.draft_page"
+PAGE_VALUES = "case.reveal_page"
 NEXT_OF = {
+    PAGE_CASES: "case.list_page.next",
     PAGE_STATEMENTS: "case.statements_page.next",
     PAGE_EVIDENCE: "case.evidence_page.next",
     PAGE_DRAFT: "case.draft_page.next",
+    PAGE_VALUES: "case.reveal_page.next",
 }
 """The action id of the second of two buttons that turn a page: ids are unique within a block."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -17,7 +18,11 @@ TEXT_LENGTH = 3000
 REASON_LENGTH = 1000
 _OPTION_LENGTH = 75
 _GROUP = 100
+EVIDENCE_CHOSEN = 100
+"""How many choices Slack takes as made before the form is opened."""
 _EVIDENCE_OFFERED = 1000
+_EVIDENCE_ROOM = 150_000
+"""Characters of JSON for what is offered: a modal has 250,000 in all, and a letter may take six."""
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 
 Option = tuple[str, str]
@@ -114,13 +119,16 @@ def moment_input(
 def evidence_input(
     name: str, label: str, offered: Sequence[EvidenceFacts], chosen: Sequence[str] = (), *, hint: str = ""
 ) -> Block | None:
-    """Any of the case's evidence, the newest first; None where there is none to choose."""
-    options = [
-        option(one.evidence_id, f"{evidence_label(one)}: {one.excerpt}")
-        for one in sorted(offered, key=lambda one: (one.evidence_id not in chosen, -one.number))[:_EVIDENCE_OFFERED]
-    ]
+    """Any of the case's evidence, what is chosen before the newest; None where there is none to choose.
+
+    At most EVIDENCE_CHOSEN may be chosen beforehand.
+    """
+    first = sorted(offered, key=lambda one: (one.evidence_id not in chosen, -one.number))[:_EVIDENCE_OFFERED]
+    options = _that_fit(option(one.evidence_id, f"{evidence_label(one)}: {one.excerpt}") for one in first)
     if not options:
         return None
+    if len(options) < len(offered):
+        hint = f"{hint} The newest {len(options)} of {len(offered)} can be chosen here.".strip()
     element: Block = {"type": "multi_static_select", "action_id": INPUT_ACTION}
     if len(options) <= _GROUP:
         element["options"] = options
@@ -129,8 +137,18 @@ def evidence_input(
             {"label": plain(f"{at + 1} to {min(at + _GROUP, len(options))}"), "options": options[at : at + _GROUP]}
             for at in range(0, len(options), _GROUP)
         ]
-    initial = [one for one in options if one["value"] in chosen][:_GROUP]
+    initial = [one for one in options if one["value"] in chosen]
     return _input(name, label, element | ({"initial_options": initial} if initial else {}), hint, is_required=False)
+
+
+def _that_fit(options: Iterable[Block]) -> list[Block]:
+    found, room = [], _EVIDENCE_ROOM
+    for one in options:
+        room -= len(json.dumps(one))
+        if room < 0:
+            break
+        found.append(one)
+    return found
 
 
 def option(value: str, label: str) -> Block:

@@ -29,7 +29,7 @@ def open_case_modal(ticket: TicketRowFacts) -> Block:
     """Open a case on a ticket; the metadata is the ticket's id. Whoever sends it becomes the lead."""
     places = [
         ("thread", "In a thread of the triage channel"),
-        ("private", "In a private channel made for it (the desk can still read the case)"),
+        ("private", "In a private channel made for it (read by its people and security)"),
     ]
     blocks = [
         rich(

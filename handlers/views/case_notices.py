@@ -37,6 +37,9 @@ def latch_set(case: CaseFacts) -> Rendered:
         "support, and a handoff is due. One of you who is not an account it is about releases it, with a reason."
     )
     reasons = [line(say(one_line(one.sentence, _SENTENCE_LENGTH))) for one in case.latch.reasons[:_REASONS_SHOWN]]
+    hidden = len(case.latch.reasons) - len(reasons)
+    if hidden > 0:
+        reasons.append(line(say(f"{count(hidden, 'more reason')}, shown whole where it is released", italic=True)))
     blocks = (
         rich(
             line(say(lead, bold=True)),

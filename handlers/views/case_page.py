@@ -33,6 +33,8 @@ from policy.latching import LatchState
 
 LIST_SIZE = 8
 """Cases above the list of tickets; the others stand under a button. Load one more: it is what makes the button."""
+ALL_SIZE = 20
+"""Cases on a page of the whole list: each is read and verified for it. Load one more here too."""
 PAGE_SIZE = 30
 _TITLE_LENGTH = 140
 _CONFLICTS_SHOWN = 15
@@ -41,22 +43,27 @@ _FIXED = 8
 """Blocks of a page of a case that are always there: ways, header, frame, dividers, counts and the pager."""
 
 
-def case_list(rows: Sequence[CaseRowFacts], viewer: str, *, most: int = LIST_SIZE) -> list[Block]:
+def case_list(rows: Sequence[CaseRowFacts], viewer: str) -> list[Block]:
     """The open cases, those that `viewer` (a Slack user id) leads first; nothing where there is none."""
     if not rows:
         return []
-    own_first = sorted(rows, key=lambda row: not _leads(row, viewer))
     blocks = [header("Cases")]
-    for row in own_first[:most]:
+    for row in sorted(rows, key=lambda row: not _leads(row, viewer))[:LIST_SIZE]:
         blocks += _row(row, viewer)
-    if len(rows) > most:
-        blocks.append(actions(button("All cases", ids.LIST_CASES, "all")))
+    if len(rows) > LIST_SIZE:
+        blocks.append(actions(button("All cases", ids.LIST_CASES, "0")))
     return blocks
 
 
-def all_cases(rows: Sequence[CaseRowFacts], viewer: str) -> list[Block]:
-    """The list by itself, in a modal."""
-    return case_list(rows, viewer, most=(VIEW_BLOCKS - 2) // 2) or [rich(line(say("No case is open.")))]
+def all_cases(rows: Sequence[CaseRowFacts], viewer: str, at: int = 0) -> list[Block]:
+    """A page of the list by itself, in a modal: the rows from `at` on, one more than a page where there is another."""
+    blocks = [block for row in rows[:ALL_SIZE] for block in _row(row, viewer)]
+    if not blocks:
+        blocks = [rich(line(say("No case is open." if at == 0 else "There are no further cases.")))]
+    turns = [button("Previous", ids.PAGE_CASES, str(max(0, at - ALL_SIZE)))] if at > 0 else []
+    if len(rows) > ALL_SIZE:
+        turns.append(button("Next", ids.NEXT_OF[ids.PAGE_CASES], str(at + ALL_SIZE)))
+    return [*blocks, actions(*turns)] if turns else blocks
 
 
 def case_page(case: CaseFacts, at: int = 0) -> list[Block]:
@@ -81,7 +88,7 @@ def _row(row: CaseRowFacts, viewer: str) -> list[Block]:
     opening = button("Open case", ids.SEE_CASE, str(Ref(row.case_id)))
     lead = "You lead it" if _leads(row, viewer) else f"Lead: {name(row.lead)}"
     return [
-        section(words, opening),
+        section(words, None if row.is_withheld else opening),
         context(plain(_state(row)), plain(lead), moment(row.updated_at, "Updated")),
     ]
 
@@ -89,6 +96,8 @@ def _row(row: CaseRowFacts, viewer: str) -> list[Block]:
 def _state(row: CaseRowFacts) -> str:
     if not row.is_readable:
         return "⛔ Its record does not hold together: nothing of it is shown, ask your operator to verify it"
+    if row.is_withheld:
+        return "🔐 In a private channel: its people and security read it"
     said = ["Open" if row.is_open else "Closed"]
     if row.latch is LatchState.SET:
         said.insert(0, "🔒 Security latch is set")

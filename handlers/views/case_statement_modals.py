@@ -23,6 +23,7 @@ from handlers.views.blocks import (
 from handlers.views.case_facts import CaseFacts, EvidenceFacts, StatementFacts, StepFacts
 from handlers.views.case_ids import Ref
 from handlers.views.case_inputs import (
+    EVIDENCE_CHOSEN,
     evidence_input,
     moment_input,
     person_input,
@@ -83,15 +84,12 @@ def statement_form_modal(case: CaseFacts, statement: StatementFacts | None = Non
     kind = statement.kind if statement else StatementKind.FACT
     claim = statement.claim if statement else Claim.EVENT
     chosen = [one.evidence_id for one in statement.evidence] if statement else []
-    evidence = evidence_input(
-        "evidence", "What does it rest on?", case.evidence, chosen, hint="A fact is confirmed by evidence only."
-    )
     kinds = [(one.value, words) for one, words in KIND_WORDS.items()]
     claims = [(one.value, words.capitalize()) for one, words in CLAIM_WORDS.items()]
     blocks = [
         text_input("text", "Statement", initial=statement.text if statement else "", most=STATEMENT_LENGTH),
         radio("kind", "What is it?", kinds, initial=kind.value),
-        evidence or context(plain("The case has no evidence yet, so it can rest on none.")),
+        _evidence_choice(case, chosen),
         select("claim", "If it is a fact: it says", claims, initial=claim.value),
     ]
     if statement is None:
@@ -106,6 +104,15 @@ def statement_form_modal(case: CaseFacts, statement: StatementFacts | None = Non
         "Edit a statement" if statement else "Add a statement", blocks, str(ref), "Save",
         callback_id=ids.STATEMENT_VIEW, close="Cancel",
     )  # fmt: skip
+
+
+def _evidence_choice(case: CaseFacts, chosen: Sequence[str]) -> Block:
+    if len(chosen) > EVIDENCE_CHOSEN:  # A form that shows a part of them would drop the rest when it is saved.
+        words = f"It rests on {len(chosen)} pieces of evidence, more than can be chosen here: they stay as they are."
+        return context(plain(words))
+    hint = "A fact is confirmed by evidence only."
+    made = evidence_input("evidence", "What does it rest on?", case.evidence, chosen, hint=hint)
+    return made or context(plain("The case has no evidence yet, so it can rest on none."))
 
 
 def reject_statement_modal(case: CaseFacts, statement: StatementFacts) -> Block:
@@ -123,6 +130,8 @@ def resolve_statement_modal(case: CaseFacts, statement: StatementFacts) -> Block
     is_conflict = statement.kind is StatementKind.CONFLICT
     label = "Which side holds, and why?" if is_conflict else "What is the answer, and how is it known?"
     sides = [_side(one, number) for number, one in enumerate(statement.evidence[:_EVIDENCE_SHOWN], start=1)]
+    hidden = len(statement.evidence) - len(sides)
+    sides += [context(plain(f"{hidden} more, in the list of all evidence"))] if hidden > 0 else []
     note = "A record of a system outranks documentation, and both outrank a note; that alone settles nothing."
     blocks = [
         rich(quote(_whole(statement))),

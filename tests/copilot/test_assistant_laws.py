@@ -20,7 +20,7 @@ from copilot.case_tools import SHAPE_OF
 from copilot.lint_terms import Level
 from copilot.linting import lint
 from copilot.rules_assistant import RulesAssistant
-from policy.case_foundations import cannot_confirm
+from policy.case_foundations import cannot_confirm, grounds_of
 from policy.case_moves import Refusal
 from policy.case_rules import Held, add
 from policy.case_terms import Author, Draft, Evidence, Source, Statement, StatementKind, StatementState
@@ -150,7 +150,7 @@ def test_a_fact_of_a_model_is_one_that_the_evidence_it_cites_could_confirm(propo
 
     for one in proposals.statements:
         if one.kind is StatementKind.FACT:
-            assert cannot_confirm(one, proposals.held.evidence, ()) is None
+            assert cannot_confirm(one, grounds_of(proposals.held.evidence, ())) is None
 
 
 @settings(deadline=None)

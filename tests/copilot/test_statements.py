@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.statements import statements_from
-from policy.case_foundations import cannot_confirm
+from policy.case_foundations import cannot_confirm, grounds_of
 from policy.case_terms import Claim, Evidence, EvidenceKind, Source, Statement, StatementKind, StatementState
 from tests.policy.case_builders import NOW, evidence
 
@@ -194,5 +194,5 @@ def test_every_statement_is_proposed_cites_what_exists_and_every_fact_could_be_c
         assert one.state is StatementState.PROPOSED
         assert one.evidence and set(one.evidence) <= {item.evidence_id for item in items}
         if one.kind is StatementKind.FACT:
-            refusal = cannot_confirm(one, items, ())
+            refusal = cannot_confirm(one, grounds_of(items, ()))
             assert refusal is None or refusal.code == "absence-not-read-whole"

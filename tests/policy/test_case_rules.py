@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from policy.case_fingerprints import fingerprint, repeats
-from policy.case_foundations import cannot_confirm, current_ids, open_conflicts
+from policy.case_foundations import cannot_confirm, current_ids, grounds_of, open_conflicts
 from policy.case_moves import KINDS_FOR, MOVES, ROLES_FOR, Refusal, Role, StatementEvent
 from policy.case_rules import Held, add, decide, is_confirmed, no_longer_confirmed
 from policy.case_terms import (
@@ -127,8 +129,10 @@ def test_a_fact_is_accepted_on_evidence_that_carries_its_claim_only(
 def test_a_gap_or_a_note_added_never_confirms_anything(found: list[tuple[Source, EvidenceKind]], claim: Claim) -> None:
     items = tuple(evidence(f"E{n}", source, kind) for n, (source, kind) in enumerate(found))
     more = (*items, evidence("G", Source.ACCESS_LOG, EvidenceKind.GAP), evidence("N", Source.TICKET))
-    before = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in items)), items, ())
-    after = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in more)), more, ())
+    before = cannot_confirm(
+        statement(claim=claim, cites=tuple(one.evidence_id for one in items)), grounds_of(items, ())
+    )
+    after = cannot_confirm(statement(claim=claim, cites=tuple(one.evidence_id for one in more)), grounds_of(more, ()))
 
     assert before is None or after is not None
 
@@ -150,6 +154,33 @@ def test_a_later_answer_with_the_same_bytes_replaces_nothing_and_neither_does_a_
 
     assert current_ids(same) == {"E1", "E2"}
     assert current_ids(unreadable) == {"E1", "E2"}
+
+
+class Counted(Mapping[str, JsonValue]):
+    """A question that counts how often it is read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __getitem__(self, name: str) -> JsonValue:
+        return "u-17"
+
+    def __iter__(self) -> Iterator[str]:
+        self.read += 1
+        return iter(["principal"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_the_evidence_of_a_case_is_gone_through_once_however_many_facts_there_are() -> None:
+    question = Counted()
+    items = tuple(evidence(f"E{n}", query=question) for n in range(50))
+    facts = tuple(statement(f"S{n}", state=StatementState.ACCEPTED, text=f"{n}", cites=(f"E{n}",)) for n in range(50))
+    case = held(facts, items)
+
+    assert all(is_confirmed(one, case) for one in facts) and no_longer_confirmed(case) == ()
+    assert question.read == len(items)
 
 
 def test_a_gap_that_was_read_later_is_closed() -> None:

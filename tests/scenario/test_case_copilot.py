@@ -38,7 +38,7 @@ async def judged(case: CaseInSlack) -> None:
         await case.judge(ids.RESOLVE_STATEMENT, conflict, {"reason": reason})
     story = await case.story()
     for fact in await case.of_kind(StatementKind.FACT):
-        if cannot_confirm(fact, story.held.evidence, story.held.statements) is None:
+        if cannot_confirm(fact, story.held.grounds) is None:
             await case.accept(fact)
     for question in await case.of_kind(StatementKind.QUESTION, "preview"):
         await case.accept(question)

@@ -14,7 +14,7 @@ from actions.accounts_csv import read_accounts
 from actions.evidence.connector import Account, Question, Window
 from bot.demo import evidence as demo
 from copilot.statements import statements_from
-from policy.case_foundations import cannot_confirm
+from policy.case_foundations import cannot_confirm, grounds_of
 from policy.case_terms import Claim, Evidence, EvidenceKind, Source, StatementKind
 from policy.latch import Rule, assess
 from storage import directory
@@ -107,7 +107,7 @@ async def test_statements_follow_facts_a_conflict_and_questions(desk: RunningDes
     asked = [one.text for one in statements if one.kind is StatementKind.QUESTION]
     assert sum(text.startswith("What did the preview at") for text in asked) == 2
     state = next(one for one in facts if "as deactivated since" in one.text)
-    disputed = cannot_confirm(state, evidence, statements)
+    disputed = cannot_confirm(state, grounds_of(evidence, statements))
     assert disputed is not None and disputed.code == "disputed-evidence"
 
 

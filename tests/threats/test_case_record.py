@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -12,6 +14,8 @@ from handlers.flows.frame_case import close_case, frame_case
 from handlers.flows.latch_case import release_latch
 from handlers.flows.move_statement import add_statement, move_statement
 from handlers.flows.open_case import open_case
+from handlers.flows.proposals import Proposal
+from handlers.flows.propose_action import propose_action
 from handlers.flows.staff_case import staff_case
 from handlers.flows.write_draft import edit_draft, override_mark, write_draft
 from handlers.views.case_ids import seen_digest
@@ -20,10 +24,12 @@ from policy.case_moves import Role, StatementEvent
 from policy.case_rules import Wish
 from policy.case_terms import Claim, DraftKind, StatementKind, StatementState
 from policy.latching import LatchState
-from policy.terms import Person, PersonKey
+from policy.terms import Person, PersonKey, Provenance
+from storage import cases
 from storage.told import TrailBroken
 from tests.policy.case_evidence import entry, read
 from tests.running import RunningDesk
+from tests.threats import releases
 from tests.threats.case_records import (
     BOB,
     DANA,
@@ -101,6 +107,18 @@ async def test_a_ticket_has_one_case(desk: RunningDesk) -> None:
 
     assert refused.value.code == "case-there-already"
     assert (await story_of(desk, case)).lead == OLIVIA
+
+
+async def test_of_two_who_open_a_case_at_once_one_is_told_that_it_is_there(desk: RunningDesk) -> None:
+    at = await ticket_of(desk)
+    people = [await person(desk, one) for one in (OLIVIA, SAM)]
+
+    opened = await asyncio.gather(
+        *(open_case(inside(desk), at.ticket_id, "A goal.", "", [], one) for one in people), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, UUID) for one in opened) == 1
+    assert [one.code for one in opened if isinstance(one, Refused)] == ["case-there-already"]
 
 
 async def test_a_case_without_a_goal_is_not_opened(desk: RunningDesk) -> None:
@@ -289,6 +307,22 @@ async def test_while_the_latch_is_set_the_case_is_not_closed(desk: RunningDesk) 
     assert (await story_of(desk, case)).is_open
 
 
+async def test_what_waits_to_go_out_of_a_case_is_void_once_it_is_closed_and_nothing_else_is(desk: RunningDesk) -> None:
+    ticket_id, ts = await releases.ticket(desk)
+    olivia = await person(desk, OLIVIA)
+    words = {"text": "We are looking into it."}
+    reply = Proposal(ticket_id, "ticket.reply_to_customer", words, {"text": Provenance.OPERATOR})
+    other = (await propose_action(inside(desk), reply, olivia)).request_id
+    case = await releases.case_on(desk, ticket_id, ts)
+    release = await releases.ask(desk, case, await releases.drafted(desk, case, DraftKind.CUSTOMER_UPDATE))
+
+    await close_case(inside(desk), case.case_id, "Settled by phone.", olivia)
+
+    assert await releases.status(desk, release) == "void"
+    assert "the case was closed" in await releases.outcome(desk, release)
+    assert await releases.status(desk, other) == "pending"
+
+
 async def test_a_closed_case_is_final(desk: RunningDesk) -> None:
     case = await case_of(desk)
     olivia = await person(desk, OLIVIA)
@@ -351,3 +385,32 @@ async def test_what_the_customer_writes_is_on_the_record_of_an_open_case(desk: R
     [wrote] = [one.body for one in story.entries if isinstance(one.body, e.CustomerWrote)]
     sql = "select count(*) from messages where id = :id and ticket_id = :ticket"
     assert await desk.value(sql, id=UUID(wrote.message_id), ticket=case.ticket_id) == 1
+
+
+class _Asking:
+    """Slack, asked only where the case is free for others meanwhile."""
+
+    def __init__(self, desk: RunningDesk, case: CaseAt) -> None:
+        self._desk, self._case = desk, case
+        self.asked: list[PersonKey] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(inside(self._desk).people, name)
+
+    async def resolve(self, key: PersonKey) -> Person:
+        async with asyncio.timeout(10), self._desk.database.transaction() as tx:
+            await cases.lock(tx, self._case.case_id)
+        self.asked.append(key)
+        return await inside(self._desk).people.resolve(key)
+
+
+async def test_slack_is_asked_about_a_lead_while_nobody_waits_for_the_case(desk: RunningDesk) -> None:
+    case = await case_of(desk)
+    sam = await person(desk, SAM)
+    await write(desk, case, e.LeadChanged(DANA, "planted: a lead whose account is deactivated"))
+    people = _Asking(desk, case)
+
+    await staff_case(replace(inside(desk), people=people), case.case_id, SAM, [], "Dana has left.", sam)  # type: ignore[arg-type]  # all of its names
+
+    assert DANA in people.asked
+    assert (await story_of(desk, case)).lead == SAM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from handlers.views.blocks import MESSAGE_BLOCKS
 from handlers.views.case_card import case_card
 from handlers.views.case_facts import CaseFacts, DraftState, LatchFacts
 from handlers.views.case_ids import Ref
-from handlers.views.case_page import case_list, case_page
+from handlers.views.case_page import ALL_SIZE, all_cases, case_list, case_page
 from handlers.views.case_statement_modals import statement_modal, statements_modal
 from handlers.views.facts import Untrusted
 from handlers.views.surfaces import home
@@ -21,7 +22,7 @@ from policy.case_terms import StatementKind, StatementState
 from tests.views import builders as b
 from tests.views import case_builders as c
 from tests.views.block_kit import message_faults, objects, view_faults
-from tests.views.case_gallery import ordinary_views
+from tests.views.case_gallery import case_views, ordinary_views
 
 
 def test_the_card_has_all_that_a_case_holds() -> None:
@@ -179,6 +180,21 @@ def test_the_page_of_a_case_holds_more_than_its_card() -> None:
 
     assert (view_faults(view), check_view(view)) == ([], [])
     assert "do not fit" not in words(view)
+
+
+@pytest.mark.parametrize("written", ["🔥 " * 2000, "запись " * 400])
+def test_however_much_was_written_no_view_of_a_case_is_larger_than_slack_takes(written: str) -> None:
+    for name, view in case_views(b.row(), written, 30).items():
+        assert len(json.dumps(view)) <= 250_000, name
+
+
+def test_more_cases_than_a_page_are_turned_and_none_is_lost() -> None:
+    rows = [c.row(ticket_number=number) for number in range(1, 46)]
+    shown = [words(all_cases(rows[at : at + ALL_SIZE + 1], "", at)) for at in range(0, 45, ALL_SIZE)]
+
+    assert all(any(f"#{number}  " in page for page in shown) for number in range(1, 46))
+    last = [one["action_id"] for one in buttons(all_cases(rows[40:], "", 40))]
+    assert ids.PAGE_CASES in last and ids.NEXT_OF[ids.PAGE_CASES] not in last
 
 
 def test_the_list_has_the_viewers_own_cases_first_with_what_holds_them_up() -> None:

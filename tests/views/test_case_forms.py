@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -11,17 +14,20 @@ from hypothesis import strategies as st
 
 from handlers.errors import BadInput
 from handlers.views import case_draft_modals, case_evidence_modals, case_forms, case_modals, case_statement_modals
+from handlers.views import case_ids as ids
 from handlers.views.blocks import Block
 from handlers.views.case_draft_text import draft_parts, draft_sentences, parse_draft
 from handlers.views.case_facts import HandoffFacts, RevealableFacts
 from handlers.views.case_ids import Ref, seen_digest
 from handlers.views.case_latch import release_latch_modal
 from handlers.views.facts import Untrusted
+from local_slack.blockkit.validation import check_view
 from local_slack.element_values import chosen, initial_state
 from policy.case_terms import Author, Claim, DraftKind, Sentence, Source, StatementKind
 from policy.terms import PersonKey
 from tests.views import builders as b
 from tests.views import case_builders as c
+from tests.views.block_kit import objects, view_faults
 
 CASE = c.case()
 QUICKLY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -66,7 +72,7 @@ def test_a_statement_comes_back_from_its_form_as_it_is(statement: Any) -> None:
     found = case_forms.statement(filled(case_statement_modals.statement_form_modal(CASE, statement)))
 
     assert (found.text, found.kind, found.claim) == (statement.text, statement.kind, statement.claim)
-    assert set(found.evidence) == {one.evidence_id for one in statement.evidence}
+    assert set(found.evidence or ()) == {one.evidence_id for one in statement.evidence}
 
 
 def test_a_new_next_step() -> None:
@@ -82,7 +88,29 @@ def test_a_new_next_step() -> None:
 def test_a_statement_without_evidence_in_the_case_can_be_written() -> None:
     view = case_statement_modals.statement_form_modal(c.case(evidence=()))
 
-    assert case_forms.statement(filled(view, text="x")).evidence == ()
+    assert case_forms.statement(filled(view, text="x")).evidence is None
+
+
+def test_an_edit_takes_nothing_from_what_rests_on_more_than_its_form_can_hold() -> None:
+    items = tuple(c.evidence(evidence_id=f"E{n}", number=n) for n in range(1, 151))
+    statement = c.statement(evidence=items)
+    view = case_statement_modals.statement_form_modal(c.case(evidence=items, statements=(statement,)), statement)
+
+    assert (view_faults(view), check_view(view)) == ([], [])
+    assert "150 pieces of evidence" in json.dumps(view)
+    assert case_forms.statement(filled(view)).evidence is None
+
+
+@pytest.mark.parametrize("excerpt", ["An entry of the log", "Запись в журнале доступа за март, сеанс учётной записи"])
+def test_of_any_amount_of_evidence_a_form_offers_what_fits_and_counts_it(excerpt: str) -> None:
+    items = tuple(c.evidence(evidence_id=f"E{n}", number=n, excerpt=Untrusted(excerpt * 9)) for n in range(1, 1501))
+    statement = c.statement(evidence=items[:2])
+    view = case_statement_modals.statement_form_modal(c.case(evidence=items), statement)
+
+    assert (view_faults(view), check_view(view)) == ([], [])
+    assert len(json.dumps(view)) < 200_000
+    assert re.search(r"The newest \d+ of 1500 can be chosen here", json.dumps(view))
+    assert set(case_forms.statement(filled(view)).evidence or ()) == {"E1", "E2"}
 
 
 def test_reassigning_keeps_what_is_known_and_needs_somebody() -> None:
@@ -257,6 +285,22 @@ def test_a_value_is_revealed_by_its_hash_and_for_a_reason() -> None:
     assert fields_of(case_forms.reveal, filled(view, reason="Needed")) == {"value"}
 
 
+def test_any_number_of_values_can_be_revealed_a_page_at_a_time() -> None:
+    values = tuple(RevealableFacts(f"{n:064x}", "FILE", Untrusted("счёт" * 40)) for n in range(1700))
+    at, seen = 0, set()
+    while True:
+        view = case_evidence_modals.reveal_modal(CASE, values, at)
+        assert (view_faults(view), check_view(view)) == ([], [])
+        assert len(json.dumps(view)) < 250_000
+        seen |= set(re.findall(r"[0-9a-f]{64}", json.dumps(view)))
+        turns = [Ref.parse(one["value"]) for one in buttons_of(view, ids.NEXT_OF[ids.PAGE_VALUES])]
+        if not turns:
+            break
+        at = turns[0].at
+
+    assert seen == {one.value_sha256 for one in values}
+
+
 def test_a_handoff_goes_to_security_first_where_the_latch_is_set() -> None:
     view = case_modals.hand_off_modal(CASE, HandoffFacts(missing=("dissent", "approvals")))
     sent = filled(view, empty_dissent=" Nobody disagreed. ")
@@ -334,3 +378,7 @@ def fields_of(read: Any, state: dict[str, Any]) -> set[str]:
         read(state)
     assert all(raised.value.fields.values())
     return set(raised.value.fields)
+
+
+def buttons_of(view: Block, action_id: str) -> Iterator[Block]:
+    return (one for one in objects(view) if one.get("action_id") == action_id)
