@@ -45,10 +45,7 @@ RECORD_BROKEN = (
 NOT_ON_IT = "You do not work on this case. Have its lead add you, then try again."
 LEAD_ONLY = "Only the lead of the case may do this. Ask them, or have the lead changed and then try again."
 ASKED_ON_IT = "You asked for something on this ticket, so you cannot work on its case. Leave it to a colleague."
-NOT_FOR_THEM = (
-    "This case is worked on in a private channel, so its people and security read it. Have its lead add you, then try"
-    " again."
-)
+NOT_FOR_THEM = "This case is worked on in a private channel. Have its lead add you, then try again."
 CASE_CLOSED = "This case is closed, and its record is final. Leave it as it is; a new ticket can have a new case."
 EVIDENCE_CHANGED = "Its evidence no longer carries it."
 

@@ -26,7 +26,7 @@ NO_REASON = "Say in a sentence why it had to be changed."
 STALE = "Somebody wrote a newer revision since you looked, so nothing was changed. Open the draft anew and try again."
 NO_SUCH_MARK = "This revision has no such mark that could be overridden. Open the draft anew and try again."
 OTHER_MARKS = (
-    "It is marked otherwise since you looked, so nothing was done. Open the draft anew, read the marks, then decide."
+    "It is marked otherwise since you looked, so nothing was done. Open the draft anew, read the marks, then try again."
 )
 TEMPLATES = Author(prompt_version="templates.v1")
 
