@@ -302,6 +302,7 @@ async def test_threat_12_no_route_does_anything_when_it_is_only_opened(
     desk = http_desk
     case = await open_case(desk)
     await settled(desk)
+    await desk.idle()  # Its cards are on their way until then, and each is a row.
     routes = {resource.canonical for resource in make_web_app(desk.parts).router.resources()}
     filled = {route.replace("{channel}", "email").replace("{correlation_id}", "c-1") for route in routes}
     assert {"/healthz", "/api/v1/intake", "/slack/events", "/passkeys/confirm/{token}"} <= filled
