@@ -163,7 +163,7 @@ async def test_threat_08_a_models_mark_that_comes_after_the_request_keeps_it_bac
     async def late(_: object) -> list[e.Body]:
         return [e.MarksSuggested(UPDATE, 1, empty.author, (mark,))]
 
-    await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)  # type: ignore[arg-type]
+    await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)
     await approve(case, request_id, "sana")
 
     sana = case.desk.slack.person("sana")
@@ -193,7 +193,7 @@ async def test_threat_09_a_mark_that_came_while_the_lead_wrote_a_reason_is_not_o
         return [more]
 
     olivia = await desk.people.resolve(OLIVIA)
-    await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)  # type: ignore[arg-type]
+    await change_case(desk, case.case_id, olivia, "have the model look at a draft", late)
     form = {"mark": "overstated:0", "reason": "The trail is whole for that day."}
     await case.desk.slack.person("olivia").submit(values=form)
 
