@@ -145,9 +145,14 @@ async def _connect(stack: AsyncExitStack, parts: Parts) -> None:
     if app_token is None:
         return
     await _check_app_token(parts, app_token)
-    for _ in range(parts.settings.sockets):
-        socket = Socket(parts.slack, app_token, parts.client, parts.reception)
-        stack.push_async_callback(socket.close_async)
+    sockets = [Socket(parts.slack, app_token, parts.client, parts.reception) for _ in range(parts.settings.sockets)]
+
+    async def close() -> None:
+        # At once: one that stayed open while the other waits would take in what nobody is there to finish.
+        await asyncio.gather(*(socket.close_async() for socket in sockets))
+
+    stack.push_async_callback(close)
+    for socket in sockets:
         await socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
 
 

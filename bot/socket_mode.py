@@ -2,11 +2,13 @@
 
 Bolt raises for an event that it cannot read before it asks any listener, and what was not acknowledged is sent again.
 So messages do not depend on it, and no other event is worth being sent again. Clicks, forms and commands are sent once:
-where one of them is not acknowledged, Slack tells the person that it did not work.
+where one of them is not acknowledged, Slack tells the person that it did not work. So what came in before a connection
+is closed is answered over it, and what comes in while it closes is left to Slack.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from time import time
 from typing import Any
@@ -25,6 +27,9 @@ from storage.database import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
+LAST_ANSWERS_SECONDS = 3.0
+"""How long a connection that closes waits for answers under way: Slack itself waits no longer."""
+
 
 class Socket(AsyncSocketModeHandler):
     """One connection to Slack."""
@@ -32,9 +37,26 @@ class Socket(AsyncSocketModeHandler):
     def __init__(self, app: AsyncApp, app_token: str, web_client: AsyncWebClient, reception: Reception) -> None:
         super().__init__(app, app_token, web_client=web_client)
         self._reception = reception
+        self._answering: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in Bolt
-        """Answer one request; without a status of 200 it is not acknowledged."""
+        """Answer one request; without a status of 200 it is not acknowledged, nor where the connection closes."""
+        if self._is_closing:
+            return
+        answering = asyncio.create_task(self._answer(client, req))
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+        await answering
+
+    async def close_async(self) -> None:
+        """Close it once what came in is answered."""
+        self._is_closing = True
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=LAST_ANSWERS_SECONDS)
+        await super().close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it unannotated
+
+    async def _answer(self, client: SocketModeClient, req: SocketModeRequest) -> None:
         start = time()
         if req.type != "events_api":
             answer = await run_async_bolt_app(self.app, req)
@@ -42,7 +64,10 @@ class Socket(AsyncSocketModeHandler):
             answer = await self._store(req.payload)
         else:
             answer = await self._hear(req)
-        await send_async_response(client, req, answer, start)
+        try:
+            await send_async_response(client, req, answer, start)
+        except ConnectionError as error:
+            log.warning("an answer did not reach Slack, which may send it again or say that it failed: %s", error)
 
     async def _store(self, envelope: dict[str, Any]) -> BoltResponse:
         try:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+import bot.socket_mode
+from bot.demo.local import MANIFEST
+from bot.socket_mode import Socket
+from handlers.listeners.intake import take_message
 from local_slack.server import LocalSlack
 from storage.database import Database
 from tests.faults.rig import PATIENCE_SECONDS, eventually, holds, quick_slack, value
 from tests.faults.servers import BotProcess, bot_environment
 from tests.policy.builders import edit, policy_copy
+from tests.running import running_desk
 
 
 @pytest.fixture
@@ -50,6 +60,72 @@ async def test_a_signal_stops_it_in_order_and_a_second_one_beside_it_is_told(
     await eventually(lambda: _is_done(database))
     assert await bot.end(signal.SIGTERM) == 0
     await holds(slack, database)
+
+
+class Slow:
+    """Storing of messages that waits until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = 0
+        self.goes_on = asyncio.Event()
+        monkeypatch.setattr(bot.socket_mode, "take_message", self._take)
+
+    async def _take(self, *args: Any) -> None:
+        self.begun += 1
+        await self.goes_on.wait()
+        await take_message(*args)
+
+
+async def test_what_came_in_before_the_stop_is_answered_and_what_comes_later_is_left_to_slack(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.socket_mode, "LAST_ANSWERS_SECONDS", PATIENCE_SECONDS)
+    slow, stopping, closing, close = Slow(monkeypatch), asyncio.Event(), asyncio.Event(), Socket.close_async
+
+    async def closes(socket: Socket) -> None:
+        closing.set()
+        await close(socket)
+
+    monkeypatch.setattr(Socket, "close_async", closes)
+    state, manifest = tmp_path / "slack.json", yaml.safe_load(MANIFEST.read_text())
+    async with LocalSlack(state_file=state, manifest=manifest, ack_seconds=PATIENCE_SECONDS) as slack:
+
+        async def run() -> None:
+            async with running_desk(database_url, tmp_path, slack=slack):
+                await slack.person("erin").post("help", "Before it stops")
+                await stopping.wait()
+
+        bot_runs = asyncio.create_task(run())
+        await slack.wait_for(lambda: slow.begun == 1, timeout=PATIENCE_SECONDS)
+        stopping.set()
+        await closing.wait()
+        for n in range(4):  # More than there are connections: one of them is closed already, one waits.
+            await slack.person("erin").post("help", f"While it stops, {n}")
+        await asyncio.sleep(0.2)  # Time in which it would be taken, were it not left.
+        slow.goes_on.set()
+        await bot_runs
+        # An acknowledgement is on its way for a moment.
+        await asyncio.sleep(0.2)
+
+    assert slow.begun == 1
+    waiting = {envelope["event"].get("text") for _, envelope, _ in json.loads(state.read_text())["pending_events"]}
+    assert waiting >= {f"While it stops, {n}" for n in range(4)} and "Before it stops" not in waiting
+
+
+async def test_an_answer_that_cannot_be_sent_is_one_line_in_the_log(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Slow(monkeypatch)
+    async with quick_slack() as slack, running_desk(database_url, tmp_path, slack=slack) as desk:
+        await slack.person("erin").post("help", "The line breaks before this is answered")
+        await desk.until(lambda: slow.begun == 1)
+        await slack.faults.disconnect(abruptly=True)
+        slow.goes_on.set()
+
+        await desk.until(lambda: "an answer did not reach Slack" in caplog.text)
+        await desk.the_ticket()
+    assert "Traceback" not in caplog.text
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 async def _is_done(database: Database) -> bool:
