@@ -16,13 +16,7 @@ MOST_MARKS = 20
 """Of one look."""
 MOST_WORDS = 300
 """Characters of the model's words for one mark."""
-_EXACT = {
-    Code.NO_CITATION,
-    Code.SUPERSEDED_CITATION,
-    Code.NO_EVIDENCE,
-    Code.MISSING_NEXT_STEP,
-    Code.OPEN_CONFLICT,
-}
+_EXACT = {Code.MISSING_NEXT_STEP, Code.OPEN_CONFLICT}
 SUGGESTED = frozenset(Code) - NEVER_OVERRIDDEN - _EXACT
 """The codes that a model may suggest."""
 

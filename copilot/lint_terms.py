@@ -61,8 +61,17 @@ _LIGHTER: Mapping[DraftKind, Mapping[Code, Level]] = MappingProxyType(
     }
 )
 
-NEVER_OVERRIDDEN = frozenset({Code.REJECTED_CITATION, Code.UNKNOWN_CITATION, Code.INVENTED_EVIDENCE})
-"""No reason makes these right; the sentence is changed."""
+NEVER_OVERRIDDEN = frozenset(
+    {
+        Code.NO_CITATION,
+        Code.UNKNOWN_CITATION,
+        Code.REJECTED_CITATION,
+        Code.SUPERSEDED_CITATION,
+        Code.INVENTED_EVIDENCE,
+        Code.NO_EVIDENCE,
+    }
+)
+"""No reason stands in for what a sentence rests on; the sentence is changed. So whatever goes out has a full trace."""
 
 
 def level_of(code: Code, kind: DraftKind) -> Level:

@@ -279,14 +279,25 @@ def test_an_override_without_reason_or_for_other_words_does_nothing(result: Lint
     assert result.overridden == () and len(result.idle) == 1
 
 
+RESTS_ON: dict[Code, tuple[str, ...]] = {
+    Code.NO_CITATION: (),
+    Code.UNKNOWN_CITATION: ("nowhere",),
+    Code.REJECTED_CITATION: ("gone",),
+    Code.SUPERSEDED_CITATION: ("bare@7",),
+    Code.INVENTED_EVIDENCE: ("made",),
+    Code.NO_EVIDENCE: ("bare",),
+}
+
+
+@pytest.mark.parametrize("kind", DraftKind)
 @pytest.mark.parametrize("code", sorted(NEVER_OVERRIDDEN))
-def test_no_reason_makes_rejected_or_invented_support_right(code: Code) -> None:
+def test_threat_09_no_reason_stands_in_for_what_a_sentence_rests_on(code: Code, kind: DraftKind) -> None:
     rejected = replace(cited("fact"), statement_id="gone", state=StatementState.REJECTED, text="Other words here.")
     invented = replace(cited("fact"), statement_id="made", text="More words here.", evidence=("E77",))
-    draft = Draft("D", DraftKind.CUSTOMER_UPDATE, 1, (Sentence("So it is.", ("gone", "made", "nowhere"), Author()),))
-    result = lint(
-        draft, Held((rejected, invented), CASE.evidence), overrides=[Override(code, "So it is.", LEAD, "yes")]
-    )
+    bare = replace(cited("fact"), statement_id="bare", text="Words without ground.", evidence=())
+    draft = Draft("D", kind, 1, (Sentence("So it is.", RESTS_ON[code], Author()),))
+    held = Held((rejected, invented, bare), CASE.evidence)
+    result = lint(draft, held, overrides=[Override(code, "So it is.", LEAD, "yes")])
 
     assert code in {one.code for one in result.blocks}
     assert len(result.idle) == 1

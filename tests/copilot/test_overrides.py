@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from copilot.case_trace import everything_sent
 from copilot.lint_terms import Code
 from handlers.flows.case_linting import lint_revision
 from policy import case_entries as e
 from policy.case_entries import MarksSuggested, SuggestedMark
 from policy.case_moves import StatementEvent
-from policy.case_terms import DraftKind, Sentence, Statement, StatementKind
-from tests.copilot.case_stories import MODEL, Record, look
+from policy.case_terms import Author, DraftKind, Sentence, Statement, StatementKind
+from tests.copilot.case_stories import LEAD, MEMBER, MODEL, Record, look
 
 UPDATE = DraftKind.CUSTOMER_UPDATE
 SAID = "A preview was recorded, and this will never happen again."
@@ -86,3 +90,42 @@ def test_an_override_over_conflicts_holds_while_they_are_settled() -> None:
     case.move("C2", StatementEvent.RESOLVED, reason="read again", resolution="The log is right.")
 
     assert Code.OPEN_CONFLICT not in blocks(case)
+
+
+KINDS = st.sampled_from(StatementKind)
+STATEMENTS = st.tuples(KINDS, st.sampled_from([(), ("E3",), ("E3", "E9")]), st.sampled_from([MODEL, Author(LEAD)]))
+MOVES = st.sampled_from([StatementEvent.ACCEPTED, StatementEvent.REJECTED, StatementEvent.EDITED])
+CITES = st.lists(st.sampled_from(["S1", "S1@1", "S2", "S2@1", "S2@2", "S9"]), max_size=2, unique=True)
+WORDS = st.sampled_from(["Hello, thank you for waiting.", "We take this seriously; nothing was opened.", SAID, "S1: words."])
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.tuples(STATEMENTS, STATEMENTS),
+    st.lists(st.tuples(st.sampled_from(["S1", "S2"]), MOVES), max_size=3),
+    st.lists(st.tuples(WORDS, CITES), min_size=1, max_size=2),
+    st.sampled_from(DraftKind),
+)
+def test_threat_09_whatever_is_overridden_what_may_go_out_has_a_full_trace(
+    stated: tuple[tuple[StatementKind, tuple[str, ...], Author], ...],
+    moves: list[tuple[str, StatementEvent]],
+    said: list[tuple[str, list[str]]],
+    kind: DraftKind,
+) -> None:
+    """Every mark that can be lifted is lifted: a draft that nothing blocks then would be sent, and each of its
+    sentences rests on something."""
+    case = Record()
+    case.add(e.Retrieved(look(case.now)))
+    for number, (statement_kind, evidence, author) in enumerate(stated, start=1):
+        case.propose(Statement(f"S{number}", statement_kind, f"S{number}: words.", evidence, author))
+    for name, move in moves:
+        case.move(name, move, reason="so")
+    case.draft("D1", kind, *(Sentence(text, tuple(cites), MODEL) for text, cites in said))
+    for text in ("", *(text for text, _ in said)):
+        for code in Code:
+            overridden(case, code.value, text)
+    is_kept_back = bool(blocks(case))
+    sent = everything_sent(case.release("r1", "D1", "customer", MEMBER).story)
+
+    assert is_kept_back or all(one.is_traced for one in sent)
+    event("kept back" if is_kept_back else "sent")
