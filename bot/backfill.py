@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from handlers.listeners.intake import take_message
 from handlers.reception import Reception
 from storage import inbox, tickets
+from storage.database import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ MOST_THREADS = 25
 
 
 async def backfill(reception: Reception, *, last_looked: datetime | None = None) -> int:
-    """Store what was missed; returns how many messages were looked at. A channel that is new to us is left alone.
+    """Store what was missed; returns how many messages were looked at. What was said before we took a channel is left.
 
     `last_looked`: the time of the look before this one; threads that are silent since then are not read again.
     """
@@ -66,13 +67,24 @@ async def _span(reception: Reception, channel: str, since: str | None) -> _Span 
     is_intake = channel in reception.desk.settings.intake_channels
     look_back = _ts(reception.desk.clock() - LOOK_BACK)
     async with reception.desk.database.transaction() as tx:
-        known = await inbox.known_span(tx, channel) if is_intake else (look_back, look_back)
+        known = await _known(tx, channel, is_first=since is None) if is_intake else (look_back, look_back)
         # Later only where an edit that went unheard would let people approve what is asked no longer.
         older = await tickets.threads_of(tx, channel, limit=MOST_THREADS, only_undecided=since is not None)
     if known is None:
         return None
-    # Never before the first message we took there: what is older was nobody's ticket.
+    # What was said before the channel was ours was nobody's ticket.
     return _Span(max(known[0], min(known[1], look_back)), since, tuple(older), only_threads=not is_intake)
+
+
+async def _known(tx: Transaction, channel: str, *, is_first: bool) -> tuple[str, str] | None:
+    """From when on a channel is ours, and up to when nothing of it can be missing; None if it is new to us."""
+    known = await inbox.known_span(tx, channel)
+    since = await inbox.taken_since(tx, channel, before_last_start=is_first)
+    if since is None:
+        return known
+    # The very first message may be one of those that were missed.
+    oldest, newest = known or (_ts(since), _ts(since))
+    return min(oldest, _ts(since)), newest
 
 
 async def _channel(reception: Reception, channel: str, span: _Span) -> int:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import text
 
+from storage.audit import SYSTEM_CHAIN, Step
 from storage.database import CONNECTION_OPTIONS, RECONNECT_SECONDS, DatabaseUnavailable, Transaction, libpq_url
 from storage.schema import InboxEvent
 
@@ -216,6 +217,32 @@ async def known_span(tx: Transaction, channel: str) -> tuple[str, str] | None:
     )
     oldest, newest = rows.one()
     return None if oldest is None else (oldest, newest)
+
+
+async def taken_since(tx: Transaction, channel: str, *, before_last_start: bool) -> datetime | None:
+    """When the first of the processes started that took the channel's messages, one after the other until now.
+
+    `before_last_start`: None if that is the process which started last, and nothing can have been missed before it.
+    """
+    found = await tx.execute(
+        text(
+            "with starts as ("
+            "  select seq, at, exists (select 1 from json_array_elements_text(payload -> 'intakeChannels') as one"
+            "    where one = :channel) as takes_it"
+            "  from audit_events where chain = :chain and name = :name and payload -> 'intakeChannels' is not null)"
+            " select min(at) from starts where takes_it"
+            " and seq > (select coalesce(max(seq), 0) from starts where not takes_it)"
+            " and (not :before_last_start or seq < (select max(seq) from starts))"
+        ),
+        {
+            "channel": channel,
+            "chain": SYSTEM_CHAIN,
+            "name": str(Step.STARTED),
+            "before_last_start": before_last_start,
+        },
+    )
+    since: datetime | None = found.scalar_one()
+    return since
 
 
 def finish(event: InboxEvent, outcome: str, *, at: datetime) -> None:

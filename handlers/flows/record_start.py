@@ -13,12 +13,17 @@ log = logging.getLogger(__name__)
 
 
 async def record_start(desk: Desk, home: str) -> None:
-    """Put the start on the system's chain: the company's id in Slack, and the policy's version.
+    """Put the start on the system's chain: the company's id in Slack, the policy's version, whose messages are taken.
 
     Raises Refused where the database is another company's: its people, keys and requests would meet approvers that
     were never theirs, such as those of the demo.
     """
-    payload = {"home": home, "policyVersion": desk.gate.policy_version, "groups": sorted(desk.settings.groups)}
+    payload = {
+        "home": home,
+        "policyVersion": desk.gate.policy_version,
+        "groups": sorted(desk.settings.groups),
+        "intakeChannels": sorted(desk.settings.intake_channels),
+    }
     async with desk.database.transaction() as tx:
         before = await audit.latest(tx, Step.STARTED)
         owner = home if before is None else before.payload.get("home", home)

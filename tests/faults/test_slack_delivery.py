@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.backfill import backfill
 from local_slack.server import LocalSlack
 from tests.faults.rig import eventually, holds, quick_slack
 from tests.running import RunningDesk, running_desk
@@ -243,6 +244,43 @@ async def test_what_slack_gave_up_sending_is_found_in_the_history_after_a_restar
         assert await texts(desk, before) == []
         assert missed < newer
         await holds(slack, desk.database)
+
+
+@pytest.mark.parametrize("comes_another", [False, True])
+async def test_the_first_message_ever_is_found_although_slack_gave_up_sending_it(
+    slack: LocalSlack, database_url: str, tmp_path: Path, comes_another: bool
+) -> None:
+    erin = slack.person("erin")
+    async with unheard(slack):
+        await erin.post("help", "Before the desk was there: nobody's ticket.")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk, unheard(slack):
+        await desk.idle()
+        await erin.post("help", "The first one.")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        if comes_another:
+            await erin.post("help", "The second one.")
+        await eventually(lambda: handled(desk, 1 + comes_another))
+        await desk.idle()
+
+        assert await tickets(desk) == ["The first one.", *(["The second one."] if comes_another else [])]
+
+
+async def test_what_was_said_while_a_channel_was_not_taken_is_left_alone(
+    slack: LocalSlack, database_url: str, tmp_path: Path
+) -> None:
+    erin, intake = slack.person("erin"), "COUNTERSIGN_INTAKE_CHANNELS"
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        channels = ",".join(sorted(desk.parts.reception.desk.settings.intake_channels))
+    fewer = ",".join(one for one in channels.split(",") if one != HELP)
+    async with running_desk(database_url, tmp_path, slack=slack, environment={intake: fewer}):
+        await erin.post("help", "Between us.")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        async with unheard(slack):
+            await erin.post("help", "A ticket.")
+        await backfill(desk.parts.reception, last_looked=desk.parts.reception.desk.clock())
+        await desk.idle()
+
+        assert await tickets(desk) == ["A ticket."]
 
 
 async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_rest_of_that_channel_is_not(
