@@ -19,7 +19,7 @@ from handlers.flows.draw_letter import about_no_ticket, about_ticket, named_read
 from handlers.flows.read_ticket import TO_CUSTOMER, request_card_facts
 from handlers.flows.settle_delivery import KEEP_TRYING, forget_obstacle, refuse, supersede
 from handlers.views import notices
-from handlers.views.approval_card import destination_blocks
+from handlers.views.approval_substance import destination_blocks
 from handlers.views.facts import ReadersFacts
 from handlers.views.rendered import Rendered
 from policy.case_release import HAND_OFF

@@ -29,7 +29,7 @@ from handlers.flows.read_ticket import request_card, requester_facts
 from handlers.flows.recall_turned_down import Recalled, recall_turned_down
 from handlers.flows.replace_request import replace_request
 from handlers.flows.undo_request import check_undo
-from handlers.views.approval_card import approval_substance
+from handlers.views.approval_substance import approval_substance
 from handlers.views.facts import RequestCardFacts, RequesterFacts
 from handlers.views.wording import request_status_words
 from policy.lifecycle import PROPOSABLE_AGAIN

@@ -1,8 +1,7 @@
-"""The approval card: everything that a vote is about, then how the vote stands.
+"""The approval card: how a vote stands, drawn anew for each update around what it is about.
 
-The substance is the part that never changes: it is hashed into the request's digest when the request is made and stored
-with it, so what was shown can be compared with what runs. It shows everything or it does not exist; a card without it
-has no Approve button. The live part (state, votes, buttons) is drawn around it again for each update.
+What it is about is the substance (`handlers.views.approval_substance`), which never changes; a card without it has no
+Approve button.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handlers.views import stops
+from handlers.views.approval_substance import HASH_SHOWN, REASON_LENGTH, from_groups, own_words
 from handlers.views.blocks import (
     HEADER_LENGTH,
-    MESSAGE_BLOCKS,
-    MESSAGE_SIZE,
     Block,
     actions,
     bullets,
@@ -24,87 +22,32 @@ from handlers.views.blocks import (
     header,
     labelled,
     line,
-    moment,
     person,
     plain,
     rich,
     say,
-    size,
-    utc,
     when,
 )
-from handlers.views.break_glass import on_card
-from handlers.views.facts import ReadersFacts, RequestCardFacts, TurnedDownFacts, VoteFacts
-from handlers.views.parameters import Detail, parameter_blocks
+from handlers.views.facts import ReadersFacts, RequestCardFacts, VoteFacts
 from handlers.views.plain import escape_markup, mono, one_line, visible
 from handlers.views.rendered import Rendered
 from handlers.views.wording import (
-    VERDICT_WORDS,
     count,
-    destination_line,
     request_status_words,
     requester_lines,
-    risk_words,
 )
 from policy.case_release import RELEASES
 from policy.terms import Choice, RequestStatus, Risk
 
-LIVE_BLOCKS = 8
-LIVE_SIZE = 2500
-"""Kept free for the live part, whose own limits hold it below this."""
-
 ALIKE_COUNTED = 5
 """Up to how many requests of one action their cards say how many wait: each change redraws all of them."""
 _VOTES_SHOWN = 5
-_EARLIER_SHOWN = 3
-_REASON_LENGTH = 160
 _OUTCOME_LENGTH = 300
-_ELIGIBLE_NAMED = 40
-_SUBJECT_LENGTH = 150
 _COMPANIES_NAMED = 12
 _CONTRADICTED_TITLE = "A request that is not as its record says"
 _CONTRADICTED = "What is stored of this request is not what its record says, so it is not shown and cannot be approved."
 _CONTRADICTED_NEXT = "Tell whoever runs this desk: countersign audit verify names what was changed."
 _HELD_NEXT = "As it is, nobody can approve it. It can be rejected or withdrawn."
-_HASH_SHOWN = 12
-"""Of the fingerprint and the policy version: enough to compare by eye; the whole is in the audit trail."""
-
-
-def approval_substance(request: RequestCardFacts) -> list[Block] | None:
-    """The stable part of the card, or None where Slack would not take all of it in one message."""
-    # Reading copies repeat what the exact values say already; they give way first, then the escapes of plain prose.
-    drafts = (_substance(request, detail) for detail in Detail)
-    return next((blocks for blocks in drafts if _fits(blocks)), None)
-
-
-def _substance(request: RequestCardFacts, detail: Detail) -> list[Block]:
-    return [
-        header(_whole(request.action_title)),
-        *on_card(request),
-        *_turned_down(request.turned_down),
-        *_revision(request),
-        rich(*_what_it_does(request)),
-        *destination_blocks(request),
-        *parameter_blocks(request.params, detail=detail),
-        rich(*_who_asked(request)),
-        rich(*_who_decides(request)),
-        context(
-            plain(f"Action {request.action_id}  ·  policy {request.policy_version[:_HASH_SHOWN]}"),
-            plain(f"Expires {utc(request.expires_at)}"),
-            moment(request.expires_at, "your time"),
-        ),
-    ]
-
-
-def destination_blocks(request: RequestCardFacts) -> list[Block]:
-    """Where a reply goes: blocks of their own, so that they can be looked for in a stored card before it is sent."""
-    return [] if request.destination is None else [rich(destination_line(request.destination))]
-
-
-def _fits(blocks: Sequence[Block]) -> bool:
-    title = blocks[0]["text"]["text"]
-    has_room = len(blocks) <= MESSAGE_BLOCKS - LIVE_BLOCKS and size(blocks) <= MESSAGE_SIZE - LIVE_SIZE
-    return len(title) <= HEADER_LENGTH and has_room
 
 
 def approval_card(
@@ -138,108 +81,12 @@ def contradicted_card(request: RequestCardFacts) -> Rendered:
     return Rendered(escape_markup(text), tuple(blocks))
 
 
-def _turned_down(earlier: Sequence[TurnedDownFacts]) -> list[Block]:
-    """The same was put to people before and did not go through: nobody decides it anew without knowing that."""
-    if not earlier:
-        return []
-    hidden = len(earlier) - _EARLIER_SHOWN
-    lines = [_turned_down_once(one) for one in earlier[:_EARLIER_SHOWN]]
-    if hidden > 0:
-        lines.append(line(say(f"and {count(hidden, 'earlier time')}, in the audit trail")))
-    return [rich(line(say("⚠️ The same was proposed before and turned down", bold=True)), bullets(lines))]
-
-
-def _turned_down_once(one: TurnedDownFacts) -> Block:
-    where = f" on ticket #{one.ticket_number}, {utc(one.at)}"
-    if one.status is RequestStatus.EXPIRED:
-        return line(say(f"Nobody decided it in time{where}"))
-    verb = "Rejected by " if one.status is RequestStatus.REJECTED else "Withdrawn by "
-    runs = [say(verb), person(one.by_user_id, one_line(one.by_label, 80)), say(where)]
-    if one.reason:
-        runs.append(say(f": “{one_line(one.reason, _REASON_LENGTH, where='see the audit trail')}”"))
-    return line(*runs)
-
-
-def _revision(request: RequestCardFacts) -> list[Block]:
-    """That these are not the values which were first put to people, and whose hands they went through."""
-    if request.revision <= 1:
-        return []
-    hands = [run for user_id in request.editors for run in (say(", "), person(user_id, one_line(user_id, 40)))][1:]
-    lines = [
-        line(
-            say(f"✏️ Revision {request.revision}", bold=True),
-            say(f": takes the place of revision {request.revision - 1}, whose votes do not count here"),
-        )
-    ]
-    return [rich(*lines, *([labelled("Proposed or edited before by", *hands)] if hands else []))]
-
-
-def _what_it_does(request: RequestCardFacts) -> list[Block]:
-    lines = [
-        line(say(risk_words(request.risk), bold=True)),
-        labelled("What it does", say(_whole(request.action_effect))),
-        labelled("How it is undone", say(_whole(request.undo))),
-    ]
-    if request.undoes is not None:
-        lines.append(labelled("Undoes", say("what was run on this ticket as request "), say(request.undoes, code=True)))
-    if request.subject_label:
-        lines.append(labelled("Done to", say(_exact_label(request.subject_label))))
-    return lines
-
-
-def _who_asked(request: RequestCardFacts) -> list[Block]:
-    return [
-        *requester_lines(request.requester, label="Asked by"),
-        labelled("Proposed by", person(request.proposer_user_id, one_line(request.proposer_label, 160))),
-        labelled("Ticket", say(f"#{request.ticket_number}  {one_line(request.ticket_subject, _SUBJECT_LENGTH)}")),
-    ]
-
-
-def _who_decides(request: RequestCardFacts) -> list[Block]:
-    return [
-        labelled(VERDICT_WORDS[request.verdict], say(_whole(request.verdict_reason))),
-        labelled("Votes needed", say(_quorum_words(request))),
-        labelled("Who can approve", *_eligible(request)),
-    ]
-
-
-def _whole(text: str) -> str:
-    """Own text, in full: the limit is one that no escape can make it reach."""
-    return visible(text, 12 * len(text) + 200)
-
-
-def _exact_label(label: str) -> str:
-    return mono(label)[1:-1]
-
-
-def _quorum_words(request: RequestCardFacts) -> str:
-    people = "one person approves" if request.quorum <= 1 else f"{request.quorum} different people approve"
-    return f"{people}{_from_groups(request)}; one rejection is final"
-
-
-def _from_groups(request: RequestCardFacts) -> str:
-    if not request.distinct_groups:
-        return ""
-    *others, last = (f"one from {group}" for group in request.distinct_groups)
-    return f", among them {', '.join(others)} and {last}" if others else f", among them {last}"
-
-
-def _eligible(request: RequestCardFacts) -> list[Block]:
-    if not request.eligible:
-        return [say("nobody at the moment: ask whoever keeps the policy", bold=True)]
-    runs: list[Block] = []
-    for user_id, name in request.eligible[:_ELIGIBLE_NAMED]:
-        runs += [say(", "), person(user_id, one_line(name, 80))]
-    hidden = len(request.eligible) - _ELIGIBLE_NAMED
-    return runs[1:] + ([say(f" and {hidden} more")] if hidden > 0 else [])
-
-
 def _state(request: RequestCardFacts) -> Block:
     lines = [line(say(request_status_words(request.status), bold=True), *_state_detail(request))]
     if request.stop is not None:
         lines += stops.on_card(request.stop)
     if request.held_back:
-        lines.append(labelled("✋ Kept back by the ticket's case", say(_whole(request.held_back))))
+        lines.append(labelled("✋ Kept back by the ticket's case", say(own_words(request.held_back))))
         lines.append(line(say(_HELD_NEXT)))
     if request.outcome:
         lines.append(labelled("Outcome", say(one_line(request.outcome, _OUTCOME_LENGTH))))
@@ -250,7 +97,7 @@ def _state_detail(request: RequestCardFacts) -> list[Block]:
     if request.status is not RequestStatus.PENDING:
         return []
     approvals = len({vote.voter_user_id for vote in request.votes if vote.choice is Choice.APPROVE})
-    so_far = f"{approvals} of {max(request.quorum, 1)} so far{_from_groups(request)}"
+    so_far = f"{approvals} of {max(request.quorum, 1)} so far{from_groups(request)}"
     return [say(f"  ·  {so_far}, until "), when(request.expires_at)]
 
 
@@ -279,7 +126,7 @@ def _vote(vote: VoteFacts) -> Block:
     verb = " approved, " if vote.choice is Choice.APPROVE else " rejected, "
     runs = [person(vote.voter_user_id, one_line(vote.voter_label, 80)), say(verb), when(vote.at)]
     if vote.reason:
-        runs.append(say(f": “{one_line(vote.reason, _REASON_LENGTH, where='see the audit trail')}”"))
+        runs.append(say(f": “{one_line(vote.reason, REASON_LENGTH, where='see the audit trail')}”"))
     return line(*runs)
 
 
@@ -288,7 +135,7 @@ def _fingerprint(request: RequestCardFacts, is_complete: bool) -> Block:
         return context(plain("Not shown whole: no approval counts here"))
     if not request.digest:
         return context(plain("No fingerprint yet: nothing on this card can be approved"))
-    words = f"Fingerprint {request.digest[:_HASH_SHOWN]}: what is shown above is what runs, or nothing does"
+    words = f"Fingerprint {request.digest[:HASH_SHOWN]}: what is shown above is what runs, or nothing does"
     # Once settled, the state stands here too: whoever reads a long card from its end sees where it ended.
     settled = [] if request.status is RequestStatus.PENDING else [plain(request_status_words(request.status))]
     return context(*settled, plain(words))

@@ -96,7 +96,9 @@ KINDS = st.sampled_from(StatementKind)
 STATEMENTS = st.tuples(KINDS, st.sampled_from([(), ("E3",), ("E3", "E9")]), st.sampled_from([MODEL, Author(LEAD)]))
 MOVES = st.sampled_from([StatementEvent.ACCEPTED, StatementEvent.REJECTED, StatementEvent.EDITED])
 CITES = st.lists(st.sampled_from(["S1", "S1@1", "S2", "S2@1", "S2@2", "S9"]), max_size=2, unique=True)
-WORDS = st.sampled_from(["Hello, thank you for waiting.", "We take this seriously; nothing was opened.", SAID, "S1: words."])
+WORDS = st.sampled_from(
+    ["Hello, thank you for waiting.", "We take this seriously; no file was opened.", SAID, "S1: words."]
+)
 
 
 @settings(deadline=None, max_examples=300)

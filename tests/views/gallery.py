@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.views import break_glass, notices, stops
-from handlers.views.approval_card import approval_card, approval_substance, card_to_read
+from handlers.views.approval_card import approval_card, card_to_read
+from handlers.views.approval_substance import approval_substance
 from handlers.views.audit_modal import audit_modal
 from handlers.views.batch_modal import batch_modal, batch_result_modal
 from handlers.views.blocks import Block

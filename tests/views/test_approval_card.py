@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.views.approval_card import approval_card, approval_substance, destination_blocks
+from handlers.views.approval_card import approval_card
+from handlers.views.approval_substance import approval_substance, destination_blocks
 from handlers.views.facts import DestinationFacts, ReadersFacts, RequestCardFacts, Untrusted
 from handlers.views.plain import mono, visible
 from handlers.views.rendered import Rendered

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from handlers.views.approval_card import approval_substance
+from handlers.views.approval_substance import approval_substance
 from handlers.views.html import blocks_html
 from handlers.views.passkey_pages import confirmation_page, enrolment_page, gone_page
 from tests.views.gallery import hostile_request
