@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from bench.load import Target
 from bench.proposals import cards, key, make_tickets, propose_revocation
 from bench.results import Row, Table, p50, ratios
 from bench.rig import REPOSITORY, Rig, desk_below_slack, start_bot, start_slack, until, until_idle
+from tests.ports import free_port
 
 IDLE_SECONDS = 10.0
 _TELL = (
@@ -130,8 +130,8 @@ async def _run_once(folder: Path, *, idle_seconds: float) -> tuple[float, float]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "COUNTERSIGN_"))}
     environment |= {
         "COUNTERSIGN_DATA": str(folder),
-        "COUNTERSIGN_HTTP_PORT": str(_free_port()),
-        "COUNTERSIGN_LOCAL_SLACK_PORT": str(_free_port()),
+        "COUNTERSIGN_HTTP_PORT": str(free_port()),
+        "COUNTERSIGN_LOCAL_SLACK_PORT": str(free_port()),
     }
     environment.pop("DATABASE_URL", None)
     begin = time.perf_counter()
@@ -164,9 +164,3 @@ def resident_megabytes(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise OSError(f"process {pid} has no VmRSS")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

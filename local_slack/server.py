@@ -308,7 +308,7 @@ class LocalSlack:
     def _disconnect(self, reason: str, abruptly: bool) -> asyncio.Task[None]:
         return self._dispatch.spawn(self._sockets.disconnect_all(reason, abruptly))
 
-    async def wait_for(self, condition: Callable[[], Any], timeout: float = 10) -> Any:
+    async def wait_for(self, condition: Callable[[], Any], timeout: float = 30) -> Any:
         """Wait until `condition()` is truthy and return its value. It may be a coroutine function.
 
         Raises TimeoutError when it does not come true in time.

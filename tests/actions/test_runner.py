@@ -56,7 +56,7 @@ async def did_not_happen() -> None:
 
 
 async def test_an_outcome_is_passed_on() -> None:
-    runner = Runner({"ticket.": Scripted(succeed)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(succeed)}, timeout_seconds=30)
 
     assert await runner.run(a_run("ticket.close")) is DONE
     assert await runner.reconcile(a_run("ticket.close")) is DONE
@@ -76,7 +76,7 @@ async def test_a_target_that_does_not_answer_in_time_leaves_the_outcome_unknown(
 async def test_a_lost_connection_leaves_the_outcome_unknown_and_tells_nobody_its_cause(
     act: Callable[[], Awaitable[Outcome]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner = Runner({"ticket.": Scripted(act)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(act)}, timeout_seconds=30)
 
     with caplog.at_level(logging.WARNING):
         outcome = await runner.run(a_run("ticket.close"))
@@ -87,7 +87,7 @@ async def test_a_lost_connection_leaves_the_outcome_unknown_and_tells_nobody_its
 
 
 async def test_a_target_that_cannot_be_asked_does_not_count_as_one_that_says_no() -> None:
-    runner = Runner({"ticket.": Scripted(lose_the_connection)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(lose_the_connection)}, timeout_seconds=30)
 
     outcome = await runner.reconcile(a_run("ticket.close"))
 
@@ -96,13 +96,13 @@ async def test_a_target_that_cannot_be_asked_does_not_count_as_one_that_says_no(
 
 
 async def test_a_target_that_says_it_did_not_happen_is_believed() -> None:
-    runner = Runner({"ticket.": Scripted(did_not_happen)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(did_not_happen)}, timeout_seconds=30)
 
     assert await runner.reconcile(a_run("ticket.close")) is None
 
 
 async def test_an_action_without_an_executor_fails_for_certain() -> None:
-    runner = Runner({}, timeout_seconds=1)
+    runner = Runner({}, timeout_seconds=30)
 
     outcome = await runner.run(a_run("ticket.close"))
 
@@ -112,7 +112,7 @@ async def test_an_action_without_an_executor_fails_for_certain() -> None:
 
 @pytest.mark.parametrize("kind", [DeskExecutor, DirectoryExecutor])
 async def test_an_action_that_its_executor_does_not_know_fails_for_certain(kind: Callable[[Any], Executor]) -> None:
-    runner = Runner({"of.": kind(None)}, timeout_seconds=1)  # None: it must not be asked for anything
+    runner = Runner({"of.": kind(None)}, timeout_seconds=30)  # None: it must not be asked for anything
 
     outcome = await runner.run(replace(a_run("ticket.close"), action_id="of.another"))
 
@@ -132,14 +132,14 @@ async def test_shutting_down_is_not_taken_for_an_outcome() -> None:
 
 
 async def test_an_executor_of_one_action_goes_before_that_of_its_kind() -> None:
-    runner = Runner({"ticket.": Scripted(lose_the_connection), "ticket.close": Scripted(succeed)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(lose_the_connection), "ticket.close": Scripted(succeed)}, timeout_seconds=30)
 
     assert (await runner.run(a_run("ticket.close"))).is_done
     assert (await runner.run(a_run("ticket.reopen"))).state == "unknown"
 
 
 def test_actions_that_nobody_carries_out_are_found_at_start_up() -> None:
-    runner = Runner({"ticket.": Scripted(succeed)}, timeout_seconds=1)
+    runner = Runner({"ticket.": Scripted(succeed)}, timeout_seconds=30)
 
     with pytest.raises(
         MissingExecutor,

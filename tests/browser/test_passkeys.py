@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,13 @@ from playwright.async_api import CDPSession, Page
 
 from tests.browser.conftest import PageFactory
 from tests.passkeys import give_passkey, link_given, links_in
+from tests.ports import free_port
 from tests.running import RunningDesk, running_desk
 from tests.threats.cases import card_of, open_case, open_form
 
 pytestmark = pytest.mark.browser
 
 NARROW = {"viewport": {"width": 360, "height": 740}}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from storage.database import Database
 from storage.migrate import migrate
-from tests.faults.servers import OwnServer
+from tests.faults.servers import BotProcess, OwnServer
 from tests.keys import AUDIT_KEYS
 
 
@@ -25,6 +25,15 @@ def own_server() -> Iterator[OwnServer]:
     yield server
     server.stop_for_good()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+async def no_bot_stays() -> AsyncIterator[None]:
+    """What a test that failed left running is ended: it would slow down everything after it."""
+    yield
+    for bot in BotProcess.started:
+        await bot.kill()
+    BotProcess.started.clear()
 
 
 @pytest.fixture

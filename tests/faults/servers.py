@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import psutil
@@ -22,6 +21,7 @@ from storage.embedded import start_embedded
 from tests.conftest import REPOSITORY
 from tests.faults.rig import PATIENCE_SECONDS, eventually
 from tests.keys import KEY_SETTINGS
+from tests.ports import free_port
 from tests.running import INTAKE_SECRET, INTAKE_TOKEN
 
 
@@ -72,13 +72,6 @@ class OwnServer:
         self._server.cleanup()
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def bot_environment(slack: LocalSlack, database_url: str, data: Path, *, http: bool = False) -> dict[str, str]:
     """The settings of a bot in a process of its own; of this process's environment only what Python needs."""
     environ = local_environment(slack.app, slack.api_url)
@@ -98,6 +91,9 @@ def bot_environment(slack: LocalSlack, database_url: str, data: Path, *, http: b
 
 class BotProcess:
     """`countersign run`, as the operating system sees it."""
+
+    started: ClassVar[list[BotProcess]] = []
+    """All of them, for whoever must end what a test that failed left running."""
 
     def __init__(self, environ: Mapping[str, str], log: Path) -> None:
         self.environ = dict(environ)
@@ -122,6 +118,7 @@ class BotProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot.cli", "run", cwd=REPOSITORY, env=self.environ, stdout=output, stderr=output
             )
+        BotProcess.started.append(self)
         if wait:
             await eventually(self.is_ready)
 

@@ -140,7 +140,7 @@ async def test_the_live_socket_shows_only_what_its_person_may_see(
         await slack.person("sana").post("general", "for all")
         await client.chat_postEphemeral(channel="C0HELP00001", user="U0SAM000001", text="for sam")
         await slack.person("mallory").post("ext-external", "from outside")
-        pushed = [json.loads((await live.receive(timeout=2)).data) for _ in range(3)]
+        pushed = [json.loads((await live.receive(timeout=30)).data) for _ in range(3)]
 
     assert [(p["type"], p["message"]["text"]) for p in pushed] == [
         ("message", "for all"),
@@ -156,7 +156,7 @@ async def test_the_live_socket_tells_of_views_and_time_outs(
     async with page.session.ws_connect(f"{slack.url}/client/live?as={OLIVIA}") as live:
         await client.views_publish(user_id=OLIVIA, view={"type": "home", "blocks": []})
         await page.post("command", channel="help", command="/countersign", text="x")
-        pushed = [json.loads((await live.receive(timeout=2)).data) for _ in range(2)]
+        pushed = [json.loads((await live.receive(timeout=30)).data) for _ in range(2)]
 
     assert pushed[0]["type"] == "home_published"
     assert pushed[1] == {"type": "toast", "text": '/countersign failed with the error "operation_timeout"'}

@@ -46,12 +46,12 @@ async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         assert later > parent
 
 
-async def test_a_crash_loses_less_than_a_second(tmp_path: Path) -> None:
+async def test_a_crash_loses_only_what_was_said_just_now(tmp_path: Path) -> None:
     state = tmp_path / "slack.json"
     async with quick_slack(state_file=state) as slack:
         await slack.person("olivia").post("help", "written down soon")
 
-        await slack.wait_for(lambda: "written down soon" in state.read_text(), timeout=1)
+        await slack.wait_for(lambda: "written down soon" in state.read_text())
 
         assert json.loads(state.read_text())["version"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["slack.json"]

@@ -44,7 +44,7 @@ class Lists:
 
     async def begun(self, count: int) -> None:
         """Wait until so many calls have begun."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.calls) < count:
                 await asyncio.sleep(0)
 
