@@ -65,6 +65,12 @@ async def is_alive(desk: RunningDesk) -> None:
     await holds(desk.slack, desk.database)
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is said of what Slack sent; a client that lost its line for a moment speaks of something else."""
+    ours = [record for record in caplog.records if record.name.startswith(("bot.", "handlers."))]
+    return [record.getMessage() for record in ours if record.levelno >= logging.WARNING]
+
+
 async def is_settled(desk: RunningDesk) -> bool:
     return bool(await desk.value("select count(*) = 0 from procrastinate_jobs"))
 
@@ -134,8 +140,7 @@ async def test_messages_that_say_nothing_or_stand_nowhere_are_let_go(
     for envelope in nothings:
         caplog.clear()
         assert (await send(desk, envelope, "events_api")).acked, envelope
-        said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-        assert len(said) <= 1, envelope
+        assert len(warnings(caplog)) <= 1, envelope
     await eventually(lambda: is_settled(desk))
 
     # One of them says something: in a thread that is none.
@@ -161,7 +166,7 @@ async def test_an_event_that_bolt_cannot_read_is_refused_once_over_http(
     outcome = await send(http_desk, {**message(http_desk), **odd}, "events_api")
 
     assert outcome.wants_no_retry
-    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
+    assert len(warnings(caplog)) == 1
 
 
 async def test_unknown_people_make_tickets_of_unknown_people(desk: RunningDesk) -> None:
