@@ -48,6 +48,8 @@ EARLIER_TURNS = 6
 """How many turns before it the copilot is told of."""
 STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
+CLOSED = "The case was closed meanwhile."
+MAY_NOT = "Whoever asked may no longer add to the case."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
 _WHAT = "ask the copilot"
@@ -117,9 +119,9 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
             await _tell_desk(desk, case)
         return bodies
 
-    def left_out() -> e.Body:  # (5)
+    def left_out(case: CaseStory) -> e.Body:  # (5)
         turn = result.as_turn(asked.instruction, asked.asked_by)
-        answer = f"{turn.answer}\n{LEFT_OUT}".strip()
+        answer = f"{turn.answer}\n{MAY_NOT if case.is_open else CLOSED} {LEFT_OUT}".strip()
         return replace(turn, answer=answer, ended=Ended.REFUSED.value, improved=False)
 
     async with or_left_out(desk, asked.case_id, asked.ask, left_out):

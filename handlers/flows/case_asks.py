@@ -37,6 +37,8 @@ SLACK_RETRY_SECONDS = 10.0
 IDENTITY_TRIES = 12
 """How often Slack is asked at the end of what was paid for, which would otherwise be done, and paid for, once more."""
 
+Entered = Callable[[CaseStory], Body]
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -103,11 +105,11 @@ def or_later() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def or_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Callable[[], Body]) -> AsyncIterator[None]:
+async def or_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> AsyncIterator[None]:
     """Where whoever asked may no longer add to the case, or it was closed meanwhile, leave out what was done for them.
 
-    `entry` is all that the record then gets, from the bot: what was done and what it used, and nothing of what was
-    found or proposed. Raises Refused, which says so.
+    `entry`, of the case as it is then, is all that the record gets, from the bot: what was done and what it used, and
+    nothing of what was found or proposed. Raises Refused, which says so.
     """
     try:
         yield
@@ -116,7 +118,7 @@ async def or_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Callable[[], B
         raise Refused(str(error), code="case-left-out", reply=f"{error.reply} {LEFT_OUT}", is_recorded=True) from error
 
 
-async def _note_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Callable[[], Body]) -> None:
+async def _note_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> None:
     """Put it on the record, a closed one too, by none of the ways that change what a case holds. Raises Refused."""
     async with desk.database.transaction() as tx:
         row = await cases.get(tx, case_id)
@@ -128,7 +130,7 @@ async def _note_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Callable[[]
         if story.opened.ticket_id != str(ticket.id):
             raise record_broken("its row names another ticket")
         await note_answered(desk, OpenCase(tx, row, ticket, story), ask)
-        await cases.append(tx, row, [entry()], actor="bot", at=desk.clock())
+        await cases.append(tx, row, [entry(story)], actor="bot", at=desk.clock())
         await deliveries.refresh(tx, ticket_id=ticket.id)
 
 

@@ -25,7 +25,8 @@ from policy.case_terms import Author, Draft
 from policy.terms import PersonKey
 
 SUGGEST = "suggest_marks"
-NOT_ALLOWED = (
+CLOSED = "for the case was closed before it could"
+MAY_NOT = (
     "for whoever had this revision written may not add to the case any more; one that you write with Edit… is looked at"
 )
 _WHAT = "have the model look at a draft"
@@ -41,19 +42,20 @@ async def ask_for_marks(desk: Desk, case: OpenCase, draft: Draft, by: PersonKey)
 async def suggest_marks(desk: Desk, case_id: UUID, ask_id: str, draft_id: str, revision: int) -> None:
     """Have it looked at. Raises Refused (on record), NotFound, TryLater."""
     ask = await asked_for(desk, case_id, SUGGEST, ask_id, draft_id=draft_id, revision=revision)  # (1)
-    story = await change_as_asked(desk, case_id, ask, _WHAT, _nothing)
-    said = await _look(desk, case_id, story, draft_id, revision)  # (2)
+    said: e.MarksSuggested | None = None
 
     async def change(case: OpenCase) -> Sequence[e.Body]:  # (3)
         await note_answered(desk, case, ask)
         return [] if said is None else [said]
 
-    def left_out() -> e.Body:  # (4)
+    def left_out(story: CaseStory) -> e.Body:  # (4)
         look = said or e.MarksSuggested(draft_id, revision, Author())
-        dropped = look.dropped + len(look.marks)
-        return replace(look, marks=(), ended=Ended.REFUSED.value, why=NOT_ALLOWED, dropped=dropped)
+        why, dropped = MAY_NOT if story.is_open else CLOSED, look.dropped + len(look.marks)
+        return replace(look, marks=(), ended=Ended.REFUSED.value, why=why, dropped=dropped)
 
     async with or_left_out(desk, case_id, ask, left_out):
+        story = await change_as_asked(desk, case_id, ask, _WHAT, _nothing)
+        said = await _look(desk, case_id, story, draft_id, revision)  # (2)
         await change_as_asked(desk, case_id, ask, _WHAT, change, tries=IDENTITY_TRIES)
 
 

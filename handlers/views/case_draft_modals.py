@@ -164,7 +164,10 @@ def _looked(case: CaseFacts, draft: DraftFacts) -> str:
     """Whether a model has looked at it after the rules had."""
     look = draft.look
     if look is None:
-        return "Marked by the rules; the model has not looked yet" if case.model else "Marked by the rules alone"
+        if not case.model:
+            return "Marked by the rules alone"
+        will = "has not looked yet" if case.is_open and draft.is_newest else "did not look at it"
+        return f"Marked by the rules; the model {will}"
     if look.why_not:
         return f"Marked by the rules alone: the model could not look, {look.why_not}"
     return f"Marked by the rules; {one_line(look.model, 60)} looked too and suggested {count(look.marks, 'mark')}"

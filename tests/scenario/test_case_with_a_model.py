@@ -40,7 +40,7 @@ from copilot.measures import gather, measure
 from copilot.rendered_draft import rendered
 from copilot.trace_document import Record, make_trace
 from copilot.trace_page import trace_page
-from handlers.flows.ask_copilot import STALLED, ask_copilot
+from handlers.flows.ask_copilot import CLOSED, STALLED, ask_copilot
 from handlers.flows.case_asks import LEFT_OUT
 from handlers.flows.change_case import CASE_CLOSED, NOT_ON_IT, change_case
 from handlers.flows.move_statement import move_statement
@@ -419,7 +419,7 @@ async def test_a_turn_whose_case_is_closed_meanwhile_is_on_its_record_and_adds_n
     *_, closed, last = story.entries
     assert isinstance(closed.body, e.Closed) and (last.body, last.actor) == (turn, "bot")
     assert (turn.ended, turn.improved, turn.asked_by) == ("refused", False, OLIVIA)
-    assert turn.answer.startswith(answer) and turn.answer.endswith(LEFT_OUT)
+    assert turn.answer.startswith(answer) and turn.answer.endswith(f"{CLOSED} {LEFT_OUT}")
     assert [one.name for one in turn.calls] == ["propose_statements"]
     spent = Spent.of_case(story)
     assert (spent.turns, spent.tokens) == (1, 2 * sum([100, 1_000, 10, 50])) and spent.usd > 0
