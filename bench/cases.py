@@ -1,4 +1,4 @@
-"""Cases: how long one takes to read and verify, to add to, and to be made ready for a model, by its size."""
+"""Cases: how long one takes to tell from its entries, to read and verify, to add to, and to prepare for a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from copilot.case_prompt import first_message
 from copilot.case_pseudonyms import CasePseudonyms
 from policy import case_entries as e
 from policy.case_entries import Body
-from policy.case_story import CaseStory
+from policy.case_story import CaseStory, tell
 from policy.case_terms import (
     Author,
     Claim,
@@ -38,7 +38,7 @@ LEAD = PersonKey("T0ACME00001", "U0OLIVIA001")
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 EVIDENCE_AT_ONCE = 10
 """What one look brings: one entry."""
-SIZES = {"a day's": 10, "a week's": 60}
+SIZES = {"a day's": 10, "a week's": 60, "a long one's": 1000}
 """How many looks; five statements follow each."""
 
 
@@ -59,6 +59,7 @@ async def _sized(rig: Rig, database: Database, name: str, looks: int) -> Table:
     rounds, each = rig.take(1, 3), rig.take(2, 5)
     arms: dict[str, Callable[[], Awaitable[object]]] = {
         "its rows fetched (baseline)": lambda: _fetched(database.url, case_id),
+        "its entries told": lambda: _told(story),
         "read and verified": lambda: _read(database, case_id),
         "read, verified and added to": lambda: _added(database, case_id),
         "made ready for a model": lambda: _ready(turn),
@@ -92,6 +93,10 @@ async def _fetched(url: str, case_id: UUID) -> int:
 async def _read(database: Database, case_id: UUID) -> CaseStory:
     async with database.transaction() as tx:
         return await cases.story(tx, case_id)
+
+
+async def _told(story: CaseStory) -> CaseStory:
+    return tell(story.entries)
 
 
 async def _added(database: Database, case_id: UUID) -> None:

@@ -73,6 +73,8 @@ class Ended(StrEnum):
     PAUSED = "paused"
     """It asks the lead something, and goes no further."""
     FAILED = "failed"
+    REFUSED = "refused"
+    """Whoever asked may no longer add to the case, or it was closed: nothing of it was taken."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,11 @@ def citation_findings(sentence: Sentence, held: Held) -> Iterator[Finding]:
     """What is wrong with the citations themselves."""
     whole = (0, len(sentence.text))
     if not sentence.cites and not is_courtesy(fold(sentence.text).text):
-        yield Code.NO_CITATION, *whole, "Cite the statement this rests on, keep to plain thanks or a greeting, or take the sentence out."
+        yield (
+            Code.NO_CITATION,
+            *whole,
+            "Cite the statement this rests on, keep to plain thanks or a greeting, or take the sentence out.",
+        )
     by_id = {one.statement_id: one for one in held.statements}
     for cite in sentence.cites:
         name, _, revision = cite.partition("@")

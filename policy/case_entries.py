@@ -134,7 +134,7 @@ class MarksSuggested:
     """The model and its prompt."""
     marks: tuple[SuggestedMark, ...] = ()
     ended: str = "done"
-    """'done', 'budget' or 'failed'; only what is done was looked at."""
+    """'done', 'budget', 'failed', or 'refused' where whoever asked for it may no longer add to the case."""
     why: str = ""
     """Where it is not done: what was missing, in our own words."""
     dropped: int = 0
@@ -185,7 +185,8 @@ class Turn:
     """The model and its prompt, or the rules where no model was in use."""
     calls: tuple[ToolCall, ...] = ()
     ended: str = "done"
-    """'done', 'stopped' by a person, 'budget', 'paused' to ask, or 'failed'."""
+    """'done', 'stopped' by a person, 'budget', 'paused' to ask, 'failed', or 'refused' where whoever asked may no
+    longer add to the case, or it was closed meanwhile: nothing of it was taken."""
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0

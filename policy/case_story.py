@@ -12,7 +12,7 @@ from policy import case_entries as e
 from policy.case_entries import Entry
 from policy.case_fingerprints import fingerprint
 from policy.case_rules import Held
-from policy.case_terms import Draft, Evidence, Statement, StatementState
+from policy.case_terms import Draft, Evidence, StatementState
 from policy.latching import Latch, is_of_security
 from policy.terms import Person, PersonKey
 
@@ -97,13 +97,59 @@ def tell(entries: Iterable[Entry]) -> CaseStory:
 
 def go_on(story: CaseStory, entries: Iterable[Entry]) -> CaseStory:
     """The case once these entries have followed. Raises NotACase."""
-    told = list(story.entries)
+    told, holding = list(story.entries), _Holding(story.held)
     for entry in entries:
         if entry.seq != len(told) + 1 or isinstance(entry.body, e.Opened):
             raise NotACase(f"entry {entry.seq} does not follow from those before it")
+        holding.take(entry)
         story = _STEPS[type(entry.body)](story, entry, entry.body)
         told.append(entry)
-    return replace(story, entries=tuple(told), length=len(told))
+    return replace(story, held=holding.held, entries=tuple(told), length=len(told))
+
+
+class _Holding:
+    """What a case holds while entry follows entry: each statement and each item of evidence is touched once for each
+    entry that is about it, however many others there are."""
+
+    def __init__(self, held: Held) -> None:
+        self._before = held
+        self._statements = {one.statement_id: one for one in held.statements}
+        self._evidence = list(held.evidence)
+        self._evidence_ids = {one.evidence_id for one in held.evidence}
+        self._rejected = set(held.rejected)
+        self._is_changed = False
+
+    @property
+    def held(self) -> Held:
+        """What the case holds by now; the very same as before where nothing was said of it."""
+        if not self._is_changed:
+            return self._before
+        return Held(tuple(self._statements.values()), tuple(self._evidence), frozenset(self._rejected))
+
+    def take(self, entry: Entry) -> None:
+        """One more entry, which may be about something else. Raises NotACase."""
+        match entry.body:
+            case e.Retrieved(evidence):
+                self._retrieve(evidence)
+            case e.StatementStep() as step:
+                self._move(entry.seq, step)
+            case _:
+                return
+        self._is_changed = True
+
+    def _retrieve(self, new: tuple[Evidence, ...]) -> None:
+        if repeated := [one.evidence_id for one in new if one.evidence_id in self._evidence_ids]:
+            raise NotACase(f"evidence {repeated[0]} is there already")
+        self._evidence += new
+        self._evidence_ids.update(one.evidence_id for one in new)
+
+    def _move(self, seq: int, step: e.StatementStep) -> None:
+        after, is_new = step.statement, step.event is None
+        if is_new == (after.statement_id in self._statements):
+            raise NotACase(f"entry {seq} is about a statement that is {'there already' if is_new else 'not there'}")
+        self._statements[after.statement_id] = after  # One that is there keeps its place.
+        if after.state is StatementState.REJECTED:
+            self._rejected.add(fingerprint(after.text))
 
 
 def _framed(story: CaseStory, entry: Entry, body: e.Framed) -> CaseStory:
@@ -119,29 +165,7 @@ def _members(story: CaseStory, entry: Entry, body: e.MembersChanged) -> CaseStor
 
 
 def _retrieved(story: CaseStory, entry: Entry, body: e.Retrieved) -> CaseStory:
-    held = replace(story.held, evidence=_with_evidence(story.held.evidence, body.evidence))
-    return replace(story, held=held, evidence_seq=entry.seq if body.evidence else story.evidence_seq)
-
-
-def _with_evidence(known: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    ids = {one.evidence_id for one in known}
-    if repeated := [one.evidence_id for one in new if one.evidence_id in ids]:
-        raise NotACase(f"evidence {repeated[0]} is there already")
-    return (*known, *new)
-
-
-def _statement(story: CaseStory, entry: Entry, body: e.StatementStep) -> CaseStory:
-    after, held = body.statement, story.held
-    known = [one.statement_id for one in held.statements]
-    if (body.event is None) == (after.statement_id in known):
-        raise NotACase(f"entry {entry.seq} is about a statement that is {'there already' if known else 'not there'}")
-    rejected = {fingerprint(after.text)} if after.state is StatementState.REJECTED else set()
-    statements: tuple[Statement, ...] = (
-        (*held.statements, after)
-        if body.event is None
-        else tuple(after if one.statement_id == after.statement_id else one for one in held.statements)
-    )
-    return replace(story, held=replace(held, statements=statements, rejected=held.rejected | rejected))
+    return replace(story, evidence_seq=entry.seq) if body.evidence else story
 
 
 def _drafted(story: CaseStory, entry: Entry, body: e.Drafted) -> CaseStory:
@@ -199,7 +223,7 @@ _STEPS: Mapping[type[Any], Callable[[CaseStory, Entry, Any], CaseStory]] = Mappi
         e.LeadChanged: _lead,
         e.MembersChanged: _members,
         e.Retrieved: _retrieved,
-        e.StatementStep: _statement,
+        e.StatementStep: _nothing,
         e.Drafted: _drafted,
         e.Overridden: _overridden,
         e.MarksSuggested: _suggested,

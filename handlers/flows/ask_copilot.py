@@ -4,6 +4,7 @@
     2  the copilot looks things up and proposes, with no transaction open; a person may stop it
     3  the case is read again, and what was found and proposed is added under ids that it does not have yet
     4  turns that bring nothing are counted, and a loop that stalls is said to the desk's own channel
+    5  where that may not be any more, or the case was closed meanwhile, only what it did and used is put on record
 
 Nothing that it says is a fact, a decision or a release: statements wait for the lead, drafts for the gate.
 """
@@ -18,11 +19,19 @@ from datetime import datetime
 from uuid import UUID
 
 from actions.evidence.connector import Account, Attachment, Question, Window
-from copilot.assistant_terms import CaseTurn, Exchange, Lookup, Progress, Spent, Tools, TurnResult
+from copilot.assistant_terms import CaseTurn, Ended, Exchange, Lookup, Progress, Spent, Tools, TurnResult
 from copilot.measures import STALLED_TURNS, stalled_run
 from handlers.desk import Desk
 from handlers.errors import BadInput
-from handlers.flows.case_asks import IDENTITY_TRIES, Ask, change_as_asked, note_answered, note_ask
+from handlers.flows.case_asks import (
+    IDENTITY_TRIES,
+    LEFT_OUT,
+    Ask,
+    change_as_asked,
+    note_answered,
+    note_ask,
+    or_left_out,
+)
 from handlers.flows.case_linting import internal_names
 from handlers.flows.change_case import OpenCase, change_case
 from handlers.flows.suggest_marks import ask_for_marks
@@ -39,6 +48,8 @@ EARLIER_TURNS = 6
 """How many turns before it the copilot is told of."""
 STALLED_KIND = "case_stalled"
 STALLED = "The copilot's last turns brought nothing new. Look at the case with somebody who knows more of it."
+CLOSED = "The case was closed meanwhile."
+MAY_NOT = "Whoever asked may no longer add to the case."
 NO_INSTRUCTION = "Say in a sentence what to look for or to write."
 LOOK_FOR_STOP_SECONDS = 1.0
 _WHAT = "ask the copilot"
@@ -108,7 +119,13 @@ async def run_turn(desk: Desk, asked: Asked, progress: Progress) -> TurnResult:
             await _tell_desk(desk, case)
         return bodies
 
-    await change_as_asked(desk, asked.case_id, asked.ask, _WHAT, change, tries=IDENTITY_TRIES)
+    def left_out(case: CaseStory) -> e.Body:  # (5)
+        turn = result.as_turn(asked.instruction, asked.asked_by)
+        answer = f"{turn.answer}\n{MAY_NOT if case.is_open else CLOSED} {LEFT_OUT}".strip()
+        return replace(turn, answer=answer, ended=Ended.REFUSED.value, improved=False)
+
+    async with or_left_out(desk, asked.case_id, asked.ask, left_out):
+        await change_as_asked(desk, asked.case_id, asked.ask, _WHAT, change, tries=IDENTITY_TRIES)
     return result
 
 
@@ -204,9 +221,10 @@ def _turn(asked: Asked, story: CaseStory) -> CaseTurn:
 
 
 def _of_this_framing(story: CaseStory) -> list[e.Turn]:
-    """What was said under another goal is not told again."""
+    """What was said under another goal is not told again, nor what was left out of the case."""
     framed = [one.seq for one in story.entries if isinstance(one.body, e.Framed) and one.body.is_redirection]
-    return [turn for entry, turn in story.turns if entry.seq > max(framed, default=0)]
+    told = [turn for entry, turn in story.turns if entry.seq > max(framed, default=0)]
+    return [turn for turn in told if turn.ended != Ended.REFUSED]
 
 
 def _is_stalled(story: CaseStory, result: TurnResult) -> bool:

@@ -11,30 +11,33 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, NotFound, Refused, TryLater
-from handlers.flows.change_case import Change, OpenCase, change_case, record_broken
+from handlers.flows.change_case import Change, OpenCase, change_case, read_story, record_broken
 from handlers.flows.one_person import LINKS_CONTRADICTED
+from policy.case_entries import Body
 from policy.case_story import CaseStory
 from policy.terms import PersonKey
-from storage import audit, cases, job_queue, told
+from storage import audit, cases, deliveries, job_queue, tickets, told
 from storage.audit import Step, StoredEvent, ticket_chain
 from storage.database import Transaction
 from storage.told import TrailBroken
 
 NOBODY_ASKED = "Nobody asked for this in these words, so nothing is done. Ask from the case's card, then try again."
 DONE_BEFORE = "This was done before. Leave it, or ask once more from the case's card."
-
+LEFT_OUT = "What came of it was left out of the case; what it used is on the record."
 
 SLACK_RETRY_SECONDS = 10.0
 IDENTITY_TRIES = 12
 """How often Slack is asked at the end of what was paid for, which would otherwise be done, and paid for, once more."""
+
+Entered = Callable[[CaseStory], Body]
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,36 @@ def or_later() -> Iterator[None]:
         if error.reply == LINKS_CONTRADICTED:
             raise  # That does not pass: an operator looks first.
         raise TryLater(str(error), seconds=SLACK_RETRY_SECONDS) from error
+
+
+@asynccontextmanager
+async def or_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> AsyncIterator[None]:
+    """Where whoever asked may no longer add to the case, or it was closed meanwhile, leave out what was done for them.
+
+    `entry`, of the case as it is then, is all that the record gets, from the bot: what was done and what it used, and
+    nothing of what was found or proposed. Raises Refused, which says so.
+    """
+    try:
+        yield
+    except (Refused, IdentityUnavailable) as error:
+        await _note_left_out(desk, case_id, ask, entry)
+        raise Refused(str(error), code="case-left-out", reply=f"{error.reply} {LEFT_OUT}", is_recorded=True) from error
+
+
+async def _note_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> None:
+    """Put it on the record, a closed one too, by none of the ways that change what a case holds. Raises Refused."""
+    async with desk.database.transaction() as tx:
+        row = await cases.get(tx, case_id)
+        ticket = None if row is None else await tickets.get(tx, row.ticket_id, lock=True)
+        if row is None or ticket is None:
+            raise NotFound("case")
+        await cases.lock(tx, case_id)
+        story = await read_story(tx, case_id)
+        if story.opened.ticket_id != str(ticket.id):
+            raise record_broken("its row names another ticket")
+        await note_answered(desk, OpenCase(tx, row, ticket, story), ask)
+        await cases.append(tx, row, [entry(story)], actor="bot", at=desk.clock())
+        await deliveries.refresh(tx, ticket_id=ticket.id)
 
 
 async def note_answered(desk: Desk, case: OpenCase, ask: Ask) -> None:

@@ -2,7 +2,8 @@
 
 Nobody gets a right by it. Who is named is who the gate would let approve at this moment, read live from Slack (1) with
 no transaction open; then the request is locked and asked once more (2), and the words, their record and the next look
-are one transaction (3). Each is done once at most: which ones were is on the request's row.
+are one transaction (3). Each is done once at most: which ones were is on the request's row. What the ticket's case
+keeps back cannot be decided, and its card says why: nobody is told until it can be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from handlers.desk import Desk
 from handlers.errors import IdentityUnavailable, TryLater
+from handlers.flows.case_holds import held_back
 from handlers.flows.judged_facts import request_facts, risk_of
 from handlers.flows.one_person import Addresses, all_linked, ties_about, with_addresses
 from handlers.plain_input import storable
@@ -28,6 +30,8 @@ from storage.schema import ActionRequest, Delivery, Ticket
 SLACK_RETRY_SECONDS = 30.0
 NO_CARD_YET = timedelta(minutes=1)
 """How long until a request is looked at again whose card does not stand in Slack: there is no thread to write in."""
+HELD_BACK = timedelta(minutes=5)
+"""How long until a request is looked at again that the ticket's case keeps back."""
 
 _STEPS = {Nudge.REMINDER: Step.REQUEST_REMINDED, Nudge.ESCALATION: Step.REQUEST_ESCALATED}
 
@@ -40,11 +44,11 @@ def waiting_of(request: ActionRequest) -> Waiting:
 async def nudge_approvers(desk: Desk, request_id: UUID) -> None:
     """Remind or escalate, if that is due. Raises TryLater where Slack does not say who could vote."""
     async with desk.database.transaction() as tx:
-        request = await requests.get(tx, request_id)
-        nudge = None if request is None else _due(desk, request)
-        groups = [] if request is None or nudge is None else _groups(desk, request, nudge)
-    if nudge is None:
-        return
+        found = await requests.locked(tx, request_id)
+        nudge = None if found is None else _due(desk, found[0])
+        if found is None or nudge is None or await _is_put_off(desk, tx, *found):
+            return
+        groups = _groups(desk, found[0], nudge)
     people = await _people(desk, groups)  # (1)
     try:
         await with_addresses(desk, people, partial(_nudge, desk, request_id, nudge, people))
@@ -58,12 +62,22 @@ async def _nudge(desk: Desk, request_id: UUID, nudge: Nudge, people: Sequence[Pe
         if found is None or _due(desk, found[0]) is not nudge:
             return
         request, ticket = found
+        if await _is_put_off(desk, tx, request, ticket):
+            return
         card = await deliveries.card_of(tx, request_id)
         if card is None:
             request.wake_at = min(request.expires_at, desk.clock() + NO_CARD_YET)
             return
         named = await _named(desk, tx, request, ticket, people, addresses)
         await _write(desk, tx, nudge, request, ticket, card, named)  # (3)
+
+
+async def _is_put_off(desk: Desk, tx: Transaction, request: ActionRequest, ticket: Ticket) -> bool:
+    """Whether the ticket's case keeps it back as things are; then it stays due, and is looked at again."""
+    if not await held_back(tx, ticket, request):
+        return False
+    request.wake_at = min(request.expires_at, desk.clock() + HELD_BACK)
+    return True
 
 
 def _due(desk: Desk, request: ActionRequest) -> Nudge | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from handlers.views import case_ids as ids
 from handlers.views.blocks import (
     Block,
@@ -19,12 +17,13 @@ from handlers.views.blocks import (
     rich,
     say,
 )
-from handlers.views.case_draft_facts import ChangeFacts, MarkFacts, SentenceFacts, WordChange
+from handlers.views.case_draft_facts import ChangeFacts, MarkFacts, WordChange
+from handlers.views.case_draft_sentences import mark_line, mark_lines, page_of, place
 from handlers.views.case_draft_text import draft_parts
 from handlers.views.case_facts import CaseFacts, DraftFacts
 from handlers.views.case_ids import Ref
 from handlers.views.case_inputs import reason_input, select, text_input, without_hidden
-from handlers.views.case_statement_modals import pager
+from handlers.views.case_statement_modals import page_turns
 from handlers.views.case_wording import (
     AUDIENCE_WORDS,
     CAUSE_WORDS,
@@ -37,33 +36,30 @@ from handlers.views.case_wording import (
 )
 from handlers.views.facts import ParamFacts, Untrusted
 from handlers.views.parameters import Detail, parameter_blocks
-from handlers.views.plain import one_line, visible
+from handlers.views.plain import one_line
 from handlers.views.surfaces import modal
 from handlers.views.wording import count
 from policy.case_entries import CORRECTION_CAUSES
 from policy.case_terms import DraftKind
 from policy.terms import Provenance
 
-PAGE_SIZE = 40
 PART_ROOM = 3000
 """Characters that one input of the edit form takes."""
 _PARTS_MOST = 30
-_SENTENCE_LENGTH = 1200
 _CHANGES_SHOWN = 20
 _CHANGE_LENGTH = 600
 _OVERRIDES_SHOWN = 8
-_PLAIN_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u3003\uff02", "'"))
 _RELEASED = (DraftKind.CUSTOMER_UPDATE, DraftKind.ENGINEERING_HANDOFF, DraftKind.SECURITY_HANDOFF)
 
 
 def draft_modal(case: CaseFacts, draft: DraftFacts, at: int = 0) -> Block:
     """One revision to be read: state, sentences with their marks in place, warnings, what changed."""
     ref = Ref(case.case_id, draft.draft_id, draft.revision)
-    at = at if 0 <= at < len(draft.sentences) else 0
-    shown = list(enumerate(draft.sentences))[at : at + PAGE_SIZE]
+    page = page_of(draft, at)
+    at = page.first
     blocks = [*_head(case, draft), *(_whole_draft_marks(draft) if at == 0 else []), *_ways(case, draft, ref)]
-    blocks += [_sentence(number, one, draft) for number, one in shown]
-    blocks += pager(ref, ids.PAGE_DRAFT, at, PAGE_SIZE, len(draft.sentences))
+    blocks += page.blocks
+    blocks += page_turns(ref, ids.PAGE_DRAFT, page.before, at, at + len(page.blocks), len(draft.sentences))
     if at == 0:
         blocks += [*_overridden(draft), *_changes(draft)]
     return modal(DRAFT_WORDS[draft.kind], blocks, str(Ref(ref.case_id, ref.item, ref.revision, at)))
@@ -104,9 +100,9 @@ def override_modal(case: CaseFacts, draft: DraftFacts) -> Block:
         words = "No mark of this revision can be overridden: change the sentence, or what it cites."
         return modal("Override a mark", [rich(line(say(words)))])
     # Of one code on one sentence there may be several, and one choice is for all of them.
-    options = list({mark_value(one): f"{_place(one)}: {or_plain(CODE_WORDS, one.code)}" for one in marks}.items())
+    options = list({mark_value(one): f"{place(one)}: {or_plain(CODE_WORDS, one.code)}" for one in marks}.items())
     blocks = [
-        rich(bullets([_mark_line(one, draft) for one in marks[:_CHANGES_SHOWN]])),
+        rich(bullets([mark_line(one, draft) for one in marks[:_CHANGES_SHOWN]])),
         select("mark", "Which mark?", options),
         reason_input(
             "Why is it right as it stands?", "Under your name, beside the sentence, in the record and the trace."
@@ -168,7 +164,10 @@ def _looked(case: CaseFacts, draft: DraftFacts) -> str:
     """Whether a model has looked at it after the rules had."""
     look = draft.look
     if look is None:
-        return "Marked by the rules; the model has not looked yet" if case.model else "Marked by the rules alone"
+        if not case.model:
+            return "Marked by the rules alone"
+        will = "has not looked yet" if case.is_open and draft.is_newest else "did not look at it"
+        return f"Marked by the rules; the model {will}"
     if look.why_not:
         return f"Marked by the rules alone: the model could not look, {look.why_not}"
     return f"Marked by the rules; {one_line(look.model, 60)} looked too and suggested {count(look.marks, 'mark')}"
@@ -188,75 +187,13 @@ def _ways(case: CaseFacts, draft: DraftFacts, ref: Ref) -> list[Block]:
 
 def _whole_draft_marks(draft: DraftFacts) -> list[Block]:
     marks = [one for one in draft.marks if one.sentence < 0]
-    return [rich(bullets([_mark_line(one, draft) for one in marks]))] if marks else []
-
-
-def _sentence(number: int, sentence: SentenceFacts, draft: DraftFacts) -> Block:
-    marks = [one for one in draft.marks if one.sentence == number]
-    cites = f"[{', '.join(one_line(one, 60) for one in sentence.cites[:12])}]" if sentence.cites else "[cites nothing]"
-    parts = [
-        line(say(f"{number + 1}.  "), *_marked(sentence.text, marks)),
-        line(say(f"{cites}  by {author_words(sentence.author)}", italic=True)),
-    ]
-    return rich(*parts, *([bullets([_mark_line(one, draft) for one in marks])] if marks else []))
-
-
-def _marked(text: str, marks: Sequence[MarkFacts]) -> list[Block]:
-    """The text with what is marked set apart: in brackets and in code, so that it can be heard as well as seen."""
-    spans = _merged([(one.start, min(one.end, len(text))) for one in marks if one.start < min(one.end, len(text))])
-    runs: list[Block] = []
-    at = 0
-    for start, end in spans:
-        runs += [*_plain_run(text[at:start]), say(f"⟦{visible(text[start:end], _SENTENCE_LENGTH)}⟧", code=True)]
-        at = end
-    return [*runs, *_plain_run(text[at:])] or [say(visible(text, _SENTENCE_LENGTH))]
-
-
-def _plain_run(text: str) -> list[Block]:
-    """A stretch of a sentence; the blanks at its ends stay."""
-    if not text.strip():
-        return [say(" ")] if text else []
-    lead, rear = " " * text[:1].isspace(), " " * text[-1:].isspace()
-    return [say(f"{lead}{one_line(text, _SENTENCE_LENGTH)}{rear}")]
-
-
-def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    last: tuple[int, int] | None = None
-    for start, end in sorted(spans):
-        if last and start <= last[1]:
-            last = (last[0], max(last[1], end))
-            continue
-        if last:
-            yield last
-        last = (start, end)
-    if last:
-        yield last
-
-
-def _mark_line(mark: MarkFacts, draft: DraftFacts) -> Block:
-    sign = "⛔" if mark.is_block else "⚠️"
-    final = "" if mark.can_be_overridden or not mark.is_block else " No reason makes this right: change it."
-    where = f"{_place(mark)}: " if mark.sentence < 0 else ""
-    by = f"{one_line(mark.model, 60)} suggests: “{_within_quotes(mark.said)}” " if mark.model else ""
-    return line(
-        say(f"{sign} {where}{or_plain(CODE_WORDS, mark.code)}. ", bold=True),
-        say(by + one_line(mark.cure, 300) + final),
-    )
-
-
-def _within_quotes(text: str) -> str:
-    """A model's words on one line, in which the quotation does not seem to end before they do."""
-    return one_line(Untrusted(text.translate(_PLAIN_QUOTES)), 300)
-
-
-def _place(mark: MarkFacts) -> str:
-    return f"Sentence {mark.sentence + 1}" if mark.sentence >= 0 else "The draft"
+    return [rich(bullets(mark_lines(marks, draft)))] if marks else []
 
 
 def _overridden(draft: DraftFacts) -> list[Block]:
     lines = [
         line(
-            say(f"{_place(one.mark)}: {or_plain(CODE_WORDS, one.mark.code)}. ", bold=True),
+            say(f"{place(one.mark)}: {or_plain(CODE_WORDS, one.mark.code)}. ", bold=True),
             say(f"{name(one.by)} takes responsibility: “{one_line(one.reason, 300)}”"),
         )
         for one in draft.overridden[:_OVERRIDES_SHOWN]

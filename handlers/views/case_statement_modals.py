@@ -189,15 +189,20 @@ def statement_list(case: CaseFacts, at: int = 0, size: int = PAGE_SIZE) -> list[
 
 
 def pager(ref: Ref, action_id: str, at: int, page_size: int, total: int) -> list[Block]:
-    """The buttons that turn the page, where there is another; both have the same prefix and their place as value."""
+    """The buttons that turn the page, where there is another, of pages of one size."""
+    return page_turns(ref, action_id, max(0, at - page_size), at, min(at + page_size, total), total)
+
+
+def page_turns(ref: Ref, action_id: str, before: int, at: int, end: int, total: int) -> list[Block]:
+    """The same of a page that ends before `end`; both have the same prefix and their place as value."""
     turns = []
     if at > 0:
-        turns.append(button("Previous", action_id, str(_at(ref, max(0, at - page_size)))))
-    if at + page_size < total:
-        turns.append(button("Next", ids.NEXT_OF[action_id], str(_at(ref, at + page_size))))
+        turns.append(button("Previous", action_id, str(_at(ref, before))))
+    if end < total:
+        turns.append(button("Next", ids.NEXT_OF[action_id], str(_at(ref, end))))
     if not turns:
         return []
-    return [context(plain(f"{at + 1} to {min(at + page_size, total)} of {total}")), actions(*turns)]
+    return [context(plain(f"{at + 1} to {end} of {total}")), actions(*turns)]
 
 
 def evidence_lines(one: EvidenceFacts, length: int = _EXCERPT_LENGTH) -> list[Block]:

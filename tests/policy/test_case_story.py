@@ -12,7 +12,7 @@ import pytest
 from policy import case_entries as e
 from policy.case_entries import Entry
 from policy.case_moves import StatementEvent
-from policy.case_story import NotACase, tell
+from policy.case_story import NotACase, go_on, tell
 from policy.case_terms import (
     Author,
     Claim,
@@ -119,6 +119,55 @@ def test_what_was_rejected_stays_known_when_its_words_are_gone() -> None:
 
     assert len(story.held.rejected) == 1
     assert story.held.rejected == story.held.rejected_content
+
+
+class Counted(str):
+    """An id that counts how often it is looked at."""
+
+    looked = 0
+
+    def __hash__(self) -> int:
+        Counted.looked += 1
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        Counted.looked += 1
+        return super().__eq__(other)
+
+
+def looks_and_moves(size: int) -> list[Entry]:
+    """So many looks, with a statement on each, which is then accepted."""
+    said = [replace(STATEMENT, statement_id=Counted(f"S{number}")) for number in range(size)]
+    found = [replace(EVIDENCE, evidence_id=Counted(f"E{number}")) for number in range(size)]
+    moved = [replace(one, state=StatementState.ACCEPTED) for one in said]
+    bodies = [
+        body
+        for one, item in zip(said, found, strict=True)
+        for body in (e.Retrieved((item,)), e.StatementStep(one, None))
+    ]
+    return record(OPENED, *bodies, *(e.StatementStep(one, StatementEvent.ACCEPTED) for one in moved))
+
+
+def test_a_long_record_is_told_by_touching_each_id_a_few_times() -> None:
+    """However many there are: each press on a case tells it whole."""
+    for size in (100, 400):
+        entries = looks_and_moves(size)
+        Counted.looked = 0
+
+        held = tell(entries).held
+
+        assert Counted.looked <= 6 * len(entries)
+        assert [one.statement_id for one in held.statements] == [f"S{number}" for number in range(size)]
+        assert {one.state for one in held.statements} == {StatementState.ACCEPTED}
+
+
+def test_a_case_that_goes_on_is_the_one_that_is_told_whole() -> None:
+    entries = looks_and_moves(20)
+    whole = tell(entries)
+
+    for at in range(1, len(entries) + 1):
+        assert go_on(tell(entries[:at]), entries[at:]) == whole
+    assert go_on(whole, []).held is whole.held
 
 
 @pytest.mark.parametrize(

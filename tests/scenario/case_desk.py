@@ -12,11 +12,13 @@ from uuid import UUID
 
 from actions.accounts_csv import read_accounts
 from bot.demo import evidence as demo
+from handlers.flows.change_case import change_case
 from handlers.views import case_ids as ids
 from handlers.views.case_ids import Ref
-from policy.case_entries import Turn
+from policy.case_entries import Body, Closed, Turn
 from policy.case_story import CaseStory
 from policy.case_terms import Statement, StatementKind
+from policy.terms import Person
 from storage import cases, directory
 from tests.running import RunningDesk, running_desk
 
@@ -155,6 +157,18 @@ async def take_turn(case: CaseInSlack, words: str, who: str = "") -> Turn:
     turn = await case.desk.until(taken)
     await case.desk.idle()
     return turn
+
+
+async def close(case: CaseInSlack) -> None:
+    """The lead closes the case, whatever its latch would say to that."""
+    desk = case.desk.parts.reception.desk
+    lead = await desk.people.resolve((await case.story()).lead)
+    assert isinstance(lead, Person)
+
+    async def closed(_: object) -> list[Body]:
+        return [Closed("It is answered.")]
+
+    await change_case(desk, case.case_id, lead, "close a case", closed, lead_only=True)
 
 
 async def edit_draft(case: CaseInSlack, draft_id: str, old: str, new: str, cause: str, who: str = "") -> None:

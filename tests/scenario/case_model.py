@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,6 +161,16 @@ def drips(line: str) -> Answer:
             await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
             await asyncio.sleep(0.5)
         return response
+
+    return answer
+
+
+def after(happens: Callable[[], Awaitable[object]], then: Answer) -> Answer:
+    """Answer once this has happened, while the bot waits for the model."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await happens()
+        return await then(request)
 
     return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,23 +16,24 @@ from copilot.rendered_draft import rendered
 from copilot.trace_document import Record, make_trace
 from copilot.trace_page import trace_page
 from handlers.errors import IdentityUnavailable
-from handlers.flows import case_asks
+from handlers.flows import case_asks, write_draft
 from handlers.flows.case_linting import lint_revision
 from handlers.flows.change_case import change_case
-from handlers.flows.suggest_marks import SUGGEST
+from handlers.flows.suggest_marks import CLOSED, MAY_NOT, SUGGEST
 from handlers.views import case_ids as ids
 from policy import case_entries as e
 from policy.case_release import Hold
 from policy.case_story import Revision
 from policy.case_terms import Author
-from policy.terms import PersonKey
+from policy.terms import Person, PersonKey
 from storage import job_queue
 from storage.audit import Step
 from storage.embedded import EmbeddedServer
 from tests.messages_api import MODEL, fails, says, serving
+from tests.messages_stream import streams, words
 from tests.running import RunningDesk
-from tests.scenario.case_desk import CaseInSlack, approve, case_desk, edit_draft, open_case
-from tests.scenario.case_model import CaseModel, LookedAt
+from tests.scenario.case_desk import CaseInSlack, approve, case_desk, close, edit_draft, open_case, take_turn
+from tests.scenario.case_model import CaseModel, LookedAt, after
 from tests.scenario.test_case_copilot import release
 from tests.scenario.test_case_with_a_model import (
     GOAL,
@@ -260,6 +262,70 @@ async def test_a_look_is_neither_lost_nor_paid_twice_while_slack_does_not_say_wh
 
     assert silent == [0]
     assert [one.ended for one in await looks(case)] == ["done"] and len(model.looked) == 1
+
+
+async def test_a_look_for_somebody_who_left_the_case_says_what_happened_and_what_to_do(
+    model: CaseModel, case: CaseInSlack
+) -> None:
+    """Sam, who wrote the revision, is taken off the case: before the look was made, and while it is."""
+    desk = case.desk.parts.reception.desk
+    olivia = await desk.people.resolve(OLIVIA)
+    assert isinstance(olivia, Person)
+    await with_update(case, model)
+
+    async def members(*keys: PersonKey) -> None:
+        async def staffed(_: object) -> list[e.Body]:
+            return [e.MembersChanged(keys)]
+
+        await change_case(desk, case.case_id, olivia, "say who works on it", staffed, lead_only=True)
+
+    model.will_mark(after(members, says({"marks": []})))
+    await edit_draft(case, UPDATE, f", {QUOTE}", "", "overstated_certainty", who="sam")
+    await case.desk.idle()
+
+    # It was made and paid for: what it used is on the record, what it marked is not.
+    refused = (await looks(case))[-1]
+    assert (refused.revision, refused.ended, refused.marks, refused.why) == (2, "refused", (), MAY_NOT)
+    assert (refused.input_tokens, refused.output_tokens) == (11, 7)
+    shown = text_of(await case.press(ids.SEE_DRAFT, UPDATE))
+    assert f"Marked by the rules alone: the model could not look, {MAY_NOT}" in shown and "yet" not in shown
+
+    # Somebody who is on the case changes it: that revision is looked at.
+    await edit_draft(case, UPDATE, "two previews", "the two previews", "other")
+    await case.desk.idle()
+    assert ((await looks(case))[-1].revision, (await looks(case))[-1].ended) == (3, "done")
+
+    # Before it was made, behind a turn: nothing is used, and the draft says the same.
+    await members(SAM)
+    made, sam = len(model.looked), await desk.people.resolve(SAM)
+    assert isinstance(sam, Person)
+
+    async def writes_and_leaves() -> None:
+        seen = (await newest(case)).draft
+        said = [(one.text.replace("two", "both"), one.cites) for one in seen.sentences]
+        await write_draft.edit_draft(desk, case.case_id, UPDATE, seen.revision, said, "Clearer.", "other", sam)
+        await members()
+
+    model.will(after(writes_and_leaves, streams(words("Nothing new."))))
+    await take_turn(case, "And now?")
+    refused = (await looks(case))[-1]
+    assert (refused.revision, refused.ended, refused.input_tokens) == (4, "refused", 0) and len(model.looked) == made
+    assert MAY_NOT in text_of(await case.press(ids.SEE_DRAFT, UPDATE))
+
+
+async def test_a_look_while_the_case_is_closed_is_on_its_record_and_marks_nothing(
+    model: CaseModel, case: CaseInSlack
+) -> None:
+    model.will_mark(after(partial(close, case), says({"marks": []})))
+    await with_update(case, model)
+
+    story = await case.story()
+    *_, closed, last = story.entries
+    assert isinstance(closed.body, e.Closed) and isinstance(last.body, e.MarksSuggested)
+    assert (last.actor, last.body.ended, last.body.why, last.body.input_tokens) == ("bot", "refused", CLOSED, 11)
+    assert Spent.of_case(story).tokens > Spent.of(turn for _, turn in story.turns).tokens
+    page = trace_page(make_trace(str(case.case_id), story, Record(case.desk.parts.reception.desk.clock()), {}))
+    assert "A model did not look (refused)" in page
 
 
 async def test_threat_21_a_look_at_a_draft_that_nobody_asked_for_is_not_made(

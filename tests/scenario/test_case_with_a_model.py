@@ -34,12 +34,15 @@ import pytest_asyncio
 
 from bot.demo import evidence as demo
 from copilot import assistants
+from copilot.assistant_terms import Spent
 from copilot.case_trace import everything_sent
 from copilot.measures import gather, measure
 from copilot.rendered_draft import rendered
 from copilot.trace_document import Record, make_trace
 from copilot.trace_page import trace_page
-from handlers.flows.ask_copilot import STALLED
+from handlers.flows.ask_copilot import CLOSED, STALLED, ask_copilot
+from handlers.flows.case_asks import LEFT_OUT
+from handlers.flows.change_case import CASE_CLOSED, NOT_ON_IT, change_case
 from handlers.flows.move_statement import move_statement
 from handlers.flows.write_draft import STALE
 from handlers.views import case_ids as ids
@@ -64,12 +67,13 @@ from tests.scenario.case_desk import (
     approve,
     button_of,
     case_desk,
+    close,
     edit_draft,
     open_case,
     take_turn,
     text_to_edit,
 )
-from tests.scenario.case_model import Asked, Block, CaseModel, drips
+from tests.scenario.case_model import Asked, Block, CaseModel, after, drips
 from tests.scenario.test_case_copilot import drafted, judged, release
 from tests.scenario.test_false_authority import text_of
 from tests.threats.conftest import fresh_database
@@ -400,6 +404,59 @@ async def test_stop_ends_a_turn_and_keeps_what_there_was(running: World, model: 
     assert turn.answer.startswith("Line after line")
     assert len(await case.of_kind(StatementKind.FACT, SEEN)) == 1
     assert "A person stopped this turn" in text_of(case.thread()) and not reply()
+
+
+async def test_a_turn_whose_case_is_closed_meanwhile_is_on_its_record_and_adds_nothing_else(
+    running: World, model: CaseModel, case: CaseInSlack
+) -> None:
+    """What it did and used is told after the closing; what it proposed is not, and whoever asked is told."""
+    answer = "Two previews are on record."
+    model.will(proposes, after(partial(close, case), streams(words(answer))))
+
+    turn = await take_turn(case, "What is on record?")
+
+    story = await case.story()
+    *_, closed, last = story.entries
+    assert isinstance(closed.body, e.Closed) and (last.body, last.actor) == (turn, "bot")
+    assert (turn.ended, turn.improved, turn.asked_by) == ("refused", False, OLIVIA)
+    assert turn.answer.startswith(answer) and turn.answer.endswith(f"{CLOSED} {LEFT_OUT}")
+    assert [one.name for one in turn.calls] == ["propose_statements"]
+    spent = Spent.of_case(story)
+    assert (spent.turns, spent.tokens) == (1, 2 * sum([100, 1_000, 10, 50])) and spent.usd > 0
+    assert not [one for one in story.held.statements if one.author.model] and not story.is_open
+    await running.desk.until(partial(says, case, CASE_CLOSED))
+    assert says(case, LEFT_OUT)
+    # It is answered: put on the queue again, it is not taken again.
+    trail = await running.desk.trail(case.ticket_id)
+    [asked] = [one.payload["ask"] for one in trail if one.name == Step.CASE_ASKED]
+    assert asked in [one.payload["ask"] for one in trail if one.name == Step.CASE_ANSWERED]
+    page = trace_page(make_trace(str(case.case_id), story, Record(datetime.now(UTC)), {}))
+    assert "Turn of the copilot: refused" in page
+
+
+async def test_a_turn_of_somebody_who_is_taken_off_the_case_meanwhile_counts_in_its_budget(
+    running: World, model: CaseModel, case: CaseInSlack
+) -> None:
+    """Nothing that it proposed is taken, and the next turn is not told of it."""
+    desk = running.desk.parts.reception.desk
+    olivia, sam = [await desk.people.resolve(key) for key in (OLIVIA, SAM)]
+    assert isinstance(olivia, Person) and isinstance(sam, Person)
+
+    async def alone(_: object) -> list[e.Body]:
+        return [e.MembersChanged(())]
+
+    off = partial(change_case, desk, case.case_id, olivia, "say who works on it", alone, lead_only=True)
+    model.will(proposes, after(off, streams(words("Sam was told this."))))
+    await ask_copilot(desk, case.case_id, "What is on record?", sam)
+    await running.desk.until(partial(says, case, NOT_ON_IT))
+
+    story = await case.story()
+    [(entry, turn)] = story.turns
+    assert (turn.ended, turn.asked_by, turn.improved, entry.actor) == ("refused", SAM, False, "bot")
+    assert Spent.of_case(story).usd > 0
+    assert not [one for one in story.held.statements if one.author.model] and story.is_open
+    await idle_turn(case, model)
+    assert model.asked[-1].case["earlier"] == []
 
 
 async def test_a_budget_that_is_used_up_is_said_and_asks_nothing_more(

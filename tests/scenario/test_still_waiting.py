@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from handlers.errors import IdentityUnavailable
-from handlers.flows.nudge_approvers import nudge_approvers
+from handlers.flows.nudge_approvers import HELD_BACK, nudge_approvers
 from handlers.flows.wake_requests import wake_requests
+from policy import case_entries as e
+from policy.case_terms import Author
 from storage.audit import StoredEvent
 from tests.passkeys import approve
 from tests.running import RunningDesk, running_desk
@@ -19,9 +21,11 @@ from tests.scenario.test_expiry import MovableClock
 from tests.scenario.test_false_authority import text_of
 from tests.threats.cases import Case, assert_vouched_for, card_of, elements, open_case, open_form, paused, status
 from tests.threats.planted import policy_folder, with_parts
+from tests.threats.releases import add, story, waiting_update
 
 REMINDED = timedelta(seconds=3600)
 ESCALATED = timedelta(seconds=7200)
+UPDATE = "customer_update"
 SANA, VICTOR, SAM, BOB = "U0SANA00001", "U0VICTOR001", "U0SAM000001", "U0BOB000001"
 
 
@@ -178,6 +182,39 @@ async def test_a_slack_that_does_not_answer_puts_the_reminder_off_and_nothing_el
     await nudge_approvers(desk.parts.reception.desk, case.request_id)
     await desk.until(lambda: desk.value("select count(*) = 1 from deliveries where kind = 'approval_card'"))
     assert replies(desk, case.card_ts) == []
+
+
+async def test_nobody_is_told_of_a_release_that_its_case_keeps_back_until_it_can_be_decided(
+    desk: RunningDesk, clock: MovableClock
+) -> None:
+    """A model's mark keeps it back, as its card says; once the lead has answered for that, people are reminded."""
+    case, request_id, _ = await waiting_update(desk)
+    card_ts = await card_of(desk, request_id)
+    mark = e.SuggestedMark("overstated", 0, "was open until", "Only a record of its end shows that.")
+    await add(desk, case, e.MarksSuggested(UPDATE, 1, Author(model="claude-test"), (mark,)))
+    await desk.until(lambda: "Kept back by the ticket's case" in card_text(desk, card_ts))
+
+    clock.ahead = timedelta(seconds=14400)  # A release is of medium risk.
+    await nudge_approvers(desk.parts.reception.desk, request_id)
+    await wake_often(desk)
+    assert replies(desk, card_ts) == []
+    names = [event.name for event in await desk.trail(case.ticket_id)]
+    assert "request_reminded" not in names and "request_escalated" not in names
+
+    [marked, *_] = (await story(desk, case)).drafts[UPDATE][0].draft.sentences
+    await add(desk, case, e.Overridden(UPDATE, 1, "overstated", marked.text, "The log has its end."))
+    assert replies(desk, card_ts) == []
+    clock.ahead += HELD_BACK
+    await desk.until(lambda: replies(desk, card_ts))
+    await wake_often(desk)
+
+    [reply] = replies(desk, card_ts)
+    assert "Still waiting" in text_of(reply) and SAM in mentioned(reply)
+
+
+def card_text(desk: RunningDesk, card_ts: str) -> str:
+    """What a card says as it is now."""
+    return next(text_of(one) for one in desk.slack.person("sana").history("desk-approvals") if one["ts"] == card_ts)
 
 
 class Deaf:

@@ -73,3 +73,14 @@ def test_a_draft_and_the_form_for_its_release_say_whether_a_model_has_looked(
 
     assert words in shown(draft_modal(case(model=model), of))
     assert words in shown(ask_release_modal(case(model=model), of))
+
+
+def test_a_look_that_is_never_made_is_not_waited_for() -> None:
+    """The model looks at the newest revision of an open case, and at no other any more."""
+    of = replace(clean_draft(), look=None)
+
+    for view in (
+        draft_modal(case(model="claude-new", is_open=False), of),
+        draft_modal(case(model="claude-new"), replace(of, is_newest=False)),
+    ):
+        assert "the model did not look at it" in shown(view) and "yet" not in shown(view)
