@@ -245,6 +245,21 @@ async def taken_since(tx: Transaction, channel: str, *, before_last_start: bool)
     return since
 
 
+# A job for each, as where they are stored.
+_AGAIN = text(
+    "with again as ("
+    "  update inbox set handled_at = null, outcome = null where dedup_key like 'message:' || :channel || ':%'"
+    "  and payload -> 'event' ->> 'thread_ts' = :thread_ts and outcome = :outcome returning id)"
+    " insert into procrastinate_jobs (queue_name, task_name, priority, lock, args)"
+    " select 'decisions', 'handle_arrival', 0, :lock, jsonb_build_object('inbox_id', id) from again order by id"
+)
+
+
+async def handle_again(tx: Transaction, channel: str, thread_ts: str, *, outcome: str, lock: str) -> None:
+    """Have those messages of a thread handled anew of which this came: what they were about is here only now."""
+    await tx.execute(_AGAIN, {"channel": channel, "thread_ts": thread_ts, "outcome": outcome, "lock": lock})
+
+
 def finish(event: InboxEvent, outcome: str, *, at: datetime) -> None:
     """Mark an arrival as handled; part of the caller's transaction."""
     event.handled_at = at
