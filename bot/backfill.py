@@ -91,12 +91,14 @@ async def _known(tx: Transaction, channel: str, *, is_first: bool) -> tuple[str,
     looked = await looks.last_look(tx, channel)
     if known is not None and looked is not None:
         known = known[0], _ts(looked - OVERLAP)
-    since = await inbox.taken_since(tx, channel, before_last_start=is_first)
-    if since is None:
-        return known
-    # The very first message may be one of those that were missed.
-    oldest, newest = known or (_ts(since), _ts(since))
-    return min(oldest, _ts(since)), newest
+    taken = await inbox.taken(tx, channel, before_last_start=is_first)
+    if taken.since is not None:
+        # The very first message may be one of those that were missed.
+        oldest, newest = known or (_ts(taken.since), _ts(taken.since))
+        known = min(oldest, _ts(taken.since)), newest
+    if known is not None and taken.not_before is not None:
+        known = max(known[0], _ts(taken.not_before)), known[1]
+    return known
 
 
 async def _channel(reception: Reception, channel: str, span: _Span) -> int:

@@ -269,11 +269,16 @@ async def test_the_first_message_ever_is_found_although_slack_gave_up_sending_it
         assert await tickets(desk) == ["The first one.", *(["The second one."] if comes_another else [])]
 
 
+@pytest.mark.parametrize("before", [[], ["A ticket of before."]])
 async def test_what_was_said_while_a_channel_was_not_taken_is_left_alone(
-    slack: LocalSlack, database_url: str, tmp_path: Path
+    slack: LocalSlack, database_url: str, tmp_path: Path, before: list[str]
 ) -> None:
     erin, intake = slack.person("erin"), "COUNTERSIGN_INTAKE_CHANNELS"
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        for said in before:
+            await erin.post("help", said)
+        await eventually(lambda: handled(desk, len(before)))
+        await desk.idle()
         channels = ",".join(sorted(desk.parts.reception.desk.settings.intake_channels))
     fewer = ",".join(one for one in channels.split(",") if one != HELP)
     async with running_desk(database_url, tmp_path, slack=slack, environment={intake: fewer}):
@@ -284,7 +289,7 @@ async def test_what_was_said_while_a_channel_was_not_taken_is_left_alone(
         await backfill(desk.parts.reception, {HELP: desk.parts.reception.desk.clock()})
         await desk.idle()
 
-        assert await tickets(desk) == ["A ticket."]
+        assert await tickets(desk) == [*before, "A ticket."]
 
 
 async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_rest_of_that_channel_is_not(
