@@ -4,7 +4,7 @@ Events are lost when no socket is open for longer than Slack retries (a restart,
 through the same door as an event, and the inbox drops what is there already. How far to look back depends on the last
 look that came to its end, and not on the newest message we have: the first event after a gap would hide everything that
 fell into it, and so would the first page of a look that was cut short. Outside the intake channels only the threads of
-tickets are read.
+tickets and of cases are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from handlers.listeners.intake import take_message
 from handlers.reception import Reception
-from storage import inbox, looks, tickets
+from storage import cases, inbox, looks, tickets
 from storage.database import Transaction
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ LOOK_BACK = timedelta(hours=24)
 OVERLAP = timedelta(minutes=2)
 """What our clock and Slack's may differ by."""
 MOST_THREADS = 25
-"""Older tickets whose threads are looked at too, the most recently worked on first."""
+"""Older tickets whose threads are looked at too, the most recently worked on first; and so many cases."""
 
 
 async def backfill(reception: Reception, looked: dict[str, datetime]) -> int:
@@ -45,7 +45,8 @@ async def backfill(reception: Reception, looked: dict[str, datetime]) -> int:
     intake = reception.desk.settings.intake_channels
     async with reception.desk.database.transaction() as tx:
         elsewhere = await tickets.other_channels(tx, intake)
-    for channel in [*sorted(intake), *elsewhere]:
+        of_cases = [channel for channel, _ in await cases.threads(tx, limit=MOST_THREADS)]
+    for channel in dict.fromkeys([*sorted(intake), *elsewhere, *of_cases]):
         now = reception.desk.clock()
         span = await _span(reception, channel, looked.get(channel))
         try:
@@ -79,10 +80,12 @@ async def _span(reception: Reception, channel: str, last_looked: datetime | None
         known = await _known(tx, channel, is_first=since is None) if is_intake else (look_back, look_back)
         # Later only where an edit that went unheard would let people approve what is asked no longer.
         older = await tickets.threads_of(tx, channel, limit=MOST_THREADS, only_undecided=since is not None)
+        of_cases = await cases.threads(tx, limit=MOST_THREADS) if since is None else []
     if known is None:
         return None
     # What was said before the channel was ours was nobody's ticket.
-    return _Span(max(known[0], min(known[1], look_back)), since, tuple(older), only_threads=not is_intake)
+    threads = (*older, *(ts for where, ts in of_cases if where == channel))
+    return _Span(max(known[0], min(known[1], look_back)), since, threads, only_threads=not is_intake)
 
 
 async def _known(tx: Transaction, channel: str, *, is_first: bool) -> tuple[str, str] | None:
@@ -102,6 +105,8 @@ async def _known(tx: Transaction, channel: str, *, is_first: bool) -> tuple[str,
 
 
 async def _channel(reception: Reception, channel: str, span: _Span) -> int:
+    if span.only_threads and not span.threads:
+        return 0
     info = await _ask(reception.client.conversations_info, channel=channel)
     is_shared = (info.get("channel") or {}).get("is_ext_shared")
     seen = 0
