@@ -13,8 +13,10 @@ import pytest
 
 import bot.backfill
 import bot.process
+import bot.socket_mode
 import handlers.arrivals
 from bot.backfill import backfill
+from local_slack.records import AppInstall
 from local_slack.server import LocalSlack
 from tests.faults.rig import eventually, holds, quick_slack
 from tests.running import RunningDesk, running_desk
@@ -210,6 +212,26 @@ async def test_sockets_that_break_lose_no_message(database_url: str, tmp_path: P
 
         assert await tickets(desk) == [f"Message {n}" for n in range(3)]
         await holds(slack, desk.database)
+
+
+async def test_a_socket_that_is_not_let_in_asks_where_to_connect_anew(
+    slack: LocalSlack, desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address is good for one connection and some seconds; trying it again would go on for ever."""
+    monkeypatch.setattr(bot.socket_mode, "CONNECT_WITHIN_SECONDS", 1.0)
+    real, refused = slack._sockets.open_ticket, 0
+
+    def worn_out(app: AppInstall) -> str:
+        nonlocal refused
+        refused += 1
+        return real(app) if refused > 2 else "used before"
+
+    monkeypatch.setattr(slack._sockets, "open_ticket", worn_out)
+    await slack.faults.disconnect(abruptly=True)
+
+    await eventually(lambda: refused > 3 and slack.socket_count == 2, seconds=40)
+    await slack.person("erin").post("help", "Is anybody there?")
+    await eventually(lambda: handled(desk, 1))
 
 
 async def test_late_events_come_in_all_the_same(slack: LocalSlack, desk: RunningDesk) -> None:
