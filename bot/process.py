@@ -217,12 +217,10 @@ async def _checkpoint(parts: Parts, notary: Notary) -> None:
 
 
 async def _backfilling(parts: Parts) -> None:
-    last_looked: datetime | None = None
+    looked: dict[str, datetime] = {}
     while True:
-        now = parts.reception.desk.clock()
         try:
-            await backfill(parts.reception, last_looked=last_looked)
-            last_looked = now
+            await backfill(parts.reception, looked)
         except DatabaseUnavailable as error:
             log.warning("could not backfill: %s", error)
         except Exception as error:  # what Slack answers once must not end the looking for good

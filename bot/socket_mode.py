@@ -29,13 +29,34 @@ log = logging.getLogger(__name__)
 
 LAST_ANSWERS_SECONDS = 3.0
 """How long a connection that closes waits for answers under way: Slack itself waits no longer."""
+CONNECT_WITHIN_SECONDS = 60.0
+"""How long one address is tried for. Slack may ask to wait for half of that before it gives one."""
+PING_SECONDS = 10.0
+
+
+class _Client(SocketModeClient):
+    """Slack's own client, which tries the same address for ever: one that was used, or is too old, lets nobody in."""
+
+    async def connect(self) -> None:
+        """Connect, at a new address where the one at hand does not do."""
+        while not self.closed:
+            try:
+                async with asyncio.timeout(CONNECT_WITHIN_SECONDS):
+                    await super().connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it unannotated
+                return
+            except TimeoutError:
+                log.warning("no connection within %s s; asking Slack where to connect", CONNECT_WITHIN_SECONDS)
+                self.wss_uri = None
 
 
 class Socket(AsyncSocketModeHandler):
     """One connection to Slack."""
 
     def __init__(self, app: AsyncApp, app_token: str, web_client: AsyncWebClient, reception: Reception) -> None:
-        super().__init__(app, app_token, web_client=web_client)
+        # Bolt's own would make a client of the SDK's.
+        self.app, self.app_token = app, app_token
+        self.client = _Client(app_token, app.logger, web_client, ping_interval=PING_SECONDS)
+        self.client.socket_mode_request_listeners.append(self.handle)  # type: ignore[arg-type]  # as in Bolt
         self._reception = reception
         self._answering: set[asyncio.Task[None]] = set()
         self._is_closing = False

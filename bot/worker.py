@@ -1,7 +1,7 @@
 """The worker: Procrastinate runs the jobs, `handlers.jobs` says which flow each is.
 
 A job that raises TryLater is put back for as long as it says; any other failure is tried again with growing pauses and
-then kept as failed in the queue's own table.
+then kept as failed in the queue's own table. It is tried once more at each start: a new version may do better.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from procrastinate.worker import Worker
 
 from handlers.errors import TryLater
 from storage.database import DatabaseUnavailable
-from storage.job_queue import QUEUES
+from storage.job_queue import QUEUES, JobLedger
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,8 @@ class Workers:
     async def start(self) -> None:
         """Start working. Jobs of workers that died before are handed out again in some seconds."""
         self._is_stopping = False
+        if isinstance(self._app.job_manager, JobLedger):
+            await self._app.job_manager.try_given_up()
         for queue in QUEUES:
             self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
         self._tasks.append(asyncio.create_task(self._keep_rescuing(), name="rescuer"))

@@ -2,8 +2,9 @@
 
 A reply whose ticket is not known yet fetches the message that heads its thread, and an edit of a message that never
 reached us brings the message with it: if it is so young that its own event may still be on its way. What was said
-before that is nobody's ticket, and what was taken back before we heard of it stays unheard. The inbox row is marked in
-the transaction that does the work.
+before that is nobody's ticket, and what was taken back before we heard of it stays unheard. Where an older message is
+found later on, in the history, the replies that came before it are handled once more. The inbox row is marked in the
+transaction that does the work.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from handlers.errors import TryLater
 from handlers.flows.case_messages import take_turn
 from handlers.flows.open_ticket import NewTicket, open_in
 from handlers.flows.record_message import Change, Reply, add_reply, record_change
 from handlers.http_intake import IntakeRequest
+from handlers.listeners.intake import thread_lock
 from handlers.reception import Reception
 from handlers.slack_messages import Deleted, Edited, Nothing, Posted, moment_of, read_message
 from handlers.slack_tickets import author_of, fetch, new_ticket, side_of
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 
 YOUNG = timedelta(hours=2)
 """Slack sends an event again for an hour; after a longer gap the history is read (`bot.backfill`)."""
+_REPLY_TO_NOTHING = "ignored: a reply in a thread that is no ticket"
 
 
 @dataclass(frozen=True)
@@ -186,8 +190,18 @@ async def _store_posted(
         return await _add_root(reception, tx, ticket, posted, person)
     if posted.channel not in desk.settings.intake_channels:
         return "ignored: not an intake channel"
-    ticket_id, is_new = await open_in(desk, tx, new_ticket(reception, posted, person, is_shared))
+    ticket_id, is_new = await _open(reception, tx, posted, person, is_shared)
     return f"ticket {ticket_id}" if is_new else "duplicate of a ticket"
+
+
+async def _open(
+    reception: Reception, tx: Transaction, posted: Posted, person: Person | None, is_shared: bool
+) -> tuple[UUID, bool]:
+    opened = await open_in(reception.desk, tx, new_ticket(reception, posted, person, is_shared))
+    if reception.desk.clock() - moment_of(posted.ts) >= YOUNG:  # For a younger one they wait.
+        lock = thread_lock(posted.channel, posted.ts)
+        await inbox.handle_again(tx, posted.channel, posted.ts, outcome=_REPLY_TO_NOTHING, lock=lock)
+    return opened
 
 
 async def _is_said_on_case(reception: Reception, posted: Posted) -> bool:
@@ -199,7 +213,7 @@ async def _store_said_on_case(reception: Reception, tx: Transaction, posted: Pos
     """What is written in a case's thread may be for the copilot; a thread that is no case's is nobody's."""
     row = await cases.of_thread(tx, posted.channel, posted.root_ts)
     if row is None or person is None or posted.origin != "person":
-        return "ignored: a reply in a thread that is no ticket"
+        return _REPLY_TO_NOTHING
     if posted.edited_ts is not None:
         return "ignored: what was said on a case is asked once, as it was said"
     mention = f"<@{reception.bot_user_id}>"
@@ -252,7 +266,7 @@ async def _ensure_parent(reception: Reception, arrived: _Arrived, posted: Posted
         return
     person = await author_of(reception, parent)
     async with reception.desk.database.transaction() as tx:
-        await open_in(reception.desk, tx, new_ticket(reception, parent, person, arrived.is_shared))
+        await _open(reception, tx, parent, person, arrived.is_shared)
 
 
 async def _http_intake(reception: Reception, arrived: _Arrived) -> None:

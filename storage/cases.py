@@ -43,6 +43,12 @@ async def open_ones(tx: Transaction, *, first: str, limit: int, offset: int = 0)
     return (await tx.scalars(query)).all()
 
 
+async def threads(tx: Transaction, *, limit: int) -> list[tuple[str, str]]:
+    """Channel and head of each thread that an open case is worked on in, the last touched first."""
+    query = select(CaseRow.channel, CaseRow.thread_ts).where(CaseRow.is_open).order_by(CaseRow.updated_at.desc())
+    return [(channel, ts) for channel, ts in await tx.execute(query.limit(limit)) if ts is not None]
+
+
 async def every_one(tx: Transaction) -> Sequence[CaseRow]:
     """All cases, oldest first."""
     return (await tx.scalars(select(CaseRow).order_by(CaseRow.opened_at, CaseRow.id))).all()

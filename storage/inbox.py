@@ -219,20 +219,29 @@ async def known_span(tx: Transaction, channel: str) -> tuple[str, str] | None:
     return None if oldest is None else (oldest, newest)
 
 
-async def taken_since(tx: Transaction, channel: str, *, before_last_start: bool) -> datetime | None:
-    """When the first of the processes started that took the channel's messages, one after the other until now.
+@dataclass(frozen=True)
+class Taken:
+    """Since when a channel's messages are taken, by what each start put on record."""
 
-    `before_last_start`: None if that is the process which started last, and nothing can have been missed before it.
-    """
+    since: datetime | None
+    """When the first of the processes started that took them, one after the other until now; None if that is the one
+    that started last, and only earlier ones are asked for: nothing can have been missed before it."""
+    not_before: datetime | None
+    """The same, where the channel was not taken for a while before: what was said then is nobody's ticket."""
+
+
+async def taken(tx: Transaction, channel: str, *, before_last_start: bool) -> Taken:
+    """Since when a channel's messages are taken; with `before_last_start`, by another process than the last."""
     found = await tx.execute(
         text(
             "with starts as ("
             "  select seq, at, exists (select 1 from json_array_elements_text(payload -> 'intakeChannels') as one"
             "    where one = :channel) as takes_it"
-            "  from audit_events where chain = :chain and name = :name and payload -> 'intakeChannels' is not null)"
-            " select min(at) from starts where takes_it"
-            " and seq > (select coalesce(max(seq), 0) from starts where not takes_it)"
-            " and (not :before_last_start or seq < (select max(seq) from starts))"
+            "  from audit_events where chain = :chain and name = :name and payload -> 'intakeChannels' is not null),"
+            " turn as ("
+            "  select coalesce(max(seq) filter (where not takes_it), 0) as left_at, max(seq) as last from starts)"
+            " select min(at) filter (where not :before_last_start or seq < last),"
+            " min(at) filter (where left_at > 0) from starts, turn where takes_it and seq > left_at"
         ),
         {
             "channel": channel,
@@ -241,8 +250,23 @@ async def taken_since(tx: Transaction, channel: str, *, before_last_start: bool)
             "before_last_start": before_last_start,
         },
     )
-    since: datetime | None = found.scalar_one()
-    return since
+    since, not_before = found.one()
+    return Taken(since, not_before)
+
+
+# A job for each, as where they are stored.
+_AGAIN = text(
+    "with again as ("
+    "  update inbox set handled_at = null, outcome = null where dedup_key like 'message:' || :channel || ':%'"
+    "  and payload -> 'event' ->> 'thread_ts' = :thread_ts and outcome = :outcome returning id)"
+    " insert into procrastinate_jobs (queue_name, task_name, priority, lock, args)"
+    " select 'decisions', 'handle_arrival', 0, :lock, jsonb_build_object('inbox_id', id) from again order by id"
+)
+
+
+async def handle_again(tx: Transaction, channel: str, thread_ts: str, *, outcome: str, lock: str) -> None:
+    """Have those messages of a thread handled anew of which this came: what they were about is here only now."""
+    await tx.execute(_AGAIN, {"channel": channel, "thread_ts": thread_ts, "outcome": outcome, "lock": lock})
 
 
 def finish(event: InboxEvent, outcome: str, *, at: datetime) -> None:

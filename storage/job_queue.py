@@ -82,6 +82,11 @@ from procrastinate_jobs
 where lock = %(lock)s and status = 'todo' and (scheduled_at is null or scheduled_at <= now())
 order by priority desc, id limit 1
 """
+# Once, for what they failed of may be mended by now. Without their queueing lock: another may wait under it.
+_GIVEN_UP_AGAIN = """
+update procrastinate_jobs set status = 'todo', scheduled_at = now(), queueing_lock = null
+where status = 'failed' and queue_name = any(%(queues)s)
+"""
 WRITE_AGAIN_SECONDS = 1.0
 
 
@@ -92,6 +97,10 @@ class JobLedger(JobManager):
     it. That happens where the database is away at the moment a job ends (here: written once it is back), and where
     the same job was queued again while this one ran, so that its queueing lock is taken (here: that one takes over).
     """
+
+    async def try_given_up(self) -> None:
+        """Have what was given up tried once more. Turns are not: nobody waits for the answer any longer."""
+        await self.connector.execute_query_async(_GIVEN_UP_AGAIN, queues=[DECISIONS, DELIVERIES])
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Set a job to its final state, and wake whoever works for what waited behind its lock."""

@@ -72,6 +72,15 @@ class InboxEvent(Table):
     """What came of it, in a few words; 'failed: …' where it was given up."""
 
 
+class HistoryLook(Table):
+    """The last look at a channel's history in Slack that came to its end: nothing said before it can be missed."""
+
+    __tablename__ = "history_looks"
+
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    began_at: Mapped[datetime]
+
+
 class Ticket(Table):
     """One request for help."""
 

@@ -35,7 +35,7 @@ def arrival_of(reception: Reception, body: Mapping[str, Any]) -> Arrival | None:
         kind="slack_event",
         dedup_key=_dedup_key(said, event),
         # Everything about one thread is handled in turn; threads do not wait for each other.
-        lock=f"thread:{channel}:{_root(said)}",
+        lock=thread_lock(channel, _root(said)),
         payload={
             "event": dict(event),
             "event_id": body.get("event_id"),
@@ -43,6 +43,11 @@ def arrival_of(reception: Reception, body: Mapping[str, Any]) -> Arrival | None:
         },
         only_about=None if takes_all else KnownPlace(channel, tuple({_root(said), _ts(said)})),
     )
+
+
+def thread_lock(channel: str, root_ts: str) -> str:
+    """The lock that keeps the arrivals of a thread in order."""
+    return f"thread:{channel}:{root_ts}"
 
 
 def _channel(said: Posted | Edited | Deleted) -> str:

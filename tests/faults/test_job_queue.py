@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import procrastinate
 import psycopg
+import pytest
 from procrastinate.jobs import Job, Status
 
 import bot.worker
@@ -104,6 +107,36 @@ async def test_a_job_that_is_put_back_while_the_same_one_was_queued_again_blocks
 
 async def _is_empty(database: Database) -> bool:
     return bool(await value(database, "select count(*) from procrastinate_jobs") == 0)
+
+
+async def test_jobs_that_were_given_up_are_tried_again_at_the_next_start(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What made them fail may be mended in that version; until then they are kept, also two under one name."""
+    monkeypatch.setattr(bot.worker, "GIVE_UP_AFTER", 1)
+    failures, done = [ValueError("odd"), ValueError("odd")], 0
+
+    async def post() -> None:
+        nonlocal done
+        if failures:
+            raise failures.pop()
+        done += 1
+
+    async with working(database_url, post=post):
+        for given_up in (1, 2):
+            await put(database, "post")
+            await eventually(partial(_are_given_up, database, given_up))
+        await put(database, "post", at=datetime.now(UTC) + timedelta(hours=1))  # It waits under their name.
+
+    async with working(database_url, post=post):
+        await eventually(lambda: done == 2)
+        await eventually(partial(_are_given_up, database, 0))
+
+    assert await rows(database, "select status from procrastinate_jobs") == [("todo",)]
+
+
+async def _are_given_up(database: Database, count: int) -> bool:
+    return bool(await value(database, "select count(*) = :n from procrastinate_jobs where status = 'failed'", n=count))
 
 
 async def test_jobs_behind_one_lock_follow_each_other_at_once(database: Database, database_url: str) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bot.backfill
+import bot.process
+import bot.socket_mode
+import handlers.arrivals
 from bot.backfill import backfill
+from local_slack.records import AppInstall
 from local_slack.server import LocalSlack
 from tests.faults.rig import eventually, holds, quick_slack
 from tests.running import RunningDesk, running_desk
@@ -208,6 +214,26 @@ async def test_sockets_that_break_lose_no_message(database_url: str, tmp_path: P
         await holds(slack, desk.database)
 
 
+async def test_a_socket_that_is_not_let_in_asks_where_to_connect_anew(
+    slack: LocalSlack, desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address is good for one connection and some seconds; trying it again would go on for ever."""
+    monkeypatch.setattr(bot.socket_mode, "CONNECT_WITHIN_SECONDS", 1.0)
+    real, refused = slack._sockets.open_ticket, 0
+
+    def worn_out(app: AppInstall) -> str:
+        nonlocal refused
+        refused += 1
+        return real(app) if refused > 2 else "used before"
+
+    monkeypatch.setattr(slack._sockets, "open_ticket", worn_out)
+    await slack.faults.disconnect(abruptly=True)
+
+    await eventually(lambda: refused > 3 and slack.socket_count == 2, seconds=40)
+    await slack.person("erin").post("help", "Is anybody there?")
+    await eventually(lambda: handled(desk, 1))
+
+
 async def test_late_events_come_in_all_the_same(slack: LocalSlack, desk: RunningDesk) -> None:
     slack.faults.delay_seconds = 0.5
 
@@ -265,11 +291,16 @@ async def test_the_first_message_ever_is_found_although_slack_gave_up_sending_it
         assert await tickets(desk) == ["The first one.", *(["The second one."] if comes_another else [])]
 
 
+@pytest.mark.parametrize("before", [[], ["A ticket of before."]])
 async def test_what_was_said_while_a_channel_was_not_taken_is_left_alone(
-    slack: LocalSlack, database_url: str, tmp_path: Path
+    slack: LocalSlack, database_url: str, tmp_path: Path, before: list[str]
 ) -> None:
     erin, intake = slack.person("erin"), "COUNTERSIGN_INTAKE_CHANNELS"
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        for said in before:
+            await erin.post("help", said)
+        await eventually(lambda: handled(desk, len(before)))
+        await desk.idle()
         channels = ",".join(sorted(desk.parts.reception.desk.settings.intake_channels))
     fewer = ",".join(one for one in channels.split(",") if one != HELP)
     async with running_desk(database_url, tmp_path, slack=slack, environment={intake: fewer}):
@@ -277,10 +308,10 @@ async def test_what_was_said_while_a_channel_was_not_taken_is_left_alone(
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
         async with unheard(slack):
             await erin.post("help", "A ticket.")
-        await backfill(desk.parts.reception, last_looked=desk.parts.reception.desk.clock())
+        await backfill(desk.parts.reception, {HELP: desk.parts.reception.desk.clock()})
         await desk.idle()
 
-        assert await tickets(desk) == ["A ticket."]
+        assert await tickets(desk) == [*before, "A ticket."]
 
 
 async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_rest_of_that_channel_is_not(
@@ -305,3 +336,88 @@ async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_
         assert said == ["My laptop does not start.", "My laptop did not start."]
         assert await desk.value("select count(*) from inbox") == 3, "the thread: its first message, an edit, a reply"
         assert await desk.value("select count(*) from tickets") == 1
+
+
+async def test_a_look_that_slack_cut_short_is_taken_again_as_if_it_had_not_begun(
+    slack: LocalSlack, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refusal in the middle of the first look; the looks after it read no thread that is silent by then."""
+    monkeypatch.setattr(bot.backfill, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(bot.process, "BACKFILL_EVERY_SECONDS", 0.5)
+    erin = slack.person("erin")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        known = await erin.post("help", "Known.")
+        await eventually(lambda: handled(desk, 1))
+        await desk.idle()
+    async with unheard(slack):
+        reply = await erin.post("help", "A missed reply.", thread_ts=known)
+    slack.faults.fail_next("conversations.replies", error="internal_error")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await eventually(lambda: handled(desk, 2), seconds=20)
+        await desk.idle()
+
+        assert await texts(desk, reply) == [("posted", "A missed reply.")]
+
+
+async def test_a_look_that_slack_asks_to_wait_waits_and_goes_on(
+    slack: LocalSlack, database_url: str, tmp_path: Path
+) -> None:
+    """A busy desk has more threads than Slack lets anybody read in a minute."""
+    erin = slack.person("erin")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        known = await erin.post("help", "Known.")
+        await eventually(lambda: handled(desk, 1))
+        await desk.idle()
+    async with unheard(slack):
+        reply = await erin.post("help", "A missed reply.", thread_ts=known)
+    for method in ("conversations.info", "conversations.history", "conversations.replies"):
+        slack.faults.fail_next(method, ratelimited=True)
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await eventually(lambda: handled(desk, 2), seconds=20)
+        await desk.idle()
+
+        assert await texts(desk, reply) == [("posted", "A missed reply.")]
+
+
+async def test_what_came_in_after_a_long_gap_hides_nothing_of_it(
+    slack: LocalSlack, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gap is longer than a look goes back by itself, and somebody writes before anybody has looked."""
+    monkeypatch.setattr(bot.backfill, "LOOK_BACK", timedelta(0))
+    monkeypatch.setattr(bot.backfill, "OVERLAP", timedelta(0))
+    erin = slack.person("erin")
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await erin.post("help", "Known.")
+        await eventually(lambda: handled(desk, 1))
+        await desk.idle()
+    async with unheard(slack):
+        await erin.post("help", "Missed.")
+    slack.faults.fail_next("conversations.info", error="internal_error", times=4)  # The first look, at all channels.
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await erin.post("help", "The first one after the gap.")
+        await eventually(lambda: handled(desk, 2))
+        await desk.idle()
+    async with running_desk(database_url, tmp_path, slack=slack) as desk:
+        await eventually(lambda: handled(desk, 3), seconds=20)
+        await desk.idle()
+
+        assert await tickets(desk) == ["Known.", "Missed.", "The first one after the gap."]
+
+
+async def test_a_reply_that_came_before_the_missed_message_it_answers_was_found_is_not_lost(
+    desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a gap somebody asks again in the thread, before anybody has looked at the history."""
+    monkeypatch.setattr(handlers.arrivals, "YOUNG", timedelta(0))
+    root = await _silently_posted(desk, "The VPN is down.")
+    reply = await desk.slack.person("erin").post("help", "Is anybody there?", thread_ts=root)
+    await eventually(lambda: handled(desk, 1))
+    assert await tickets(desk) == []
+
+    await backfill(desk.parts.reception, {HELP: desk.parts.reception.desk.clock()})
+    await eventually(lambda: handled(desk, 2))
+    await desk.idle()
+
+    assert await tickets(desk) == ["The VPN is down."]
+    assert await texts(desk, reply) == [("posted", "Is anybody there?")]
+    await holds(desk.slack, desk.database)

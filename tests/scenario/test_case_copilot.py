@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+import bot.socket_mode
+from bot.backfill import backfill
 from copilot.measures import measure
 from handlers.views import case_ids as ids
 from policy import case_entries as e
@@ -147,6 +150,27 @@ async def test_a_case_of_its_own_people_is_worked_on_in_a_private_channel(desk: 
     await desk.idle()
     assert len((await case.story()).turns) == 1
     await desk.until(lambda: "No model is in use" in text_of(case.thread()))
+
+
+@pytest.mark.parametrize("place", ["thread", "private"])
+async def test_what_the_lead_said_while_nobody_listened_is_a_turn_once_it_is_found(
+    desk: RunningDesk, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    case = await open_case(desk, GOAL, place=place)
+    lost = asyncio.Event()
+
+    async def lose(*_: Any) -> None:
+        lost.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.socket_mode, "take_message", lose)
+        olivia = desk.slack.person("olivia")
+        await olivia.post(case.channel, "What did the contractor download?", thread_ts=case.card_ts)
+        await lost.wait()
+    await backfill(desk.parts.reception, {})
+    await desk.idle()
+
+    assert len((await case.story()).turns) == 1
 
 
 async def _last_turn(case: CaseInSlack) -> e.Turn | None:

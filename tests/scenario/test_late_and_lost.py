@@ -198,7 +198,7 @@ async def test_an_edit_that_went_unheard_elsewhere_is_found_while_a_request_wait
         patch.setattr(bot.socket_mode, "take_message", lose)
         await erin.edit("general", ts, "Please leave my key alone.")
         await lost.wait()
-    await backfill(desk.parts.reception, last_looked=datetime.now(UTC) - timedelta(minutes=5))
+    await backfill(desk.parts.reception, {"C0GENERAL01": datetime.now(UTC) - timedelta(minutes=5)})
     await desk.idle()
 
     assert await desk.value("select status from action_requests where action_id = 'api_key.revoke'") == "void"
