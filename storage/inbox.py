@@ -16,7 +16,6 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import text
 
-from storage.audit import SYSTEM_CHAIN, Step
 from storage.database import CONNECTION_OPTIONS, RECONNECT_SECONDS, DatabaseUnavailable, Transaction, libpq_url
 from storage.schema import InboxEvent
 
@@ -237,18 +236,14 @@ async def taken(tx: Transaction, channel: str, *, before_last_start: bool) -> Ta
             "with starts as ("
             "  select seq, at, exists (select 1 from json_array_elements_text(payload -> 'intakeChannels') as one"
             "    where one = :channel) as takes_it"
-            "  from audit_events where chain = :chain and name = :name and payload -> 'intakeChannels' is not null),"
+            "  from audit_events"
+            "  where chain = 'system' and name = 'started' and payload -> 'intakeChannels' is not null),"
             " turn as ("
             "  select coalesce(max(seq) filter (where not takes_it), 0) as left_at, max(seq) as last from starts)"
             " select min(at) filter (where not :before_last_start or seq < last),"
             " min(at) filter (where left_at > 0) from starts, turn where takes_it and seq > left_at"
         ),
-        {
-            "channel": channel,
-            "chain": SYSTEM_CHAIN,
-            "name": str(Step.STARTED),
-            "before_last_start": before_last_start,
-        },
+        {"channel": channel, "before_last_start": before_last_start},
     )
     since, not_before = found.one()
     return Taken(since, not_before)

@@ -458,6 +458,7 @@ class AuditEvent(Table):
             "seq",
             postgresql_where="chain = 'system' and name in ('people_linked', 'people_unlinked')",
         ),
+        Index("audit_of_starts", "seq", postgresql_where="chain = 'system' and name = 'started'"),
         Index("audit_of_stops", "seq", postgresql_where="chain = 'system' and name in ('stop_set', 'stop_lifted')"),
         Index(
             "audit_of_passkeys",

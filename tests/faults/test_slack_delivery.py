@@ -52,7 +52,8 @@ async def texts(desk: RunningDesk, ts: str) -> list[tuple[str, str]]:
 
 
 async def handled(desk: RunningDesk, count: int) -> bool:
-    return bool(await desk.value("select count(*) = :n from inbox where handled_at is not null", n=count))
+    """Whether so many arrivals are handled. A look at the history may find an edit that its event brings, too."""
+    return bool(await desk.value("select count(*) >= :n from inbox where handled_at is not null", n=count))
 
 
 async def test_an_event_that_comes_twice_is_one_ticket(desk: RunningDesk) -> None:
