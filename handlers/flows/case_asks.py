@@ -115,7 +115,12 @@ async def or_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> As
         yield
     except (Refused, IdentityUnavailable) as error:
         await _note_left_out(desk, case_id, ask, entry)
-        raise Refused(str(error), code="case-left-out", reply=f"{error.reply} {LEFT_OUT}", is_recorded=True) from error
+        raise Refused(
+            str(error),
+            code="case-left-out",
+            reply=f"{error.reply} {LEFT_OUT} Leave it, or have somebody who works on the case ask again.",
+            is_recorded=True,
+        ) from error
 
 
 async def _note_left_out(desk: Desk, case_id: UUID, ask: Ask, entry: Entered) -> None:
