@@ -339,19 +339,24 @@ async def test_the_thread_of_a_ticket_elsewhere_is_read_after_a_restart_and_the_
         assert await desk.value("select count(*) from tickets") == 1
 
 
-async def test_a_look_that_slack_cut_short_is_taken_again_as_if_it_had_not_begun(
-    slack: LocalSlack, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One refusal in the middle of the first look; the looks after it read no thread that is silent by then."""
-    monkeypatch.setattr(bot.backfill, "OVERLAP", timedelta(0))
-    monkeypatch.setattr(bot.process, "BACKFILL_EVERY_SECONDS", 0.5)
+async def missed_reply(slack: LocalSlack, database_url: str, tmp_path: Path) -> str:
+    """A reply to a known message, while no desk listened and for longer than Slack sent it."""
     erin = slack.person("erin")
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
         known = await erin.post("help", "Known.")
         await eventually(lambda: handled(desk, 1))
         await desk.idle()
     async with unheard(slack):
-        reply = await erin.post("help", "A missed reply.", thread_ts=known)
+        return await erin.post("help", "A missed reply.", thread_ts=known)
+
+
+async def test_a_look_that_slack_cut_short_is_taken_again_as_if_it_had_not_begun(
+    slack: LocalSlack, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refusal in the middle of the first look; the looks after it read no thread that is silent by then."""
+    monkeypatch.setattr(bot.backfill, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(bot.process, "BACKFILL_EVERY_SECONDS", 0.5)
+    reply = await missed_reply(slack, database_url, tmp_path)
     slack.faults.fail_next("conversations.replies", error="internal_error")
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
         await eventually(lambda: handled(desk, 2), seconds=20)
@@ -364,13 +369,7 @@ async def test_a_look_that_slack_asks_to_wait_waits_and_goes_on(
     slack: LocalSlack, database_url: str, tmp_path: Path
 ) -> None:
     """A busy desk has more threads than Slack lets anybody read in a minute."""
-    erin = slack.person("erin")
-    async with running_desk(database_url, tmp_path, slack=slack) as desk:
-        known = await erin.post("help", "Known.")
-        await eventually(lambda: handled(desk, 1))
-        await desk.idle()
-    async with unheard(slack):
-        reply = await erin.post("help", "A missed reply.", thread_ts=known)
+    reply = await missed_reply(slack, database_url, tmp_path)
     for method in ("conversations.info", "conversations.history", "conversations.replies"):
         slack.faults.fail_next(method, ratelimited=True)
     async with running_desk(database_url, tmp_path, slack=slack) as desk:
