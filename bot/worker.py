@@ -21,7 +21,7 @@ from procrastinate.worker import Worker
 
 from handlers.errors import TryLater
 from storage.database import DatabaseUnavailable
-from storage.job_queue import QUEUES, JobLedger
+from storage.job_queue import QUEUES, try_given_up
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +101,7 @@ class Workers:
     async def start(self) -> None:
         """Start working. Jobs of workers that died before are handed out again in some seconds."""
         self._is_stopping = False
-        if isinstance(self._app.job_manager, JobLedger):
-            await self._app.job_manager.try_given_up()
+        await try_given_up(self._app)
         for queue in QUEUES:
             self._tasks.append(asyncio.create_task(self._keep_working(queue), name=f"worker {queue}"))
         self._tasks.append(asyncio.create_task(self._keep_rescuing(), name="rescuer"))

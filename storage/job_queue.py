@@ -90,6 +90,14 @@ where status = 'failed' and queue_name = any(%(queues)s)
 WRITE_AGAIN_SECONDS = 1.0
 
 
+async def try_given_up(app: procrastinate.App) -> None:
+    """Have what was given up tried once more. Turns are not: nobody waits for the answer any longer.
+
+    It gives nothing a right: a run that comes late is asked about as any other, and has lapsed past its request's time.
+    """
+    await app.connector.execute_query_async(_GIVEN_UP_AGAIN, queues=[DECISIONS, DELIVERIES])
+
+
 class JobLedger(JobManager):
     """Writes down what became of a job, also in the two cases in which Procrastinate's own manager gives up.
 
@@ -97,10 +105,6 @@ class JobLedger(JobManager):
     it. That happens where the database is away at the moment a job ends (here: written once it is back), and where
     the same job was queued again while this one ran, so that its queueing lock is taken (here: that one takes over).
     """
-
-    async def try_given_up(self) -> None:
-        """Have what was given up tried once more. Turns are not: nobody waits for the answer any longer."""
-        await self.connector.execute_query_async(_GIVEN_UP_AGAIN, queues=[DECISIONS, DELIVERIES])
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Set a job to its final state, and wake whoever works for what waited behind its lock."""
